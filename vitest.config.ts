@@ -1,0 +1,33 @@
+import { cloudflareTest } from '@cloudflare/vitest-plugin';
+import { defineConfig } from 'vitest/config';
+
+// Nothing outside this machine is asked for a sample of `request.cf`.
+process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false';
+process.env.WRANGLER_SEND_METRICS = 'false';
+
+/** The provider contract and the properties run in both: where they are quick, and where they will live. */
+const everywhere = ['test/providers/**/*.test.ts', 'test/properties/**/*.test.ts'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'node',
+          include: [
+            ...everywhere,
+            'test/unit/**/*.test.ts',
+            'test/integration/**/*.test.ts',
+            'test/*.test.ts',
+          ],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
+        test: { name: 'workerd', include: [...everywhere, 'test/workers/**/*.test.ts'], testTimeout: 60_000 },
+      },
+    ],
+  },
+});
