@@ -1,0 +1,93 @@
+/** The domain's words; this file imports nothing. */
+
+/** One audio format of a recording, as an event announces it. */
+export interface RecordingFile {
+  /** What the provider calls the format, if it says; the bytes decide what it is. */
+  readonly claimedFormat?: string | undefined;
+  readonly link?: string | undefined;
+  /** The provider put it into the owner's own storage: there is nothing for us to fetch. */
+  readonly storedElsewhere?: boolean | undefined;
+  readonly sizeBytes?: number | undefined;
+}
+
+/** What a delivery says happened, normalised; times are kept as the provider wrote them. */
+export interface RecordingEvent {
+  readonly provider: string;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly recordingId: string;
+  readonly callId: string;
+  readonly occurredAt?: string | undefined;
+  readonly startedAt?: string | undefined;
+  readonly endedAt?: string | undefined;
+  readonly durationSeconds?: number | undefined;
+  readonly channels?: number | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly clientState?: string | undefined;
+  readonly files: readonly RecordingFile[];
+}
+
+/** The delivery as it came: enough to verify its signature again, without callvault. */
+export interface KeptDelivery {
+  readonly receivedAt: string;
+  /** The headers that carry the signature. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Exactly the bytes received, when they are UTF-8 … */
+  readonly rawBody?: string | undefined;
+  /** … else here, in base64. */
+  readonly rawBodyBase64?: string | undefined;
+}
+
+/** One try to archive that failed, `number` counted from 1. */
+export interface FailedAttempt {
+  readonly number: number;
+  readonly at: string;
+  readonly failures: readonly {
+    readonly claimedFormat?: string | undefined;
+    readonly code: string;
+    readonly detail?: string | undefined;
+  }[];
+}
+
+/** An accepted delivery that is not finished. */
+export interface InboxEntry {
+  readonly version: 1;
+  readonly event: RecordingEvent;
+  readonly delivery: KeptDelivery;
+  readonly attempts: readonly FailedAttempt[];
+}
+
+/** Given up, kept whole for a person. */
+export interface DeadLetter {
+  readonly version: 1;
+  readonly provider: string;
+  readonly eventId: string;
+  readonly eventType?: string | undefined;
+  readonly failure: { readonly code: string; readonly detail?: string | undefined; readonly advice: string };
+  readonly deadAt: string;
+  /** Absent when the delivery could not be read as an event. */
+  readonly event?: RecordingEvent | undefined;
+  readonly delivery: KeptDelivery;
+  readonly attempts: readonly FailedAttempt[];
+}
+
+/** An audio object as the manifest describes it: `sha256` is lower-case hex of the stored bytes. */
+export interface ArchivedFile {
+  readonly format: string;
+  readonly claimedFormat?: string | undefined;
+  readonly key: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly contentType: string;
+  readonly etag: string;
+  readonly attempts: number;
+  readonly archivedAt: string;
+}
+
+/** The JSON beside the audio: what was said, and what is stored. */
+export interface Manifest extends Omit<RecordingEvent, 'files'> {
+  readonly schema: 1;
+  readonly files: readonly ArchivedFile[];
+  readonly delivery: KeptDelivery;
+}

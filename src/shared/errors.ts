@@ -1,0 +1,80 @@
+/**
+ * Why a signature was refused: for the log only, since a stranger sees one bland 401.
+ * The codes are frozen; each has a row in docs/errors.md.
+ */
+export const rejectionReasons = [
+  'signature_missing',
+  'signature_malformed',
+  'signature_mismatch',
+  'scheme_not_allowed',
+  'scheme_ambiguous',
+  'timestamp_missing',
+  'timestamp_malformed',
+  'timestamp_too_old',
+  'timestamp_too_new',
+] as const;
+
+export type RejectionReason = (typeof rejectionReasons)[number];
+
+/** What to make of each failure of an archive; the codes are frozen, each has a row in docs/errors.md. */
+export const failureCodes = {
+  unreadable_event: {
+    transient: false,
+    advice: 'Read the raw body kept here: the provider may have changed its format',
+  },
+  provider_reported_error: {
+    transient: false,
+    advice: 'Ask the provider: it says that it could not record or store this call',
+  },
+  link_missing: {
+    transient: false,
+    advice: "Fetch the recording from the provider's portal: the event carried no link",
+  },
+  stored_elsewhere: {
+    transient: false,
+    advice: 'Look in your own storage: the provider was set to put the recording there',
+  },
+  link_forbidden: {
+    transient: false,
+    advice: 'Add the origin to DOWNLOAD_ORIGINS if you trust it: the link led elsewhere',
+  },
+  too_many_redirects: { transient: false, advice: 'Open the link by hand: it redirects without an end' },
+  too_large: { transient: false, advice: 'Raise MAX_RECORDING_BYTES if you want recordings of this size' },
+  manifest_unreadable: {
+    transient: false,
+    advice: 'Look at the manifest in the bucket: it is not one that callvault wrote',
+  },
+  recording_conflict: {
+    transient: false,
+    advice: 'Compare the two: another recording is stored under the same name',
+  },
+  download_refused: { transient: true, advice: 'The link answered with another status than 200' },
+  download_unreachable: { transient: true, advice: 'The origin of the link could not be reached' },
+  download_interrupted: { transient: true, advice: 'The connection broke in the middle of the recording' },
+  download_timeout: { transient: true, advice: 'The recording did not arrive in time' },
+  length_unknown: { transient: true, advice: 'The origin did not say how long the recording is' },
+  length_mismatch: { transient: true, advice: 'The recording is shorter or longer than was announced' },
+  empty_body: { transient: true, advice: 'The origin sent no bytes' },
+  not_audio: {
+    transient: true,
+    advice: 'The origin sent something that is not audio, such as an error page',
+  },
+  storage_failed: { transient: true, advice: 'R2 did not take the object' },
+} as const satisfies Record<string, { transient: boolean; advice: string }>;
+
+export type FailureCode = keyof typeof failureCodes;
+
+/** Archiving did not work; `detail` never holds a URL, a secret or anything from a body. */
+export interface Failure {
+  readonly code: FailureCode;
+  readonly detail?: string | undefined;
+}
+
+/** A failure of one file of a recording. */
+export interface FileFailure extends Failure {
+  readonly claimedFormat?: string | undefined;
+}
+
+export function isTransient(failure: Failure): boolean {
+  return failureCodes[failure.code].transient;
+}

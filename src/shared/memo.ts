@@ -1,0 +1,11 @@
+/** Remembers each answer for the isolate's life; only for texts from the settings, which are few. */
+export function memo<T>(make: (text: string) => T): (text: string) => T {
+  const made = new Map<string, T>();
+  return (text) => {
+    const known = made.get(text);
+    if (known !== undefined) return known;
+    const value = make(text);
+    made.set(text, value);
+    return value;
+  };
+}
