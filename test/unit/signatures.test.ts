@@ -1,0 +1,237 @@
+import { describe, test } from 'vitest';
+import { concat, utf8 } from '../../src/shared/bytes.ts';
+import { decodeBase64, encodeBase64 } from '../../src/signatures/base64.ts';
+import { ed25519KeyProblem, verifyEd25519 } from '../../src/signatures/ed25519.ts';
+import { decodeHex } from '../../src/signatures/hex.ts';
+import { importHmacKey, verifyHmacSha256, verifyHmacWithKey } from '../../src/signatures/hmac.ts';
+import { checkTimestamp } from '../../src/signatures/timestamp.ts';
+import standardWebhooks from '../fixtures/standard-webhooks/vectors.json';
+
+const hex = (text: string) => decodeHex(text) ?? new Uint8Array();
+const base64 = (text: string) => decodeBase64(text) ?? new Uint8Array();
+
+describe('HMAC-SHA256', () => {
+  // Test cases 1, 2 and 6 of RFC 4231: a binary key, a text key, and a key longer than a block.
+  test.for([
+    ['0b'.repeat(20), '4869205468657265', 'b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7'],
+    [
+      '4a656665',
+      '7768617420646f2079612077616e7420666f72206e6f7468696e673f',
+      '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843',
+    ],
+    [
+      'aa'.repeat(131),
+      '54657374205573696e67204c6172676572205468616e20426c6f636b2d53697a65204b6579202d2048617368204b6579204669727374',
+      '60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54',
+    ],
+  ] as const)(
+    'verifyHmacWithKey() accepts the vector with the key %s',
+    async ([key, content, mac], { expect }) => {
+      const imported = await importHmacKey(hex(key));
+
+      expect(await verifyHmacWithKey(imported, hex(mac), hex(content))).toBe(true);
+      expect(await verifyHmacWithKey(imported, hex(mac).slice(0, 16), hex(content))).toBe(false);
+      expect(await verifyHmacWithKey(imported, new Uint8Array(), hex(content))).toBe(false);
+    },
+  );
+
+  test('verifyHmacSha256() uses a secret as UTF-8', async ({ expect }) => {
+    const mac = hex('5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843');
+
+    expect(await verifyHmacSha256(['no', 'Jefe'], mac, utf8('what do ya want for nothing?'))).toBe(true);
+    expect(await verifyHmacSha256(['no', 'jefe'], mac, utf8('what do ya want for nothing?'))).toBe(false);
+  });
+});
+
+describe('Standard Webhooks vectors', () => {
+  const contentOf = (vector: { id: string; timestamp: string; body: string }) =>
+    utf8(`${vector.id}.${vector.timestamp}.${vector.body}`);
+  const keyOf = (secret: string) => importHmacKey(base64(secret.replace('whsec_', '')));
+
+  for (const vector of standardWebhooks.v1) {
+    test(`the v1 signature of ${vector.name}`, async ({ expect }) => {
+      const key = await keyOf(vector.secret);
+      const mac = base64(vector.signature.slice('v1,'.length));
+
+      expect(await verifyHmacWithKey(key, mac, contentOf(vector))).toBe(true);
+      expect(await verifyHmacWithKey(key, mac, contentOf({ ...vector, body: `${vector.body} ` }))).toBe(
+        false,
+      );
+    });
+  }
+
+  test('of a list of signatures exactly the valid one passes', async ({ expect }) => {
+    const [vector] = standardWebhooks.v1;
+    if (vector === undefined) throw new Error('Cannot test: no v1 vectors');
+    const key = await keyOf(vector.secret);
+    const list = standardWebhooks.v1_multi_header_ok.template.replace('<VALID v1>', vector.signature);
+
+    const verdicts = list
+      .split(' ')
+      .map((signature) => verifyHmacWithKey(key, base64(signature.slice(3)), contentOf(vector)));
+
+    expect(await Promise.all(verdicts)).toEqual([false, false, true, false]);
+  });
+
+  test('the bad v1 signatures are malformed or do not match', async ({ expect }) => {
+    const [vector] = standardWebhooks.v1;
+    if (vector === undefined) throw new Error('Cannot test: no v1 vectors');
+    const key = await keyOf(vector.secret);
+    for (const signature of standardWebhooks.v1_bad) {
+      const mac = decodeBase64(signature.slice('v1,'.length));
+      expect(mac !== undefined && (await verifyHmacWithKey(key, mac, contentOf(vector)))).toBe(false);
+    }
+    const stranger = { ...standardWebhooks.v1_no_match, timestamp: '1649367553' };
+    const mac = base64(stranger.signature.slice(3));
+    expect(await verifyHmacWithKey(await keyOf(stranger.secret), mac, contentOf(stranger))).toBe(false);
+  });
+
+  for (const vector of standardWebhooks.v1a) {
+    test('the v1a signature (Ed25519)', async ({ expect }) => {
+      const publicKey = vector.public_key.replace('whpk_', '');
+      const signature = base64(vector.signature.slice('v1a,'.length));
+
+      expect(ed25519KeyProblem(publicKey)).toBeUndefined();
+      expect(await verifyEd25519([publicKey], signature, contentOf(vector))).toBe(true);
+      expect(await verifyEd25519([publicKey], signature, utf8('other'))).toBe(false);
+    });
+  }
+});
+
+describe('Ed25519', () => {
+  const text = (bytes: Uint8Array) => encodeBase64(bytes);
+
+  // Test 1 of RFC 8032, section 7.1: the empty message.
+  const publicKey = text(hex('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'));
+  const signature = hex(
+    'e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155' +
+      '5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b',
+  );
+
+  test('verifyEd25519() accepts the vector of RFC 8032, with a second key configured', async ({ expect }) => {
+    const other = '+7E99DXiiQXvceNX4nHm3Lbm5mqPWad5RhDr2ufuCik=';
+
+    expect(await verifyEd25519([other, publicKey], signature, new Uint8Array())).toBe(true);
+    expect(await verifyEd25519([other], signature, new Uint8Array())).toBe(false);
+  });
+
+  test.for([0, 1, 10, 63, 65, 128])(
+    'verifyEd25519() refuses %i bytes without throwing',
+    async (length, { expect }) => {
+      expect(await verifyEd25519([publicKey], new Uint8Array(length), new Uint8Array())).toBe(false);
+    },
+  );
+
+  test('verifyEd25519() refuses a malleable signature (S + L)', async ({ expect }) => {
+    const order = 2n ** 252n + 27742317777372353535851937790883648493n;
+    const scalar = littleEndian(signature.slice(32)) + order;
+    const malleable = concat(signature.slice(0, 32), toLittleEndian(scalar));
+
+    expect(await verifyEd25519([publicKey], malleable, new Uint8Array())).toBe(false);
+  });
+
+  test('ed25519KeyProblem() refuses exactly the points of small order, in every encoding', async ({
+    expect,
+  }) => {
+    const signBit = 1n << 255n;
+    const points = smallOrderY();
+    for (const y of points) {
+      const encodings = y + prime < signBit ? [y, y + prime] : [y];
+      for (const encoded of encodings.flatMap((encoding) => [encoding, encoding | signBit])) {
+        expect(ed25519KeyProblem(text(toLittleEndian(encoded)))).toMatch(/weak|canonical/);
+      }
+    }
+    expect(points.size).toBe(5);
+    expect(ed25519KeyProblem(publicKey)).toBeUndefined();
+  });
+
+  test.for([
+    ['all zero', text(new Uint8Array(32)), /weak/],
+    ['31 bytes', text(new Uint8Array(31).fill(9)), /is 31 bytes, not 32/],
+    ['33 bytes', text(new Uint8Array(33).fill(9)), /is 33 bytes, not 32/],
+    ['all ones', text(new Uint8Array(32).fill(255)), /canonical/],
+    ['hex', 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', /is 48 bytes/],
+    ['PEM', '-----BEGIN PUBLIC KEY-----', /not base64/],
+  ] as const)('ed25519KeyProblem() refuses a key that is %s', ([, key, problem], { expect }) => {
+    expect(ed25519KeyProblem(key)).toMatch(problem);
+  });
+});
+
+describe('checkTimestamp()', () => {
+  test.for([
+    ['1000', 1000, undefined],
+    ['1000', 1300, undefined],
+    ['1000', 1301, 'timestamp_too_old'],
+    ['1300', 1000, undefined],
+    ['1301', 1000, 'timestamp_too_new'],
+    ['999999999999999', 1000, 'timestamp_too_new'],
+    ['0', 0, undefined],
+    ['', 1000, 'timestamp_malformed'],
+    ['1e3', 1000, 'timestamp_malformed'],
+    ['1000 ', 1000, 'timestamp_malformed'],
+    ['\u0661\u0660\u0660\u0660', 1000, 'timestamp_malformed'],
+    ['9'.repeat(16), 1000, 'timestamp_malformed'],
+  ] as const)('of "%s" at %i', ([text, nowSeconds, expected], { expect }) => {
+    expect(checkTimestamp(text, nowSeconds, 300)).toBe(expected);
+  });
+});
+
+// The curve in affine coordinates, slow and plain: an independent witness of the list in the source.
+
+const prime = 2n ** 255n - 19n;
+const mod = (value: bigint) => ((value % prime) + prime) % prime;
+const inverse = (value: bigint) => power(value, prime - 2n);
+const d = mod(-121665n * inverse(121666n));
+type Point = { x: bigint; y: bigint };
+
+function power(base: bigint, exponent: bigint): bigint {
+  let result = 1n;
+  for (let square = mod(base), rest = exponent; rest > 0n; rest >>= 1n, square = mod(square * square)) {
+    if (rest & 1n) result = mod(result * square);
+  }
+  return result;
+}
+
+function add(p: Point, q: Point): Point {
+  const k = mod(d * p.x * q.x * p.y * q.y);
+  return {
+    x: mod((p.x * q.y + p.y * q.x) * inverse(1n + k)),
+    y: mod((p.y * q.y + p.x * q.x) * inverse(mod(1n - k))),
+  };
+}
+
+function multiply(point: Point, scalar: bigint): Point {
+  let result: Point = { x: 0n, y: 1n };
+  for (let double = point, rest = scalar; rest > 0n; rest >>= 1n, double = add(double, double)) {
+    if (rest & 1n) result = add(result, double);
+  }
+  return result;
+}
+
+function pointAt(y: bigint): Point | undefined {
+  const xx = mod((y * y - 1n) * inverse(mod(d * y * y + 1n)));
+  const root = power(xx, (prime + 3n) / 8n);
+  const x = mod(root * root) === xx ? root : mod(root * power(2n, (prime - 1n) / 4n));
+  return mod(x * x) === xx ? { x, y } : undefined;
+}
+
+/** A point times the order of the large subgroup lands in the small one: of order 8, its multiples are all of it. */
+function smallOrderY(): Set<bigint> {
+  const order = 2n ** 252n + 27742317777372353535851937790883648493n;
+  for (let y = 2n; ; y++) {
+    const point = pointAt(y);
+    const small = point && multiply(point, order);
+    if (small === undefined) continue;
+    const multiples = [1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n].map((times) => multiply(small, times));
+    if (new Set(multiples.map(({ x, y: at }) => `${x} ${at}`)).size === 8)
+      return new Set(multiples.map((multiple) => multiple.y));
+  }
+}
+
+function littleEndian(bytes: Uint8Array): bigint {
+  return bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+}
+
+function toLittleEndian(value: bigint): Uint8Array {
+  return Uint8Array.from({ length: 32 }, (_, index) => Number((value >> BigInt(8 * index)) & 255n));
+}
