@@ -1,0 +1,70 @@
+import type { RecordingEvent } from '../recording.ts';
+import type { RejectionReason } from '../shared/errors.ts';
+import type { Result } from '../shared/result.ts';
+
+/** A delivery before anything about it is believed: the bytes as received and all headers. */
+export interface SignedDelivery {
+  readonly rawBody: Uint8Array;
+  readonly headers: Headers;
+}
+
+/** A provider's checked settings. `values` are secrets or public keys, any of which may fit (rotation). */
+export interface Secrets {
+  readonly values: readonly string[];
+  /** One of `settings.scheme.choices`, or empty for a provider that has one scheme only. */
+  readonly scheme: string;
+  readonly toleranceSeconds: number;
+}
+
+/** An event as parsed; without an `eventId` in the signed body it is named by the body's SHA-256. */
+export type ParsedEvent = Omit<RecordingEvent, 'provider' | 'eventId'> & {
+  readonly eventId?: string | undefined;
+};
+
+/** What a genuine delivery says. */
+export type Parsed =
+  | { readonly kind: 'recordings'; readonly events: readonly ParsedEvent[] }
+  | { readonly kind: 'ignored'; readonly eventType: string }
+  | {
+      readonly kind: 'kept';
+      readonly code: 'unreadable_event' | 'provider_reported_error';
+      readonly detail: string;
+      readonly eventId?: string | undefined;
+      readonly eventType?: string | undefined;
+    };
+
+/**
+ * A provider is data and pure functions: no I/O, no clock, no names of other providers.
+ * To add one: this file's shape in `<id>.ts`, a line in `index.ts`, a test and a folder of fixtures.
+ */
+export interface Provider {
+  /** Kebab-case; names the URL, the keys in the bucket and the fixtures. */
+  readonly id: string;
+  /** The provider's own page on this webhook. */
+  readonly docs: string;
+  readonly settings: {
+    /** The secret that holds the values, and what is wrong with a value, if anything. */
+    readonly secret: string;
+    readonly secretProblem: (value: string) => string | undefined;
+    /** The variable that pins the signature scheme, for providers that document more than one. */
+    readonly scheme?: {
+      readonly name: string;
+      readonly choices: readonly string[];
+      readonly fallback: string;
+    };
+  };
+  /** The headers that carry the signature: kept beside the audio, so that it can be verified again. */
+  readonly signatureHeaders: readonly string[];
+  /** Ok with the scheme that matched, or the reason of the refusal; never throws on any input. */
+  readonly verify: (
+    delivery: SignedDelivery,
+    secrets: Secrets,
+    nowSeconds: number,
+  ) => Promise<Result<{ readonly scheme: string }, RejectionReason>>;
+  /** Reads a delivery that was verified; never throws on any input. */
+  readonly parse: (delivery: SignedDelivery) => Parsed;
+}
+
+export function unreadable(detail: string): Parsed {
+  return { kind: 'kept', code: 'unreadable_event', detail };
+}

@@ -1,0 +1,231 @@
+import { describe, test } from 'vitest';
+import type { Provider, Secrets } from '../../src/providers/provider.ts';
+import { utf8 } from '../../src/shared/bytes.ts';
+import type { Twin } from '../fixtures/twin.ts';
+
+/** A delivery as published or captured, with the clock and the values that it must verify under. */
+export interface Capture {
+  readonly name: string;
+  readonly rawBody: Uint8Array;
+  readonly headers: Record<string, string>;
+  readonly values: readonly string[];
+  readonly nowSeconds: number;
+}
+
+/** One signature scheme of one provider, as the contract sees it. */
+export interface Scheme {
+  readonly name: string;
+  readonly provider: Provider;
+  readonly twin: Twin;
+  /** A twin of another provider, whose signature must mean nothing here. */
+  readonly stranger: Twin;
+  readonly scheme: string;
+  readonly captures: readonly Capture[];
+  /** Changes the text of the signature inside the headers. */
+  readonly editSignature: (
+    headers: Record<string, string>,
+    edit: (text: string) => string,
+  ) => Record<string, string>;
+  /** Changes the text of the signed time inside the headers. */
+  readonly editTimestamp?: (
+    headers: Record<string, string>,
+    edit: (text: string) => string,
+  ) => Record<string, string>;
+  /** A letter outside the signature's alphabet that a lenient decoder might skip or translate. */
+  readonly foreignLetter: string;
+  /** What the scheme does not have, each with the reason: shown as skipped. */
+  readonly lacks: Partial<Record<'timestamp' | 'signed url' | 'exact letter case', string>>;
+}
+
+const nowSeconds = 1_782_554_760;
+const toleranceSeconds = 300;
+const json = '{"event_type":"call.recording.saved","kind":"call.recording.ready", "id": "e1"}';
+
+/** The list of refusals that every provider passes. */
+export function describeContract(scheme: Scheme): void {
+  const { provider, twin, lacks } = scheme;
+  const secretsOf = (...values: string[]): Secrets => ({ values, scheme: scheme.scheme, toleranceSeconds });
+
+  /** A genuine delivery, changed by the test before it is verified. */
+  async function verdict(change: {
+    body?: (body: Uint8Array) => Uint8Array;
+    headers?: (headers: Record<string, string>) => Record<string, string>;
+    values?: (trusted: string, other: string) => string[];
+    signedAt?: number;
+  }): Promise<string> {
+    const key = await twin.newKey();
+    const other = await twin.newKey();
+    const body = utf8(json);
+    const headers = await twin.sign(body, key.signing, change.signedAt ?? nowSeconds);
+    const delivery = {
+      rawBody: change.body?.(body) ?? body,
+      headers: new Headers(change.headers?.(headers) ?? headers),
+    };
+    const values = change.values?.(key.trusted, other.trusted) ?? [key.trusted];
+    const verified = await provider.verify(delivery, secretsOf(...values), nowSeconds);
+    return verified.ok ? 'ok' : verified.error;
+  }
+
+  describe(`the provider contract, ${scheme.name}`, () => {
+    for (const capture of scheme.captures) {
+      test(`verify() accepts the published ${capture.name}`, async ({ expect }) => {
+        const delivery = { rawBody: capture.rawBody, headers: new Headers(capture.headers) };
+
+        const verified = await provider.verify(delivery, secretsOf(...capture.values), capture.nowSeconds);
+
+        expect(verified.ok).toBe(true);
+      });
+    }
+
+    test('verify() accepts what the twin signs', async ({ expect }) => {
+      expect(await verdict({})).toBe('ok');
+    });
+
+    test('verify() accepts a previous secret beside the current one, in any order', async ({ expect }) => {
+      expect(await verdict({ values: (trusted, other) => [other, trusted] })).toBe('ok');
+      expect(await verdict({ values: (trusted, other) => [trusted, other] })).toBe('ok');
+    });
+
+    test('verify() refuses another secret, and no secret at all', async ({ expect }) => {
+      expect(await verdict({ values: (_, other) => [other] })).toBe('signature_mismatch');
+      expect(await verdict({ values: () => [] })).toBe('signature_mismatch');
+    });
+
+    test('verify() refuses when any of the signature headers is missing', async ({ expect }) => {
+      for (const name of provider.signatureHeaders) {
+        const without = (headers: Record<string, string>) =>
+          Object.fromEntries(Object.entries(headers).filter(([key]) => key !== name));
+        expect(await verdict({ headers: without })).toMatch(/_missing$/);
+      }
+    });
+
+    test('verify() refuses a signature header that comes twice', async ({ expect }) => {
+      for (const name of provider.signatureHeaders) {
+        const twice = (headers: Record<string, string>) => ({
+          ...headers,
+          [name]: `${headers[name]}, ${headers[name]}`,
+        });
+        expect(await verdict({ headers: twice })).toMatch(/_malformed$/);
+        const withJunk = (headers: Record<string, string>) => ({
+          ...headers,
+          [name]: `${headers[name]}, junk`,
+        });
+        expect(await verdict({ headers: withJunk })).toMatch(/_malformed$/);
+      }
+    });
+
+    test.for([
+      ['empty', () => ''],
+      ['cut by one letter', (text: string) => text.slice(0, -1)],
+      ['cut to half', (text: string) => text.slice(0, text.length / 2)],
+      ['lengthened', (text: string) => `${text}${text}`],
+      ['followed by text', (text: string) => `${text}00`],
+      ['with a space inside', (text: string) => `${text.slice(0, 10)} ${text.slice(10)}`],
+      ['with junk inside', (text: string) => `${text.slice(0, 10)}!-${text.slice(12)}`],
+      ['with a letter of another alphabet', (text: string) => `${scheme.foreignLetter}${text.slice(1)}`],
+      ['not ASCII', (text: string) => `\u00e9${text.slice(1)}`],
+    ] as const)('verify() refuses a signature that is %s', async ([, edit], { expect }) => {
+      const reason = await verdict({ headers: (headers) => scheme.editSignature(headers, edit) });
+
+      expect(reason).toBe('signature_malformed');
+    });
+
+    test('verify() refuses a signature with one letter changed', async ({ expect }) => {
+      const change = (text: string) => `${text.startsWith('a') ? 'b' : 'a'}${text.slice(1)}`;
+
+      expect(await verdict({ headers: (headers) => scheme.editSignature(headers, change) })).toBe(
+        'signature_mismatch',
+      );
+    });
+
+    test('verify() refuses a signature in other letter case', async ({ expect, skip }) => {
+      if (lacks['exact letter case']) skip(lacks['exact letter case']);
+      const flip = (text: string) =>
+        Array.from(text, (letter) =>
+          letter === letter.toUpperCase() ? letter.toLowerCase() : letter.toUpperCase(),
+        ).join('');
+
+      expect(await verdict({ headers: (headers) => scheme.editSignature(headers, flip) })).not.toBe('ok');
+    });
+
+    test('verify() refuses a body with any one byte changed', async ({ expect }) => {
+      for (let index = 0; index < json.length; index += 7) {
+        const flip = (body: Uint8Array) => body.map((byte, at) => (at === index ? byte ^ 1 : byte));
+        expect(await verdict({ body: flip })).toBe('signature_mismatch');
+      }
+    });
+
+    test('verify() refuses a body that means the same and is written differently', async ({ expect }) => {
+      const rewritten = [JSON.stringify(JSON.parse(json)), `${json}\n`, `\ufeff${json}`, `${json} `, ''];
+      for (const text of rewritten)
+        expect(await verdict({ body: () => utf8(text) })).toBe('signature_mismatch');
+    });
+
+    test("verify() refuses another provider's signature", async ({ expect }) => {
+      const key = await scheme.stranger.newKey();
+      const foreign = await scheme.stranger.sign(utf8(json), key.signing, nowSeconds);
+
+      expect(await verdict({ headers: () => foreign })).toMatch(/_missing$/);
+    });
+
+    test.for([
+      ['exactly as old as allowed', -toleranceSeconds, 'ok'],
+      ['exactly as far ahead as allowed', toleranceSeconds, 'ok'],
+      ['a second too old', -toleranceSeconds - 1, 'timestamp_too_old'],
+      ['a second too new', toleranceSeconds + 1, 'timestamp_too_new'],
+      ['a year ahead', 31_536_000, 'timestamp_too_new'],
+    ] as const)('verify() of a time %s', async ([, offset, expected], { expect, skip }) => {
+      if (lacks.timestamp) skip(lacks.timestamp);
+
+      expect(await verdict({ signedAt: nowSeconds + offset })).toBe(expected);
+    });
+
+    test.for(['', 'abc', 'NaN', '-1', '1e9', '0x10', '1782554760.5', '9'.repeat(16), 'Infinity'])(
+      'verify() refuses the time "%s"',
+      async (text, { expect, skip }) => {
+        if (lacks.timestamp) skip(lacks.timestamp);
+        const { editTimestamp } = scheme;
+
+        const reason = await verdict({
+          headers: (headers) => editTimestamp?.(headers, () => text) ?? headers,
+        });
+
+        expect(reason).toMatch(/_(malformed|missing)$/);
+      },
+    );
+
+    test('verify() refuses another time than the one signed', async ({ expect, skip }) => {
+      if (lacks.timestamp) skip(lacks.timestamp);
+      const { editTimestamp } = scheme;
+      for (const text of [`${nowSeconds + 1}`, `0${nowSeconds}`]) {
+        const reason = await verdict({
+          headers: (headers) => editTimestamp?.(headers, () => text) ?? headers,
+        });
+        expect(reason).toBe('signature_mismatch');
+      }
+    });
+
+    test('verify() refuses another URL than the one signed', ({ skip }) => {
+      skip(lacks['signed url'] ?? 'Not written: no provider signs its URL yet');
+    });
+
+    test.for([
+      ['empty', new Uint8Array()],
+      ['not JSON', utf8('hello')],
+      ['a JSON value that is no object', utf8('[1]')],
+      ['JSON null', utf8('null')],
+      ['invalid UTF-8', new Uint8Array([0x7b, 0xff, 0xfe, 0x7d])],
+      ['a lone surrogate', utf8('{"kind":"\\ud800"}').slice(0, -1)],
+      ['huge', new Uint8Array(256 * 1024).fill(0x20)],
+    ] as const)('parse() keeps a genuine body that is %s', async ([, rawBody], { expect }) => {
+      const key = await twin.newKey();
+      const headers = new Headers(await twin.sign(rawBody, key.signing, nowSeconds));
+
+      const verified = await provider.verify({ rawBody, headers }, secretsOf(key.trusted), nowSeconds);
+      const parsed = provider.parse({ rawBody, headers });
+
+      expect(verified.ok).toBe(true);
+      expect(parsed).toMatchObject({ kind: 'kept', code: 'unreadable_event' });
+    });
+  });
+}
