@@ -1,0 +1,129 @@
+import { concat, decodeUtf8, utf8 } from '../shared/bytes.ts';
+import type { RejectionReason } from '../shared/errors.ts';
+import { type JsonObject, objectAt, parseJsonObject, quantityAt, textAt } from '../shared/json.ts';
+import { err, ok, type Result } from '../shared/result.ts';
+import { decodeHex } from '../signatures/hex.ts';
+import { verifyHmacSha256 } from '../signatures/hmac.ts';
+import { checkTimestamp } from '../signatures/timestamp.ts';
+import { type Parsed, type Provider, type Secrets, type SignedDelivery, unreadable } from './provider.ts';
+
+const SIGNATURE = 'x-sautikit-signature';
+const EVENT_TYPE = 'call.recording.ready';
+const MAC_HEX_LENGTH = 64;
+
+/**
+ * Sautikit: `call.recording.ready`, signed with HMAC-SHA256 in one of two published forms.
+ * @see https://www.sautikit.com/developers/webhooks/call-recording-ready
+ * @see https://www.sautikit.com/developers/guides/verify-webhook-signatures
+ */
+export const sautikit: Provider = {
+  id: 'sautikit',
+  docs: 'https://www.sautikit.com/developers/webhooks/call-recording-ready',
+  settings: {
+    secret: 'SAUTIKIT_WEBHOOK_SECRET',
+    secretProblem: () => undefined, // Any text is a secret: its prefix is kept and nothing is decoded.
+    scheme: { name: 'SAUTIKIT_SIGNATURE', choices: ['plain', 'timestamped', 'any'], fallback: 'any' },
+  },
+  signatureHeaders: [SIGNATURE],
+  verify,
+  parse,
+};
+
+type Verified = Result<{ scheme: string }, RejectionReason>;
+
+/** A signature header, taken apart: the MAC in hex, and the signed time where there is one. */
+type Signature = { scheme: 'plain'; mac: string } | { scheme: 'timestamped'; mac: string; timestamp: string };
+
+async function verify(
+  { rawBody, headers }: SignedDelivery,
+  secrets: Secrets,
+  nowSeconds: number,
+): Promise<Verified> {
+  const header = headers.get(SIGNATURE);
+  if (header === null) return err('signature_missing');
+  const signature = readSignature(header);
+  const mac = signature && decodeHex(signature.mac);
+  if (signature === undefined || mac === undefined) return err('signature_malformed');
+  if (secrets.scheme !== 'any' && secrets.scheme !== signature.scheme) return err('scheme_not_allowed');
+  const refusal = refuse(signature, rawBody, nowSeconds, secrets.toleranceSeconds);
+  if (refusal !== undefined) return err(refusal);
+  // The body comes first, unlike in Stripe's scheme, and the time is signed as it was sent.
+  const content = signature.scheme === 'plain' ? rawBody : concat(rawBody, utf8(`.${signature.timestamp}`));
+  return (await verifyHmacSha256(secrets.values, mac, content))
+    ? ok({ scheme: signature.scheme })
+    : err('signature_mismatch');
+}
+
+/** A bare MAC, or a list of `key=value` in any order whose unknown keys (a `v2` to come) are passed over. */
+function readSignature(header: string): Signature | undefined {
+  if (!header.includes('=')) return isMac(header) ? { scheme: 'plain', mac: header } : undefined;
+  const pairs = new Map<string, string>();
+  for (const piece of header.split(',')) {
+    const [, key, value] = /^([^=\s]+)=(\S+)$/.exec(piece.trim()) ?? [];
+    if (key === undefined || value === undefined) return undefined;
+    if (pairs.has(key)) return undefined; // The header came twice.
+    pairs.set(key, value);
+  }
+  const timestamp = pairs.get('t');
+  const mac = pairs.get('v1');
+  return timestamp !== undefined && isMac(mac) ? { scheme: 'timestamped', mac, timestamp } : undefined;
+}
+
+function isMac(text: string | undefined): text is string {
+  return text?.length === MAC_HEX_LENGTH;
+}
+
+function refuse(
+  signature: Signature,
+  rawBody: Uint8Array,
+  nowSeconds: number,
+  toleranceSeconds: number,
+): RejectionReason | undefined {
+  if (signature.scheme === 'timestamped')
+    return checkTimestamp(signature.timestamp, nowSeconds, toleranceSeconds);
+  // A timestamped MAC is also the plain MAC of the bytes `body.time`: whoever captured a delivery could
+  // send it so at any later time. No JSON object ends like that.
+  return /\.\d{1,15}$/.test(lastCharacters(rawBody)) ? 'scheme_ambiguous' : undefined;
+}
+
+function lastCharacters(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes.subarray(-16));
+}
+
+function parse({ rawBody, headers }: SignedDelivery): Parsed {
+  const text = decodeUtf8(rawBody);
+  const body = text === undefined ? undefined : parseJsonObject(text);
+  if (body === undefined) return unreadable('The body is not a JSON object');
+  // The headers are not signed, so they are asked only when the body does not say.
+  const eventType =
+    textAt(body, 'kind', 'event_kind') ??
+    headers.get('x-sautikit-event') ??
+    headers.get('x-sautikit-event-kind');
+  if (eventType === null) return unreadable('The event names no kind');
+  return eventType === EVENT_TYPE ? parseRecording(body) : { kind: 'ignored', eventType };
+}
+
+/** The event page puts the details into `data`, the S3 guide into `payload`, the switch beside each other. */
+function parseRecording(body: JsonObject): Parsed {
+  const detail = objectAt(body, 'data') ?? objectAt(body, 'payload') ?? body;
+  const recordingId = textAt(detail, 'recording_id');
+  const callId =
+    textAt(detail, 'call_id') ??
+    textAt(body, 'call_id', 'sessionId', 'session_id', 'pbx_call_id') ??
+    recordingId;
+  if (callId === undefined) return unreadable('The event names neither a call nor a recording');
+  const link = textAt(detail, 'download_url');
+  const sizeBytes = quantityAt(detail, 'size_bytes', 'recording_size_bytes');
+  const event = {
+    eventId: textAt(body, 'event_id'),
+    eventType: EVENT_TYPE,
+    recordingId: recordingId ?? callId,
+    callId,
+    occurredAt: textAt(body, 'occurred_at') ?? textAt(detail, 'occurred_at'),
+    durationSeconds: quantityAt(detail, 'duration_seconds', 'recording_duration_seconds'),
+    from: textAt(detail, 'from'),
+    to: textAt(detail, 'to'),
+    files: [{ link, sizeBytes }],
+  };
+  return { kind: 'recordings', events: [event] };
+}

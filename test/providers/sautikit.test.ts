@@ -1,0 +1,238 @@
+import { describe, test } from 'vitest';
+import { sautikit } from '../../src/providers/sautikit.ts';
+import { utf8 } from '../../src/shared/bytes.ts';
+import vectors from '../fixtures/sautikit/hmac.json';
+import payloads from '../fixtures/sautikit/payloads.json';
+import { sautikitPlainTwin, sautikitTwin } from '../fixtures/sautikit/twin.ts';
+import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import { describeContract, type Scheme } from './contract.ts';
+
+const SIGNATURE = 'x-sautikit-signature';
+const eitherCase = 'Hex means the same bytes in either letter case';
+
+function scheme(name: 'plain' | 'timestamped' | 'any', of: Partial<Scheme>): Scheme {
+  return {
+    name: `Sautikit ${name}`,
+    provider: sautikit,
+    twin: name === 'plain' ? sautikitPlainTwin : sautikitTwin,
+    stranger: telnyxTwin,
+    scheme: name,
+    captures: [],
+    foreignLetter: 'g',
+    lacks: { 'signed url': 'Sautikit does not sign the URL', 'exact letter case': eitherCase },
+    editSignature: (headers, edit) =>
+      edited(headers, (text) => text.replace(/v1=(.*)$/, (_, mac) => `v1=${edit(mac)}`)),
+    editTimestamp: (headers, edit) =>
+      edited(headers, (text) => text.replace(/t=([^,]*)/, (_, time) => `t=${edit(time)}`)),
+    ...of,
+  };
+}
+
+function edited(headers: Record<string, string>, edit: (text: string) => string): Record<string, string> {
+  const text = headers[SIGNATURE];
+  return text === undefined ? headers : { ...headers, [SIGNATURE]: edit(text) };
+}
+
+const timestampedCaptures = vectors.vectors.map((vector) => ({
+  name: `${vector.name} (timestamped)`,
+  rawBody: utf8(vector.body),
+  headers: { [SIGNATURE]: vector.scheme_t_v1_header },
+  values: [vector.secret],
+  nowSeconds: Number(vector.timestamp),
+}));
+
+const plainCaptures = vectors.vectors.map((vector) => ({
+  name: `${vector.name} (plain)`,
+  rawBody: utf8(vector.body),
+  headers: { [SIGNATURE]: vector.scheme_plain_hex },
+  values: [vector.secret],
+  nowSeconds: Number(vector.timestamp) + 86_400,
+}));
+
+describeContract(scheme('timestamped', { captures: timestampedCaptures }));
+describeContract(
+  scheme('plain', {
+    captures: plainCaptures,
+    editSignature: edited,
+    lacks: {
+      timestamp: 'The plain scheme signs no time, so it has no freshness',
+      'signed url': 'Sautikit does not sign the URL',
+      'exact letter case': eitherCase,
+    },
+  }),
+);
+describeContract(scheme('any', { captures: [...timestampedCaptures, ...plainCaptures] }));
+
+describe('Sautikit signatures', () => {
+  const [vector] = vectors.vectors;
+  if (vector === undefined) throw new Error('Cannot test: hmac.json has no vectors');
+  const body = utf8(vector.body);
+  const mac = vector.scheme_t_v1_header.slice(-64);
+  const verify = async (
+    header: string,
+    setting = 'any',
+    nowSeconds = Number(vector.timestamp),
+    rawBody = body,
+  ) => {
+    const secrets = { values: [vector.secret], scheme: setting, toleranceSeconds: 300 };
+    const verified = await sautikit.verify(
+      { rawBody, headers: new Headers({ [SIGNATURE]: header }) },
+      secrets,
+      nowSeconds,
+    );
+    return verified.ok ? verified.value.scheme : verified.error;
+  };
+
+  for (const { name, ...wrong } of vectors.vectors) {
+    test(`verify() refuses ${name} signed with the time first, or with a decoded secret`, async ({
+      expect,
+    }) => {
+      for (const hex of [
+        wrong.wrong_order_timestamp_first_v1,
+        wrong.if_secret_were_base64_decoded_after_prefix_v1,
+      ]) {
+        const header = `t=${wrong.timestamp},v1=${hex}`;
+        expect(await verify(header, 'any', Number(wrong.timestamp), utf8(wrong.body))).toBe(
+          'signature_mismatch',
+        );
+      }
+    });
+  }
+
+  for (const { header, accept } of vectors.header_parse_cases) {
+    test(`verify() takes the header ${header}: ${accept}`, async ({ expect }) => {
+      const text = header
+        .replace('<ok>', mac)
+        .replace('<OK IN UPPER CASE>', mac.toUpperCase())
+        .replace('sha256=<64 hex>', `sha256=${vector.scheme_plain_hex}`)
+        .replace('<64 hex>', vector.scheme_plain_hex);
+
+      const answer = await verify(text);
+
+      const isAccepted = answer === 'timestamped' || answer === 'plain';
+      expect(isAccepted).toBe(accept !== false);
+    });
+  }
+
+  test('verify() takes only the scheme that SAUTIKIT_SIGNATURE names', async ({ expect }) => {
+    expect(await verify(vector.scheme_plain_hex, 'plain')).toBe('plain');
+    expect(await verify(vector.scheme_plain_hex, 'timestamped')).toBe('scheme_not_allowed');
+    expect(await verify(vector.scheme_t_v1_header, 'timestamped')).toBe('timestamped');
+    expect(await verify(vector.scheme_t_v1_header, 'plain')).toBe('scheme_not_allowed');
+  });
+
+  test('verify() takes the plain MAC in upper case too', async ({ expect }) => {
+    expect(await verify(vector.scheme_plain_hex.toUpperCase())).toBe('plain');
+  });
+
+  test('verify() refuses a captured timestamped MAC that is sent again as a plain one', async ({
+    expect,
+  }) => {
+    const longAfter = Number(vector.timestamp) + 1_000_000;
+    const replayed = utf8(`${vector.body}.${vector.timestamp}`);
+
+    expect(await verify(mac, 'any', longAfter, replayed)).toBe('scheme_ambiguous');
+    expect(await verify(mac, 'plain', longAfter, replayed)).toBe('scheme_ambiguous');
+  });
+
+  test('verify() never takes v2 for v1', async ({ expect }) => {
+    expect(await verify(`t=${vector.timestamp},v2=${mac}`)).toBe('signature_malformed');
+    expect(await verify(`t=${vector.timestamp},v1=${'0'.repeat(64)},v2=${mac}`)).toBe('signature_mismatch');
+  });
+});
+
+describe('Sautikit events', () => {
+  const parse = (body: unknown, headers: Record<string, string> = {}) =>
+    sautikit.parse({ rawBody: utf8(JSON.stringify(body)), headers: new Headers(headers) });
+  const variant = (id: string) => {
+    const found = payloads.variants.find((payload) => payload.id === id);
+    if (found === undefined) throw new Error(`Cannot test: payloads.json has no ${id}`);
+    return found;
+  };
+
+  test('parse() reads the shape of the event page', ({ expect }) => {
+    expect(parse(variant('A_event_page').body)).toEqual({
+      kind: 'recordings',
+      events: [
+        {
+          eventId: '01900000-0000-7000-8000-000000000001',
+          eventType: 'call.recording.ready',
+          recordingId: '01900000-0000-7000-8000-000000000005',
+          callId: '01900000-0000-7000-8000-000000000003',
+          occurredAt: '2026-06-27T10:06:00.000Z',
+          durationSeconds: 295,
+          files: [
+            { link: 'https://storage.example.com/recordings/...?X-Amz-Expires=3600', sizeBytes: 2457600 },
+          ],
+        },
+      ],
+    });
+  });
+
+  test('parse() reads the shape of the S3 guide, which has no link', ({ expect }) => {
+    expect(parse(variant('B_s3_guide').body)).toEqual({
+      kind: 'recordings',
+      events: [
+        {
+          eventId: '01900000-0000-7000-8000-000000000010',
+          eventType: 'call.recording.ready',
+          recordingId: '01900000-0000-7000-8000-000000000003',
+          callId: '01900000-0000-7000-8000-000000000003',
+          occurredAt: '2026-06-27T12:01:30Z',
+          durationSeconds: 72,
+          files: [{ sizeBytes: 576000 }],
+        },
+      ],
+    });
+  });
+
+  test('parse() takes the kind from a header, and no id, when the body has neither', ({ expect }) => {
+    const { body, headers } = variant('C_kind_only_in_header');
+    const event = { callId: '01900000-0000-7000-8000-000000000003', files: [{}] };
+
+    const byKind = parse(body, {
+      'x-sautikit-event-kind': 'call.recording.ready',
+      'x-sautikit-event-id': 'unsigned',
+    });
+    const byEvent = parse(body, { 'x-sautikit-event': 'call.recording.ready' });
+
+    expect(headers).toBeDefined();
+    for (const parsed of [byKind, byEvent]) {
+      expect(parsed).toMatchObject({ kind: 'recordings', events: [event] });
+      expect(parsed).not.toHaveProperty('events.0.eventId', expect.anything());
+    }
+  });
+
+  test('parse() reads a session id beside data', ({ expect }) => {
+    expect(parse(variant('D_session_id_beside_data').body)).toMatchObject({
+      events: [
+        {
+          callId: '01900000-0000-7000-8000-000000000003',
+          files: [{ link: 'https://storage.example.com/rec.wav' }],
+        },
+      ],
+    });
+    expect(parse({ kind: 'call.recording.ready', sessionId: 'HD_1' })).toMatchObject({
+      events: [{ callId: 'HD_1' }],
+    });
+  });
+
+  test('parse() believes the signed body before the unsigned header', ({ expect }) => {
+    const [completed] = payloads.neighbours;
+
+    expect(parse(completed?.body, { 'x-sautikit-event': 'call.recording.ready' })).toEqual({
+      kind: 'ignored',
+      eventType: 'call.completed',
+    });
+  });
+
+  test.for([
+    [{}],
+    [{ event_id: 'e1' }],
+    [{ kind: 'call.recording.ready' }],
+    [{ kind: 'call.recording.ready', data: { call_id: 7 } }],
+    [{ kind: 'call.recording.ready', data: null, payload: [] }],
+  ])('parse() keeps %j as unreadable', ([body], { expect }) => {
+    expect(parse(body)).toMatchObject({ kind: 'kept', code: 'unreadable_event' });
+  });
+});
