@@ -1,0 +1,210 @@
+import type { RecordingFile } from '../recording.ts';
+import { concat, decodeUtf8, utf8 } from '../shared/bytes.ts';
+import type { RejectionReason } from '../shared/errors.ts';
+import { type JsonObject, objectAt, parseJsonObject, quantityAt, textAt } from '../shared/json.ts';
+import { err, ok, type Result } from '../shared/result.ts';
+import { parseTimeMs } from '../shared/time.ts';
+import { decodeBase64 } from '../signatures/base64.ts';
+import { ed25519KeyProblem, verifyEd25519 } from '../signatures/ed25519.ts';
+import { checkTimestamp } from '../signatures/timestamp.ts';
+import { type Parsed, type Provider, type Secrets, type SignedDelivery, unreadable } from './provider.ts';
+
+const SIGNATURE = 'telnyx-signature-ed25519';
+const TIMESTAMP = 'telnyx-timestamp';
+
+/** API v2's names and, with an underscore, API v1's. */
+const savedTypes = ['call.recording.saved', 'conference.recording.saved', 'recording_saved'];
+const errorTypes = ['call.recording.error', 'recording_error'];
+
+/**
+ * Telnyx: `call.recording.saved` and its relatives, signed with Ed25519.
+ * @see https://developers.telnyx.com/api-reference/callbacks/call-recording-saved
+ * @see https://developers.telnyx.com/development/api-fundamentals/webhooks/receiving-webhooks
+ */
+export const telnyx: Provider = {
+  id: 'telnyx',
+  docs: 'https://developers.telnyx.com/api-reference/callbacks/call-recording-saved',
+  settings: { secret: 'TELNYX_PUBLIC_KEY', secretProblem: ed25519KeyProblem },
+  signatureHeaders: [TIMESTAMP, SIGNATURE],
+  verify,
+  parse,
+};
+
+type Verified = Result<{ scheme: string }, RejectionReason>;
+
+async function verify(
+  { rawBody, headers }: SignedDelivery,
+  secrets: Secrets,
+  nowSeconds: number,
+): Promise<Verified> {
+  const timestamp = headers.get(TIMESTAMP);
+  const header = headers.get(SIGNATURE);
+  if (timestamp === null) return err('timestamp_missing');
+  if (header === null) return err('signature_missing');
+  const signature = decodeBase64(header);
+  if (signature?.byteLength !== 64) return err('signature_malformed');
+  const refusal = checkTimestamp(timestamp, nowSeconds, secrets.toleranceSeconds);
+  if (refusal !== undefined) return err(refusal);
+  const content = concat(utf8(`${timestamp}|`), rawBody); // The time exactly as sent: a leading zero counts.
+  return (await verifyEd25519(secrets.values, signature, content))
+    ? ok({ scheme: 'ed25519' })
+    : err('signature_mismatch');
+}
+
+/** The content type is not signed, so the body itself tells JSON from TeXML's form. */
+function parse({ rawBody }: SignedDelivery): Parsed {
+  const text = decodeUtf8(rawBody);
+  if (text === undefined) return unreadable('The body is not UTF-8');
+  const body = parseJsonObject(text);
+  return body === undefined
+    ? parseTexml(new URLSearchParams(text))
+    : parseEvent(objectAt(body, 'data') ?? body);
+}
+
+/** The wire wraps the event in `data`; the event's own page shows it bare. */
+function parseEvent(event: JsonObject): Parsed {
+  const eventType = textAt(event, 'event_type');
+  if (eventType === undefined) return unreadable('The event names no event_type');
+  const payload = objectAt(event, 'payload') ?? {};
+  if (errorTypes.includes(eventType)) return parseError(event, eventType, payload);
+  return savedTypes.includes(eventType)
+    ? parseSaved(event, eventType, payload)
+    : { kind: 'ignored', eventType };
+}
+
+/** API v1 names the event `webhook_id`; both names are read from the signed body. */
+function eventIdOf(event: JsonObject): string | undefined {
+  return textAt(event, 'webhook_id', 'id');
+}
+
+/** The schema says `reason`, the example on the event's page `result`. */
+function parseError(event: JsonObject, eventType: string, payload: JsonObject): Parsed {
+  const detail = textAt(payload, 'reason', 'result') ?? 'The provider gave no reason';
+  return { kind: 'kept', code: 'provider_reported_error', detail, eventId: eventIdOf(event), eventType };
+}
+
+function parseSaved(event: JsonObject, eventType: string, payload: JsonObject): Parsed {
+  const eventId = eventIdOf(event);
+  const startedAt = textAt(payload, 'recording_started_at', 'start_time');
+  const endedAt = textAt(payload, 'recording_ended_at', 'end_time');
+  const recordingId = recordingIdOf(payload, startedAt) ?? eventId;
+  if (recordingId === undefined) return unreadable('The event names neither a recording nor a call');
+  const recording = {
+    eventId,
+    eventType,
+    recordingId,
+    callId:
+      textAt(payload, 'call_session_id', 'call_leg_id', 'call_control_id', 'conference_id') ?? recordingId,
+    occurredAt: textAt(event, 'occurred_at', 'created_at') ?? textAt(payload, 'occurred_at'),
+    startedAt,
+    endedAt,
+    durationSeconds: durationOf(payload, startedAt, endedAt),
+    channels: channelsOf(textAt(payload, 'channels')),
+    from: textAt(payload, 'from'),
+    to: textAt(payload, 'to'),
+    clientState: decodeClientState(textAt(payload, 'client_state')),
+    files: filesOf(payload),
+  };
+  return { kind: 'recordings', events: [recording] };
+}
+
+/** One leg may be recorded several times, so a leg alone does not name a recording. */
+function recordingIdOf(payload: JsonObject, startedAt: string | undefined): string | undefined {
+  const leg = textAt(payload, 'call_leg_id');
+  const legAndStart = leg === undefined || startedAt === undefined ? undefined : `${leg}_${startedAt}`;
+  return textAt(payload, 'recording_id') ?? legAndStart;
+}
+
+/** Rarely said; and an end equal to the start is a slip of the documentation, not a length. */
+function durationOf(payload: JsonObject, startedAt?: string, endedAt?: string): number | undefined {
+  const seconds = quantityAt(payload, 'duration_secs');
+  const millis = quantityAt(payload, 'duration_millis');
+  if (seconds !== undefined || millis !== undefined) return seconds ?? (millis ?? 0) / 1000;
+  const between = (parseTimeMs(endedAt) ?? 0) - (parseTimeMs(startedAt) ?? Infinity);
+  return between > 0 ? between / 1000 : undefined;
+}
+
+function channelsOf(channels: string | undefined): number | undefined {
+  if (channels === 'single' || channels === '1') return 1;
+  return channels === 'dual' || channels === '2' ? 2 : undefined;
+}
+
+/** The caller's own base64: decoded where it is printable text, else left as it came. */
+function decodeClientState(encoded: string | undefined): string | undefined {
+  const bytes = encoded === undefined ? undefined : decodeBase64(encoded);
+  const text = bytes === undefined ? undefined : decodeUtf8(bytes);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what tells bytes from text
+  return text === undefined || /[\u0000-\u0008\u000e-\u001f\u007f]/.test(text) ? encoded : text;
+}
+
+/**
+ * A file per format that has a link, the lasting public links (off by default) as the last resort;
+ * without any link one file that says so.
+ */
+function filesOf(payload: JsonObject): RecordingFile[] {
+  const links = objectAt(payload, 'recording_urls') ?? {};
+  const publicLinks = objectAt(payload, 'public_recording_urls') ?? {};
+  const files = ['wav', 'mp3'].flatMap((format) => {
+    const candidates = [textAt(links, format), textAt(publicLinks, format)].filter(
+      (link) => link !== undefined,
+    );
+    return candidates.length === 0 ? [] : [{ claimedFormat: format, ...linkOf(candidates) }];
+  });
+  return files.length > 0 ? files : [{}];
+}
+
+function linkOf(candidates: readonly string[]): RecordingFile {
+  const link = candidates.find((candidate) => !isOwnersStorage(candidate));
+  return link === undefined && candidates.length > 0 ? { storedElsewhere: true } : { link };
+}
+
+/**
+ * The owner told Telnyx to use the owner's storage: not a link, or an Azure one without a signature.
+ * @see https://developers.telnyx.com/docs/voice/programmable-voice/storing-call-recordings
+ */
+function isOwnersStorage(link: string): boolean {
+  if (!URL.canParse(link)) return false;
+  const { protocol, hostname, searchParams } = new URL(link);
+  return (
+    ['gs:', 's3:'].includes(protocol) ||
+    (hostname.endsWith('.blob.core.windows.net') && !searchParams.has('sig'))
+  );
+}
+
+/**
+ * TeXML's recording status callback: a form without an envelope, an event id or a time.
+ * @see https://developers.telnyx.com/api-reference/callbacks/texml-recording-completed
+ */
+function parseTexml(form: URLSearchParams): Parsed {
+  const field = (name: string) => form.get(name) || undefined;
+  const recordingId = field('RecordingSid');
+  const status = field('RecordingStatus');
+  if (recordingId === undefined || status === undefined)
+    return unreadable('The body is neither an event nor a TeXML form');
+  const eventId = `${recordingId}_${status}`;
+  const eventType = `texml.recording.${status}`;
+  if (status === 'absent' || status === 'failed') {
+    return {
+      kind: 'kept',
+      code: 'provider_reported_error',
+      detail: `RecordingStatus ${status}`,
+      eventId,
+      eventType,
+    };
+  }
+  if (status !== 'completed') return { kind: 'ignored', eventType };
+  const recording = {
+    eventId,
+    eventType,
+    recordingId,
+    callId: field('CallSid') ?? recordingId,
+    durationSeconds: /^\d{1,9}$/.test(field('RecordingDuration') ?? '')
+      ? Number(field('RecordingDuration'))
+      : undefined,
+    channels: channelsOf(field('RecordingChannels')),
+    from: field('From'),
+    to: field('To'),
+    files: [linkOf(form.getAll('RecordingUrl').filter((link) => link !== ''))],
+  };
+  return { kind: 'recordings', events: [recording] };
+}

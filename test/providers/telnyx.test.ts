@@ -1,0 +1,294 @@
+import { describe, test } from 'vitest';
+import { telnyx } from '../../src/providers/telnyx.ts';
+import { utf8 } from '../../src/shared/bytes.ts';
+import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
+import vectors from '../fixtures/telnyx/ed25519.json';
+import payloads from '../fixtures/telnyx/payloads.json';
+import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import { describeContract } from './contract.ts';
+
+const SIGNATURE = 'telnyx-signature-ed25519';
+const TIMESTAMP = 'telnyx-timestamp';
+
+describeContract({
+  name: 'Telnyx',
+  provider: telnyx,
+  twin: telnyxTwin,
+  stranger: sautikitTwin,
+  scheme: '',
+  foreignLetter: '-',
+  captures: vectors.positive.map((vector) => ({
+    name: vector.name,
+    rawBody: utf8(vector.body),
+    headers: { [TIMESTAMP]: vector.timestamp, [SIGNATURE]: vector.signature_base64 },
+    values: [vectors.public_key_base64],
+    nowSeconds: vectors.clock_for_tolerance,
+  })),
+  editSignature: (headers, edit) => ({ ...headers, [SIGNATURE]: edit(headers[SIGNATURE] ?? '') }),
+  editTimestamp: (headers, edit) => ({ ...headers, [TIMESTAMP]: edit(headers[TIMESTAMP] ?? '') }),
+  lacks: { 'signed url': 'Telnyx does not sign the URL' },
+});
+
+describe('Telnyx signatures', () => {
+  const [vector] = vectors.positive;
+  if (vector === undefined) throw new Error('Cannot test: ed25519.json has no vectors');
+  const verify = async (
+    of: { timestamp: string; body: string; signature_base64: string },
+    nowSeconds: number,
+  ) => {
+    const headers = new Headers({ [TIMESTAMP]: of.timestamp, [SIGNATURE]: of.signature_base64 });
+    const secrets = {
+      values: [vectors.public_key_base64],
+      scheme: '',
+      toleranceSeconds: vectors.tolerance_seconds,
+    };
+    const verified = await telnyx.verify({ rawBody: utf8(of.body), headers }, secrets, nowSeconds);
+    return verified.ok ? 'ok' : verified.error;
+  };
+
+  for (const negative of vectors.negative) {
+    test(`verify() refuses ${negative.name}: ${negative.why}`, async ({ expect }) => {
+      expect(await verify(negative, vectors.clock_for_tolerance)).not.toBe('ok');
+    });
+  }
+
+  for (const { now_minus_ts: age, accept } of vectors.tolerance_edges) {
+    test(`verify() of a delivery ${age} s old: ${accept ? 'accepted' : 'refused'}`, async ({ expect }) => {
+      expect((await verify(vector, Number(vector.timestamp) + age)) === 'ok').toBe(accept);
+    });
+  }
+
+  for (const key of vectors.invalid_public_keys) {
+    test(`secretProblem() finds what is wrong with the key "${key}"`, ({ expect }) => {
+      expect(telnyx.settings.secretProblem(key)).toMatch(/^is /);
+    });
+  }
+
+  test('secretProblem() finds nothing wrong with keys that Telnyx publishes', ({ expect }) => {
+    const [documented = ''] = vectors.published_example_public_key_no_private_half.split(' ');
+    for (const key of [vectors.public_key_base64, documented])
+      expect(telnyx.settings.secretProblem(key)).toBeUndefined();
+  });
+
+  test('verify() reads a signature that Telnyx really sent, and finds that it is not of this key', async ({
+    expect,
+  }) => {
+    const real = vectors.real_captured_signature_public_key_redacted;
+    const delivery = { ...real, body: JSON.stringify(real.event) };
+
+    expect(await verify(delivery, Number(real.timestamp))).toBe('signature_mismatch');
+  });
+});
+
+describe('Telnyx events', () => {
+  const parseText = (text: string) => telnyx.parse({ rawBody: utf8(text), headers: new Headers() });
+  const variant = (id: string) => {
+    const found = payloads.variants.find((payload) => payload.id === id);
+    if (found === undefined) throw new Error(`Cannot test: payloads.json has no ${id}`);
+    return found;
+  };
+  const parseVariant = (id: string) => parseText(JSON.stringify(variant(id).body));
+  const saved = (payload: Record<string, unknown>) =>
+    parseText(JSON.stringify({ data: { event_type: 'call.recording.saved', id: 'e1', payload } }));
+  const s3 = 'https://s3.amazonaws.com/telephony-recorder-prod/a/b/c.wav?X-Amz-Expires=600';
+
+  test.for(['v2_wrapped_current_docs', 'v2_wrapped_with_meta', 'seed_unwrapped'])(
+    'parse() reads %s',
+    (id, { expect }) => {
+      expect(parseVariant(id)).toEqual({
+        kind: 'recordings',
+        events: [
+          {
+            eventId: '0ccc7b54-4df3-4bca-a65a-3da1ecc777f0',
+            eventType: 'call.recording.saved',
+            recordingId: '428c31b6-7af4-4bcb-b7f5-5013ef9657c1_2018-02-02T22:20:27.521992Z',
+            callId: '428c31b6-7af4-4bcb-b7f5-5013ef9657c1',
+            occurredAt: '2018-02-02T22:25:27.521992Z',
+            startedAt: '2018-02-02T22:20:27.521992Z',
+            endedAt: '2018-02-02T22:20:27.521992Z',
+            channels: 1,
+            clientState: 'have a nice day =]',
+            files: [
+              { claimedFormat: 'wav', link: 'http://example.com/recording.wav' },
+              { claimedFormat: 'mp3', link: 'http://example.com/recording.mp3' },
+            ],
+          },
+        ],
+      });
+    },
+  );
+
+  test.for([
+    ['v2_real_fields', 'call.recording.saved'],
+    ['v1_legacy', 'recording_saved'],
+  ] as const)('parse() reads %s', ([id, eventType], { expect }) => {
+    const link = expect.stringContaining('X-Amz-Expires=600');
+
+    expect(parseVariant(id)).toMatchObject({
+      kind: 'recordings',
+      events: [
+        {
+          eventId: 'a6854826-41ae-4781-b299-415a760663a0',
+          eventType,
+          recordingId: '10cd86ac-fef8-4765-b203-0f7511f9fc75',
+          callId: '99706bb8-85ae-11ec-885c-02420a0d7e70',
+          durationSeconds: 4.64,
+          files: [{ claimedFormat: 'wav', link }],
+        },
+      ],
+    });
+  });
+
+  test("parse() names an API v1 event by 'id' where there is no 'webhook_id'", ({ expect }) => {
+    const event = { event_type: 'recording_saved', id: 'v1-id', payload: { recording_id: 'r1' } };
+
+    expect(parseText(JSON.stringify(event))).toMatchObject({
+      events: [{ eventId: 'v1-id', recordingId: 'r1' }],
+    });
+  });
+
+  test.for(['custom_storage_gcs', 'custom_storage_s3', 'custom_storage_azure'])(
+    "parse() sees that %s went to the owner's own storage",
+    (id, { expect }) => {
+      expect(parseVariant(id)).toMatchObject({
+        events: [{ files: [{ claimedFormat: 'wav', storedElsewhere: true }] }],
+      });
+      expect(parseVariant(id)).not.toHaveProperty('events.0.files.0.link');
+    },
+  );
+
+  test('parse() passes over a format that is null', ({ expect }) => {
+    const parsed = parseVariant('one_format_null');
+
+    expect(parsed).toMatchObject({ events: [{ files: [{ claimedFormat: 'wav' }] }] });
+    expect(parsed).toHaveProperty('events.0.files.length', 1);
+  });
+
+  test.for([
+    ['both signed links', { mp3: `${s3}&m`, wav: s3 }, {}, [s3, `${s3}&m`]],
+    ['an empty link', { mp3: '', wav: s3 }, {}, [s3]],
+    ['a link that is a number', { mp3: 7, wav: s3 }, {}, [s3]],
+    [
+      'the public link of a format without a signed one',
+      { mp3: null, wav: s3 },
+      { mp3: 'https://p.example.com/m' },
+      [s3, 'https://p.example.com/m'],
+    ],
+    ['signed links before public ones', { wav: s3 }, { wav: 'https://p.example.com/w' }, [s3]],
+    [
+      "the public link of what is in the owner's storage",
+      { wav: 'gs://bucket/w' },
+      { wav: 'https://p.example.com/w' },
+      ['https://p.example.com/w'],
+    ],
+    ['no link at all', {}, {}, [undefined]],
+    ['links that are null', null, null, [undefined]],
+  ] as const)('parse() picks %s', ([, recording_urls, public_recording_urls, links], { expect }) => {
+    const parsed = saved({ recording_id: 'r1', recording_urls, public_recording_urls });
+
+    const files = parsed.kind === 'recordings' ? parsed.events[0]?.files : undefined;
+    expect(files?.map(({ link }) => link)).toEqual(links);
+  });
+
+  test('parse() reads a conference recording without a time of the event', ({ expect }) => {
+    expect(parseVariant('conference_recording_saved')).toMatchObject({
+      events: [
+        {
+          eventType: 'conference.recording.saved',
+          recordingId: '4577f9a2-cf0e-44f3-ac57-9f95fb03fa47',
+          startedAt: '2021-05-11T10:17:03.692107Z',
+        },
+      ],
+    });
+  });
+
+  test('parse() reads the TeXML form', ({ expect }) => {
+    const { fields = {} } = variant('texml_recording_completed');
+    const form = new URLSearchParams(Object.entries(fields).map(([name, value]) => [name, String(value)]));
+
+    expect(parseText(String(form))).toEqual({
+      kind: 'recordings',
+      events: [
+        {
+          eventId: '35094891-3290-4142-b2c2-b2eda57534cf_completed',
+          eventType: 'texml.recording.completed',
+          recordingId: '35094891-3290-4142-b2c2-b2eda57534cf',
+          callId: 'v2:qiaymU9Ij90xJRRkYGWHOIx_41EVJPrzlny2zC67hwL1wVIUnnMrqQ',
+          durationSeconds: 5,
+          channels: 1,
+          files: [{ link: 'https://recording.com/your-recording-url' }],
+        },
+      ],
+    });
+  });
+
+  test.for([
+    ['in-progress', { kind: 'ignored', eventType: 'texml.recording.in-progress' }],
+    ['absent', { kind: 'kept', code: 'provider_reported_error', eventId: 'r1_absent' }],
+    ['failed', { kind: 'kept', code: 'provider_reported_error', eventId: 'r1_failed' }],
+  ] as const)('parse() of a TeXML form whose recording is %s', ([status, expected], { expect }) => {
+    expect(parseText(`RecordingSid=r1&RecordingStatus=${status}`)).toMatchObject(expected);
+  });
+
+  test.for(['error_schema_reason', 'error_example_result'])(
+    "parse() keeps the provider's reason of %s",
+    (id, { expect }) => {
+      expect(parseVariant(id)).toEqual({
+        kind: 'kept',
+        code: 'provider_reported_error',
+        detail: 'Internal server error',
+        eventId: '0ccc7b54-4df3-4bca-a65a-3da1ecc777f0',
+        eventType: 'call.recording.error',
+      });
+    },
+  );
+
+  test('parse() ignores other kinds', ({ expect }) => {
+    const { event } = vectors.real_captured_signature_public_key_redacted;
+
+    expect(parseText(JSON.stringify(event))).toEqual({ kind: 'ignored', eventType: 'conference.created' });
+    for (const positive of vectors.positive.filter(({ body }) => body.includes('message.received'))) {
+      expect(parseText(positive.body)).toEqual({ kind: 'ignored', eventType: 'message.received' });
+    }
+  });
+
+  test('parse() keeps the shape of the portal, which is not a delivery', ({ expect }) => {
+    expect(parseVariant('portal_debug_shape_not_a_delivery')).toMatchObject({
+      kind: 'kept',
+      code: 'unreadable_event',
+    });
+  });
+
+  test('parse() keeps an event that names nothing', ({ expect }) => {
+    expect(parseText('{"data":{"event_type":"call.recording.saved"}}')).toMatchObject({
+      code: 'unreadable_event',
+    });
+  });
+
+  test.for([
+    ['h\u00e9llo', 'h\u00e9llo'],
+    ['AAEC', 'AAEC'],
+    [btoa('{"case":7}'), '{"case":7}'],
+    ['', undefined],
+    [null, undefined],
+  ] as const)('parse() reads the client state %j as %j', ([client_state, clientState], { expect }) => {
+    expect(saved({ recording_id: 'r1', client_state })).toMatchObject({ events: [{ clientState }] });
+  });
+
+  test.for([
+    [{ duration_secs: 7 }, 7],
+    [{ duration_millis: 7500 }, 7.5],
+    [{ recording_started_at: '2026-01-01T00:00:00Z', recording_ended_at: '2026-01-01T00:01:00.5Z' }, 60.5],
+    [{ recording_started_at: '2026-01-01T00:00:00Z' }, undefined],
+    [{ recording_ended_at: '2026-01-01T00:00:00Z' }, undefined],
+  ] as const)('parse() of %j finds a duration of %j s', ([payload, durationSeconds], { expect }) => {
+    expect(saved({ recording_id: 'r1', ...payload })).toMatchObject({ events: [{ durationSeconds }] });
+  });
+
+  test('parse() reads the channels', ({ expect }) => {
+    expect(saved({ recording_id: 'r1', channels: 'dual' })).toMatchObject({ events: [{ channels: 2 }] });
+    expect(saved({ recording_id: 'r1', channels: 'odd' })).toMatchObject({
+      events: [{ channels: undefined }],
+    });
+  });
+});
