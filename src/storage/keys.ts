@@ -1,0 +1,59 @@
+import type { RecordingEvent } from '../recording.ts';
+import { sha256Hex, utf8 } from '../shared/bytes.ts';
+import { MAX_KEY_PART_BYTES } from '../shared/limits.ts';
+import { parseTimeMs } from '../shared/time.ts';
+
+/**
+ * An id from outside as one part of an object key, never two ids alike.
+ * `[A-Za-z0-9_-]` stay, every other byte becomes `~XX`, a lone surrogate (which has no UTF-8) `~uXXXX`,
+ * the empty id `~`; what would be too long becomes `~~` and its SHA-256.
+ */
+export async function keyPart(id: string): Promise<string> {
+  const escaped = id === '' ? '~' : Array.from(id, escapeCharacter).join('');
+  return escaped.length <= MAX_KEY_PART_BYTES ? escaped : `~~${await sha256Hex(utf8(escaped))}`;
+}
+
+function escapeCharacter(character: string): string {
+  if (/^[A-Za-z0-9_-]$/.test(character)) return character;
+  if (!character.isWellFormed()) return `~u${hex(character.charCodeAt(0), 4)}`;
+  return Array.from(utf8(character), (byte) => `~${hex(byte, 2)}`).join('');
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).toUpperCase().padStart(digits, '0');
+}
+
+export async function inboxKey(provider: string, eventId: string): Promise<string> {
+  return `inbox/${provider}/${await keyPart(eventId)}.json`;
+}
+
+export async function deadLetterKey(provider: string, eventId: string): Promise<string> {
+  return `dead/${provider}/${await keyPart(eventId)}.json`;
+}
+
+/** In KV, not in the bucket. */
+export async function seenKey(provider: string, eventId: string): Promise<string> {
+  return `seen/${provider}/${await keyPart(eventId)}`;
+}
+
+/** Where a recording's objects are: the manifest, and the audio once its format is known. */
+export interface RecordingKeys {
+  readonly manifest: string;
+  readonly audio: (format: string) => string;
+}
+
+/** A pure function of the event, so that every delivery and every attempt means the same objects. */
+export async function recordingKeys(event: RecordingEvent): Promise<RecordingKeys> {
+  const folder = `recordings/${event.provider}/${dayOf(event)}/${await keyPart(event.callId)}`;
+  const stem = `${folder}/${await keyPart(event.recordingId)}`;
+  return { manifest: `${stem}.json`, audio: (format) => `${stem}.${format}` };
+}
+
+/**
+ * `yyyy/mm/dd` in UTC of the recording's start, else of the event.
+ * An event that names no time is filed under 1970/01/01: the day it came on would differ between retries.
+ */
+function dayOf(event: RecordingEvent): string {
+  const ms = parseTimeMs(event.startedAt) ?? parseTimeMs(event.occurredAt) ?? 0;
+  return new Date(ms).toISOString().slice(0, 10).replaceAll('-', '/');
+}
