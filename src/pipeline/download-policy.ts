@@ -1,0 +1,45 @@
+/** An origin to download from; `host` is a suffix when `anySubdomain`. */
+export interface OriginPattern {
+  readonly protocol: string;
+  readonly host: string;
+  readonly port: string;
+  readonly anySubdomain: boolean;
+}
+
+/** One entry of `DOWNLOAD_ORIGINS`, `https://host[:port]` with an optional `*.`; nothing when it is not one. */
+export function parseOriginPattern(entry: string): OriginPattern | undefined {
+  const [, scheme, wildcard, authority] = /^(https?:\/\/)(\*\.)?([^/?#@\s*\\]+)\/?$/i.exec(entry) ?? [];
+  if (scheme === undefined || !URL.canParse(`${scheme}${authority}`)) return undefined;
+  const { protocol, hostname, port } = new URL(`${scheme}${authority}`);
+  return { protocol, host: hostname, port, anySubdomain: wildcard !== undefined };
+}
+
+/**
+ * Why a link must not be requested, or nothing: decided before any request, for each hop.
+ * With `origins`, only they are allowed; without, any https host of the public internet by name.
+ */
+export function linkProblem(url: URL, origins: readonly OriginPattern[]): string | undefined {
+  if (url.username !== '' || url.password !== '') return 'The link carries user information';
+  if (origins.length > 0) {
+    return origins.some((origin) => matches(url, origin))
+      ? undefined
+      : 'The origin is not in DOWNLOAD_ORIGINS';
+  }
+  if (url.protocol !== 'https:') return 'The link is not https';
+  if (url.port !== '') return 'The link names a port';
+  return isPublicName(url.hostname) ? undefined : 'The host is not a public name';
+}
+
+function matches(url: URL, { protocol, host, port, anySubdomain }: OriginPattern): boolean {
+  if (url.protocol !== protocol || url.port !== port) return false;
+  return anySubdomain ? url.hostname.endsWith(`.${host}`) : url.hostname === host;
+}
+
+/** URL has already turned every spelling of an IPv4 address into four decimal numbers. */
+function isPublicName(hostname: string): boolean {
+  const name = hostname.replace(/\.$/, '');
+  const isAddress = name.startsWith('[') || /^\d+\.\d+\.\d+\.\d+$/.test(name);
+  const labels = name.split('.');
+  const isLocal = ['local', 'internal', 'localhost'].includes(labels.at(-1) ?? '');
+  return !isAddress && !isLocal && labels.length > 1 && !labels.includes('');
+}
