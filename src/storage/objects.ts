@@ -1,0 +1,30 @@
+const jsonContent = { contentType: 'application/json; charset=utf-8' };
+
+/** What must be true of a key for a write to happen: nothing is there, or exactly this version. */
+export type Expected = { readonly absent: true } | { readonly etag: string };
+
+/** Writes JSON when the key is as expected; the new etag, or nothing if somebody else was first. */
+export async function putJson(
+  bucket: R2Bucket,
+  key: string,
+  value: unknown,
+  expected: Expected,
+  customMetadata: Record<string, string> = {},
+): Promise<string | undefined> {
+  const onlyIf = 'absent' in expected ? { etagDoesNotMatch: '*' } : { etagMatches: expected.etag };
+  const options = { onlyIf, customMetadata, httpMetadata: jsonContent };
+  const stored = await bucket.put(key, `${JSON.stringify(value, null, 2)}\n`, options);
+  return stored?.etag;
+}
+
+/** How many objects have this prefix, over all pages of the list. */
+export async function countObjects(bucket: R2Bucket, prefix: string): Promise<number> {
+  let count = 0;
+  let cursor: string | undefined;
+  do {
+    const page: R2Objects = await bucket.list(cursor === undefined ? { prefix } : { prefix, cursor });
+    count += page.objects.length;
+    cursor = page.truncated ? page.cursor : undefined;
+  } while (cursor !== undefined);
+  return count;
+}
