@@ -1,0 +1,145 @@
+import type { ArchivedFile } from '../recording.ts';
+import type { Failure, FailureCode } from '../shared/errors.ts';
+import { describeError } from '../shared/log.ts';
+import { err, ok, type Result } from '../shared/result.ts';
+import type { RecordingKeys } from '../storage/keys.ts';
+import type { Recordings, Upload, UploadEnd } from '../storage/recordings.ts';
+import { type AudioFormat, detectAudioFormat } from './audio-format.ts';
+import { networkFailure } from './download.ts';
+import { type BlockReader, createFingerprinter, type Fingerprint, fingerprint, readBlocks } from './pump.ts';
+
+/** What a copy must fulfil to be stored. */
+export interface CopyLimits {
+  /** What the provider said of the size, if anything. */
+  readonly declaredBytes: number | undefined;
+  readonly maxBytes: number;
+}
+
+/** What is in the bucket after a copy, and whether that is what was downloaded. */
+export type StoredAudio = Pick<
+  ArchivedFile,
+  'format' | 'contentType' | 'key' | 'bytes' | 'sha256' | 'etag'
+> & {
+  readonly isSame: boolean;
+};
+
+/**
+ * Streams a response into the bucket, create-once, under a key that follows what the first bytes are.
+ * On any failure nothing is stored: the upload's last close is held back until every check has passed.
+ */
+export async function copyAudio(
+  response: Response,
+  keys: RecordingKeys,
+  recordings: Recordings,
+  limits: CopyLimits,
+): Promise<Result<StoredAudio, Failure>> {
+  const length = announcedBytes(response, limits);
+  if (!length.ok || response.body === null) {
+    await response.body?.cancel();
+    return length.ok ? failure('empty_body') : length;
+  }
+  const source = readBlocks(response.body);
+  const copied = await copyBlocks(source, length.value, keys, recordings);
+  await source.cancel(); // Does nothing after a whole copy.
+  return copied;
+}
+
+/** The length that the origin announces, if it can be trusted to be the length of what we will read. */
+function announcedBytes(
+  response: Response,
+  { declaredBytes, maxBytes }: CopyLimits,
+): Result<number, Failure> {
+  const header = response.headers.get('content-length') ?? '';
+  const isCoded = (response.headers.get('content-encoding') ?? 'identity') !== 'identity';
+  if (isCoded || !/^\d{1,15}$/.test(header)) return failure('length_unknown');
+  const bytes = Number(header);
+  if (bytes === 0) return failure('empty_body');
+  if (bytes > maxBytes) return failure('too_large', `${bytes} bytes, the limit is ${maxBytes}`);
+  const isAsDeclared = declaredBytes === undefined || declaredBytes === bytes;
+  return isAsDeclared
+    ? ok(bytes)
+    : failure('length_mismatch', `${bytes} bytes, the event said ${declaredBytes}`);
+}
+
+async function copyBlocks(
+  source: BlockReader,
+  lengthBytes: number,
+  keys: RecordingKeys,
+  recordings: Recordings,
+): Promise<Result<StoredAudio, Failure>> {
+  const first = await nextBlock(source);
+  if (!first.ok) return first;
+  if (first.value === undefined) return failure('empty_body');
+  const audio = detectAudioFormat(first.value);
+  if (audio === undefined) return failure('not_audio');
+  const key = keys.audio(audio.format);
+  const upload = recordings.startUpload(key, lengthBytes, audio.contentType);
+  const sent = await sendBlocks(source, first.value, lengthBytes, upload);
+  if (sent.ok) return describeStored(sent.value, { ...audio, key }, lengthBytes, recordings);
+  await upload.abort(sent.error.code);
+  return sent;
+}
+
+/** How the upload ended, and the fingerprint of what was sent, which the bucket may have cut short. */
+interface Sent {
+  readonly end: UploadEnd;
+  readonly fingerprint: Fingerprint;
+}
+
+/**
+ * Reads one block ahead, so that the last one is known before it goes out: R2 stores an object as soon
+ * as it has all the announced bytes, whether the stream is closed or aborted after that.
+ */
+async function sendBlocks(
+  source: BlockReader,
+  first: Uint8Array,
+  lengthBytes: number,
+  upload: Upload,
+): Promise<Result<Sent, Failure>> {
+  const fingerprinter = createFingerprinter();
+  for (let block = first; ; ) {
+    await fingerprinter.add(block);
+    const next = await nextBlock(source);
+    if (!next.ok) return next;
+    const bytes = fingerprinter.bytes();
+    const isLast = next.value === undefined;
+    if (isLast ? bytes !== lengthBytes : bytes >= lengthBytes) return lengthMismatch(bytes, lengthBytes);
+    const early = await upload.write(block);
+    if (early !== undefined || next.value === undefined) {
+      return ok({ end: early ?? (await upload.commit()), fingerprint: await fingerprinter.finish() });
+    }
+    block = next.value;
+  }
+}
+
+async function nextBlock(source: BlockReader): Promise<Result<Uint8Array | undefined, Failure>> {
+  try {
+    return ok(await source.next());
+  } catch (error) {
+    return err(networkFailure(error, 'download_interrupted'));
+  }
+}
+
+/** An object that was there before is described by its own bytes, not by those downloaded this time. */
+async function describeStored(
+  { end, fingerprint: sent }: Sent,
+  audio: AudioFormat & { key: string },
+  lengthBytes: number,
+  recordings: Recordings,
+): Promise<Result<StoredAudio, Failure>> {
+  if (end.state === 'failed') return failure('storage_failed', describeError(end.error));
+  if (end.state === 'stored') return ok({ ...audio, ...sent, etag: end.etag, isSame: true });
+  const object = await recordings.readAudio(audio.key);
+  if (object === null) return failure('storage_failed', 'The object vanished');
+  const present = await fingerprint(object.body);
+  const isSame = sent.bytes === lengthBytes ? present.sha256 === sent.sha256 : present.bytes === lengthBytes;
+  return ok({ ...audio, ...present, etag: object.etag, isSame });
+}
+
+function lengthMismatch(bytes: number, lengthBytes: number): { ok: false; error: Failure } {
+  return failure('length_mismatch', `${bytes} bytes, the origin announced ${lengthBytes}`);
+}
+
+function failure(code: FailureCode, detail?: string): { ok: false; error: Failure } {
+  return err({ code, detail });
+}
