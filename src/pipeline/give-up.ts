@@ -1,0 +1,20 @@
+import type { DeadLetter, InboxEntry } from '../recording.ts';
+import { type FailureCode, type FileFailure, failureCodes } from '../shared/errors.ts';
+
+/** The entry with one more failed attempt in its history. */
+export function withAttempt(entry: InboxEntry, failures: readonly FileFailure[], nowMs: number): InboxEntry {
+  const attempt = { number: entry.attempts.length + 1, at: new Date(nowMs).toISOString(), failures };
+  return { ...entry, attempts: [...entry.attempts, attempt] };
+}
+
+/** What is kept of an entry that no further attempt will help. */
+export function deadLetter(entry: InboxEntry, { code, detail }: FileFailure, nowMs: number): DeadLetter {
+  const { provider, eventId, eventType } = entry.event;
+  const failure = explain(code, detail);
+  return { ...entry, provider, eventId, eventType, failure, deadAt: new Date(nowMs).toISOString() };
+}
+
+/** A failure with the sentence that tells the owner what to do. */
+export function explain(code: FailureCode, detail: string | undefined): DeadLetter['failure'] {
+  return { code, detail, advice: failureCodes[code].advice };
+}

@@ -1,0 +1,36 @@
+import type { ArchivedFile, InboxEntry, Manifest } from '../recording.ts';
+import { MAX_MANIFEST_WRITES } from '../shared/limits.ts';
+import type { Recordings, StoredManifest } from '../storage/recordings.ts';
+
+/**
+ * Adds files to the manifest at `key`, which is `stored` as far as we know.
+ * Another attempt may write it at the same time: then reads it again and adds to that. False after
+ * too many conflicts, or when what is there is not ours to change.
+ */
+export async function addToManifest(
+  key: string,
+  stored: StoredManifest,
+  entry: InboxEntry,
+  files: readonly ArchivedFile[],
+  recordings: Recordings,
+): Promise<boolean> {
+  let current = stored;
+  for (let write = 0; write < MAX_MANIFEST_WRITES && current.state !== 'unreadable'; write++) {
+    const manifest = { ...(current.state === 'present' ? current.manifest : newManifest(entry)) };
+    const added = files.filter((file) => !isListed(manifest.files, file.claimedFormat));
+    const merged = { ...manifest, files: [...manifest.files, ...added] };
+    if (await recordings.writeManifest(key, merged, current.expected)) return true;
+    current = await recordings.readManifest(key);
+  }
+  return false;
+}
+
+/** A file is known by what the event calls it: the same recording announced again means the same files. */
+export function isListed(files: readonly ArchivedFile[], claimedFormat: string | undefined): boolean {
+  return files.some((file) => file.claimedFormat === claimedFormat);
+}
+
+function newManifest({ event, delivery }: InboxEntry): Manifest {
+  const { files: _links, ...facts } = event;
+  return { schema: 1, ...facts, files: [], delivery };
+}
