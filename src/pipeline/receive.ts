@@ -1,0 +1,105 @@
+import type { Provider, Secrets, SignedDelivery } from '../providers/provider.ts';
+import type { DeadLetter, KeptDelivery, RecordingEvent } from '../recording.ts';
+import { describeError, type Log } from '../shared/log.ts';
+import type { DeadLetters } from '../storage/dead-letters.ts';
+import type { Inbox, PendingEntry } from '../storage/inbox.ts';
+import type { Seen } from '../storage/seen.ts';
+import { keepDelivery, keptLetter, lacksId, nameBody, named } from './kept-delivery.ts';
+
+export interface ReceiveServices {
+  readonly seen: Seen;
+  readonly inbox: Inbox;
+  readonly deadLetters: DeadLetters;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/** What became of a delivery, what to say of it in the log, and which entries are now to be archived. */
+export interface Receipt {
+  readonly outcome: 'accepted' | 'duplicate' | 'ignored' | 'kept' | 'rejected' | 'unavailable';
+  readonly code?: string | undefined;
+  readonly detail?: string | undefined;
+  readonly scheme?: string | undefined;
+  readonly eventType?: string | undefined;
+  readonly eventId?: string | undefined;
+  readonly pending: readonly PendingEntry[];
+}
+
+/**
+ * Takes a delivery: verified first, over its raw bytes, and durable before any outcome that means 200.
+ * Expected refusals are outcomes; rejects only on a bug.
+ */
+export async function receive(
+  delivery: SignedDelivery,
+  provider: Provider,
+  secrets: Secrets,
+  services: ReceiveServices,
+): Promise<Receipt> {
+  const nowMs = services.now();
+  const verified = await provider.verify(delivery, secrets, Math.floor(nowMs / 1000));
+  if (!verified.ok) return { outcome: 'rejected', code: verified.error, pending: [] };
+  const parsed = provider.parse(delivery);
+  if (parsed.kind === 'ignored')
+    return { ...verified.value, outcome: 'ignored', eventType: parsed.eventType, pending: [] };
+  const kept = keepDelivery(delivery, provider, nowMs);
+  const bodyId =
+    parsed.kind === 'kept' || parsed.events.some(lacksId) ? await nameBody(delivery.rawBody) : '';
+  const receipt =
+    parsed.kind === 'kept'
+      ? await keep(keptLetter(parsed, bodyId, kept, provider), services)
+      : await accept(
+          parsed.events.map((event) => named(event, provider, bodyId)),
+          kept,
+          services,
+        );
+  return { ...verified.value, ...receipt };
+}
+
+/** Creates an inbox entry for every event that is new; without all of them there is no 200. */
+async function accept(
+  events: readonly RecordingEvent[],
+  delivery: KeptDelivery,
+  services: ReceiveServices,
+): Promise<Receipt> {
+  const pending: PendingEntry[] = [];
+  const about = { eventId: events[0]?.eventId, eventType: events[0]?.eventType, pending };
+  try {
+    for (const event of events) {
+      if (await isSeen(event, services)) continue;
+      const created = await services.inbox.create({ version: 1, event, delivery, attempts: [] });
+      if (created !== undefined) pending.push(created);
+    }
+    return { ...about, outcome: pending.length > 0 ? 'accepted' : 'duplicate' };
+  } catch (error) {
+    return { ...about, outcome: 'unavailable', code: 'inbox_failed', detail: describeError(error) };
+  }
+}
+
+/** KV is only a filter: when it fails, the inbox decides. */
+async function isSeen(
+  { provider, eventId }: RecordingEvent,
+  { seen, log }: ReceiveServices,
+): Promise<boolean> {
+  try {
+    return await seen.has(provider, eventId);
+  } catch (error) {
+    log({ event: 'fault', provider, eventId, outcome: 'seen_not_read', detail: describeError(error) });
+    return false;
+  }
+}
+
+/** Keeps what has nothing to archive, for a person to look at. */
+async function keep(letter: DeadLetter, { deadLetters }: ReceiveServices): Promise<Receipt> {
+  const about = {
+    eventId: letter.eventId,
+    eventType: letter.eventType,
+    code: letter.failure.code,
+    pending: [],
+  };
+  try {
+    return { ...about, outcome: (await deadLetters.create(letter)) ? 'kept' : 'duplicate' };
+  } catch (error) {
+    return { ...about, outcome: 'unavailable', code: 'dead_letter_failed', detail: describeError(error) };
+  }
+}
