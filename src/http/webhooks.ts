@@ -1,0 +1,53 @@
+import { type Context, Hono } from 'hono';
+import { archive } from '../pipeline/archive.ts';
+import { type Receipt, receive } from '../pipeline/receive.ts';
+import { providers } from '../providers/index.ts';
+import type { Provider } from '../providers/provider.ts';
+import { MAX_DELIVERY_BYTES, RETRY_AFTER_SECONDS } from '../shared/limits.ts';
+import { readBody } from './read-body.ts';
+import type { AppEnv } from './services.ts';
+
+/** `POST /webhooks/:provider`. */
+export const webhooks = new Hono<AppEnv>();
+
+webhooks.all('/:provider', async (c) => {
+  const provider = providers.find(({ id }) => id === c.req.param('provider'));
+  if (provider === undefined) return c.json({ error: 'not_found' }, 404);
+  if (c.req.method !== 'POST') return c.json({ error: 'method_not_allowed' }, 405, { Allow: 'POST' });
+  const { log, now } = c.var.services;
+  const startedMs = now();
+  const { pending, outcome, ...facts } = await takeDelivery(c, provider);
+  for (const entry of pending) c.executionCtx.waitUntil(archive(entry, c.var.services));
+  log({ event: 'delivery', provider: provider.id, outcome, ...facts, ms: now() - startedMs });
+  return answer(c, outcome);
+});
+
+type Outcome = Receipt['outcome'] | 'too_large';
+type Taken = Omit<Receipt, 'outcome'> & { readonly outcome: Outcome };
+
+async function takeDelivery(c: Context<AppEnv>, provider: Provider): Promise<Taken> {
+  const { services } = c.var;
+  const settings = services.config.providers.get(provider.id) ?? { state: 'unset' };
+  if (settings.state !== 'ready')
+    return { outcome: 'unavailable', code: `secret_${settings.state}`, pending: [] };
+  const rawBody = await readBody(c.req.raw, MAX_DELIVERY_BYTES);
+  if (rawBody === undefined) return { outcome: 'too_large', pending: [] };
+  return receive({ rawBody, headers: c.req.raw.headers }, provider, settings.secrets, services);
+}
+
+/** One answer per outcome: what will never work is not retried, what is not written down yet is. */
+function answer(c: Context<AppEnv>, outcome: Outcome): Response {
+  switch (outcome) {
+    case 'accepted':
+    case 'duplicate':
+    case 'ignored':
+    case 'kept':
+      return c.json({ outcome }, 200);
+    case 'rejected':
+      return c.json({ error: 'unauthorized' }, 401);
+    case 'too_large':
+      return c.json({ error: 'too_large' }, 413);
+    case 'unavailable':
+      return c.json({ error: 'unavailable' }, 503, { 'Retry-After': String(RETRY_AFTER_SECONDS) });
+  }
+}
