@@ -10,6 +10,7 @@ const everywhere = ['test/providers/**/*.test.ts', 'test/properties/**/*.test.ts
 
 export default defineConfig({
   test: {
+    silent: 'passed-only',
     projects: [
       {
         test: {
@@ -26,7 +27,12 @@ export default defineConfig({
       },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
-        test: { name: 'workerd', include: [...everywhere, 'test/workers/**/*.test.ts'], testTimeout: 60_000 },
+        test: {
+          name: 'workerd',
+          include: [...everywhere, 'test/workers/**/*.test.ts'],
+          globalSetup: './test/support/global-setup.ts',
+          testTimeout: 60_000,
+        },
       },
     ],
   },

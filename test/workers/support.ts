@@ -1,0 +1,143 @@
+import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { inject } from 'vitest';
+import worker from '../../src/index.ts';
+import type { ArchiveServices } from '../../src/pipeline/archive.ts';
+import { parseOriginPattern } from '../../src/pipeline/download-policy.ts';
+import type { LogLine } from '../../src/shared/log.ts';
+import { createDeadLetters } from '../../src/storage/dead-letters.ts';
+import { createInbox } from '../../src/storage/inbox.ts';
+import { createRecordings } from '../../src/storage/recordings.ts';
+import { createSeen } from '../../src/storage/seen.ts';
+import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
+import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import type { Announcement, Twin } from '../fixtures/twin.ts';
+import type { SeenRequest } from '../support/origin.ts';
+
+export const originUrl = inject('originUrl');
+
+/** A link to the test's own origin, marked so that the test sees its own requests only. */
+export function link(path: string, run: string): string {
+  const url = new URL(path, originUrl);
+  url.searchParams.set('run', run);
+  return url.href;
+}
+
+export async function requestsOf(run: string): Promise<SeenRequest[]> {
+  const response = await fetch(`${originUrl}/seen?run=${run}`);
+  return response.json();
+}
+
+/** A vault with keys of its own, over the real bindings. */
+export async function createVault(settings: Record<string, unknown> = {}) {
+  const sautikit = await sautikitTwin.newKey();
+  const telnyx = await telnyxTwin.newKey();
+  const bindings = {
+    ...env,
+    SAUTIKIT_WEBHOOK_SECRET: sautikit.trusted,
+    TELNYX_PUBLIC_KEY: telnyx.trusted,
+    DOWNLOAD_ORIGINS: originUrl,
+    ...settings,
+  };
+  const signing: Record<string, string> = { sautikit: sautikit.signing, telnyx: telnyx.signing };
+  /** Sends a request and waits for its background work. */
+  async function send(request: Request): Promise<Response> {
+    const context = createExecutionContext();
+    const response = await worker.fetch(request, bindings, context);
+    await waitOnExecutionContext(context);
+    return response;
+  }
+  async function deliver(
+    twin: Twin,
+    body: string | Uint8Array,
+    extra: Record<string, string> = {},
+  ): Promise<Response> {
+    return send(await delivery(twin, signing[twin.id] ?? '', body, extra));
+  }
+  return { send, deliver, signing };
+}
+
+/** A signed delivery of this moment. */
+export async function delivery(
+  twin: Twin,
+  signing: string,
+  body: string | Uint8Array,
+  extra: Record<string, string> = {},
+) {
+  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
+  const headers = await twin.sign(bytes, signing, Math.floor(Date.now() / 1000));
+  const init = {
+    method: 'POST',
+    body: bytes,
+    headers: { 'content-type': twin.contentType, ...headers, ...extra },
+  };
+  return new Request(`https://vault.example/webhooks/${twin.id}`, init);
+}
+
+export function announcement(
+  run: string,
+  links: Record<string, string>,
+  more: Partial<Announcement> = {},
+): Announcement {
+  return {
+    eventId: `event-${run}`,
+    callId: `call-${run}`,
+    recordingId: `rec-${run}`,
+    links,
+    endedMs: Date.UTC(2026, 5, 27, 10, 6),
+    durationSeconds: 8,
+    channels: 1,
+    sizeBytes: 135_988,
+    ...more,
+  };
+}
+
+/** All keys of the bucket, over all pages. */
+export async function keysOf(prefix = ''): Promise<string[]> {
+  const keys: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page: R2Objects = await env.RECORDINGS.list(cursor === undefined ? { prefix } : { prefix, cursor });
+    keys.push(...page.objects.map(({ key }) => key));
+    cursor = page.truncated ? page.cursor : undefined;
+  } while (cursor !== undefined);
+  return keys;
+}
+
+export async function jsonAt<T>(key: string): Promise<T> {
+  const object = await env.RECORDINGS.get(key);
+  if (object === null)
+    throw new Error(`Cannot read ${key}: not in the bucket; there are ${(await keysOf()).join(' ')}`);
+  return object.json();
+}
+
+export async function sha256At(key: string): Promise<string> {
+  const object = await env.RECORDINGS.get(key);
+  if (object === null) throw new Error(`Cannot read ${key}: not in the bucket`);
+  return sha256Of(await object.arrayBuffer());
+}
+
+export async function sha256Of(bytes: ArrayBuffer): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** What `archive` needs, over the real stores, with a log that is kept and a fetch that goes nowhere. */
+export function archiveServices(more: Partial<ArchiveServices> = {}): ArchiveServices & { lines: LogLine[] } {
+  const lines: LogLine[] = [];
+  const origin = parseOriginPattern(originUrl);
+  return {
+    lines,
+    log: (line) => void lines.push(line),
+    seen: createSeen(env.DEDUPE),
+    inbox: createInbox(env.RECORDINGS),
+    deadLetters: createDeadLetters(env.RECORDINGS),
+    recordings: createRecordings(env.RECORDINGS),
+    origins: origin === undefined ? [] : [origin],
+    maxRecordingBytes: 1_000_000_000,
+    fetch: (input, init) => fetch(input, init),
+    now: () => Date.now(),
+    timeout: (ms) => AbortSignal.timeout(ms),
+    ...more,
+  };
+}

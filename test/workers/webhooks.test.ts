@@ -1,0 +1,482 @@
+import { env } from 'cloudflare:workers';
+import { afterEach, describe, test, vi } from 'vitest';
+import type { DeadLetter, Manifest } from '../../src/recording.ts';
+import sautikitPayloads from '../fixtures/sautikit/payloads.json';
+import { sautikitPlainTwin, sautikitTwin } from '../fixtures/sautikit/twin.ts';
+import telnyxPayloads from '../fixtures/telnyx/payloads.json';
+import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import { announcement, createVault, delivery, jsonAt, keysOf, link, requestsOf } from './support.ts';
+
+/** Everything a vault would write to its log during a test. */
+function captureLog(): { lines: () => Record<string, unknown>[]; text: () => string } {
+  const spy = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+  const text = () => spy.mock.calls.map(([line]) => String(line)).join('\n');
+  return { text, lines: () => spy.mock.calls.map(([line]) => JSON.parse(String(line))) };
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const post = (path: string, init: RequestInit = {}) =>
+  new Request(`https://vault.example${path}`, { method: 'POST', ...init });
+
+describe('POST /webhooks/:provider', () => {
+  test('accepts and archives what Sautikit announces', async ({ expect }) => {
+    const vault = await createVault();
+    const recording = announcement('sautikit', { wav: link('/audio/mono.wav', 'sautikit') });
+
+    const response = await vault.deliver(sautikitTwin, sautikitTwin.announce(recording));
+
+    expect([response.status, await response.text()]).toEqual([200, '{"outcome":"accepted"}']);
+    expect(response.headers.get('content-type')).toMatch(/^application\/json/);
+    const folder = 'recordings/sautikit/2026/06/27/call-sautikit/';
+    expect(await keysOf(folder)).toEqual([`${folder}rec-sautikit.json`, `${folder}rec-sautikit.wav`]);
+    expect(await keysOf('inbox/sautikit/')).toEqual([]);
+    const manifest = await jsonAt<Manifest>(`${folder}rec-sautikit.json`);
+    expect(manifest.delivery.rawBody).toBe(sautikitTwin.announce(recording));
+    expect(manifest.delivery.headers['x-sautikit-signature']).toMatch(/^t=\d+,v1=[0-9a-f]{64}$/);
+  });
+
+  test('accepts and archives both formats that Telnyx announces', async ({ expect }) => {
+    const vault = await createVault();
+    const links = { wav: link('/audio/dual.wav', 'telnyx'), mp3: link('/audio/dual.mp3', 'telnyx') };
+
+    const response = await vault.deliver(
+      telnyxTwin,
+      telnyxTwin.announce(announcement('telnyx', links, { channels: 2 })),
+    );
+
+    expect([response.status, await response.text()]).toEqual([200, '{"outcome":"accepted"}']);
+    const folder = 'recordings/telnyx/2026/06/27/call-telnyx/';
+    expect(await keysOf(folder)).toEqual([
+      `${folder}rec-telnyx.json`,
+      `${folder}rec-telnyx.mp3`,
+      `${folder}rec-telnyx.wav`,
+    ]);
+    expect(await jsonAt<Manifest>(`${folder}rec-telnyx.json`)).toMatchObject({
+      channels: 2,
+      clientState: 'callvault demo',
+      durationSeconds: 8,
+    });
+  });
+
+  test('answers a repeated delivery as a duplicate and asks the origin once', async ({ expect }) => {
+    const vault = await createVault();
+    const body = sautikitTwin.announce(announcement('again', { wav: link('/audio/mono.wav', 'again') }));
+
+    const outcomes = [];
+    for (let time = 0; time < 3; time++)
+      outcomes.push(await (await vault.deliver(sautikitTwin, body)).text());
+
+    expect(outcomes).toEqual([
+      '{"outcome":"accepted"}',
+      '{"outcome":"duplicate"}',
+      '{"outcome":"duplicate"}',
+    ]);
+    expect(await requestsOf('again')).toHaveLength(1);
+  });
+
+  test('answers a duplicate that KV does not know of, and finds the work done', async ({ expect }) => {
+    const vault = await createVault();
+    const body = sautikitTwin.announce(announcement('stale', { wav: link('/audio/mono.wav', 'stale') }));
+    await vault.deliver(sautikitTwin, body);
+    await env.DEDUPE.delete('seen/sautikit/event-stale');
+
+    const response = await vault.deliver(sautikitTwin, body);
+
+    expect(await response.text()).toBe('{"outcome":"accepted"}');
+    expect(await requestsOf('stale')).toHaveLength(1);
+    expect(await keysOf('inbox/sautikit/')).toEqual([]);
+  });
+
+  test('stores one object of 20 identical deliveries at once', async ({ expect }) => {
+    const vault = await createVault();
+    const body = telnyxTwin.announce(announcement('storm', { wav: link('/audio/mono.wav', 'storm') }));
+
+    const responses = await Promise.all(Array.from({ length: 20 }, () => vault.deliver(telnyxTwin, body)));
+
+    const outcomes = await Promise.all(responses.map((response) => response.text()));
+    expect(outcomes.filter((outcome) => outcome === '{"outcome":"accepted"}')).toHaveLength(1);
+    expect(outcomes.filter((outcome) => outcome === '{"outcome":"duplicate"}')).toHaveLength(19);
+    expect(await keysOf('recordings/telnyx/2026/06/27/call-storm/')).toHaveLength(2);
+    expect(await requestsOf('storm')).toHaveLength(1);
+  });
+
+  test('stores one object of two events that announce the same recording at once', async ({ expect }) => {
+    const vault = await createVault();
+    const recording = announcement('twice', { wav: link('/audio/mono.wav', 'twice') });
+    const bodies = ['one', 'two'].map((eventId) => telnyxTwin.announce({ ...recording, eventId }));
+
+    const responses = await Promise.all(bodies.map((body) => vault.deliver(telnyxTwin, body)));
+
+    expect(responses.map(({ status }) => status)).toEqual([200, 200]);
+    const folder = 'recordings/telnyx/2026/06/27/call-twice/';
+    expect(await keysOf(folder)).toEqual([`${folder}rec-twice.json`, `${folder}rec-twice.wav`]);
+    expect((await jsonAt<Manifest>(`${folder}rec-twice.json`)).files).toHaveLength(1);
+    expect(await keysOf('inbox/telnyx/')).toEqual([]);
+    expect(await keysOf('dead/telnyx/')).toEqual([]);
+  });
+
+  test('never throws away a second recording of a call that has no name of its own', async ({ expect }) => {
+    const vault = await createVault();
+    const event = (path: string) =>
+      JSON.stringify({
+        kind: 'call.recording.ready',
+        event_id: path,
+        data: { call_id: 'call-unnamed', download_url: link(path, 'unnamed') },
+      });
+
+    await vault.deliver(sautikitTwin, event('/audio/mono.wav'));
+    await vault.deliver(sautikitTwin, event('/audio/dual.wav'));
+
+    const letters = await keysOf('dead/sautikit/');
+    expect(letters).toEqual(['dead/sautikit/~2Faudio~2Fdual~2Ewav.json']);
+    expect(await jsonAt<DeadLetter>(letters[0] ?? '')).toMatchObject({
+      failure: { code: 'recording_conflict' },
+    });
+    const { files } = await jsonAt<Manifest>('recordings/sautikit/1970/01/01/call-unnamed/call-unnamed.json');
+    expect(files).toMatchObject([{ bytes: 135_988 }]);
+  });
+
+  test('ignores a genuine event of another kind, and stores nothing', async ({ expect }) => {
+    const vault = await createVault();
+    const before = await keysOf();
+    const [completed] = sautikitPayloads.neighbours;
+
+    const response = await vault.deliver(sautikitTwin, JSON.stringify(completed?.body));
+
+    expect([response.status, await response.text()]).toEqual([200, '{"outcome":"ignored"}']);
+    expect(await keysOf()).toEqual(before);
+  });
+
+  test("accepts Sautikit's shape without a link, and keeps it as a dead letter that says so", async ({
+    expect,
+  }) => {
+    const vault = await createVault();
+    const shape = sautikitPayloads.variants.find(({ id }) => id === 'B_s3_guide');
+
+    const response = await vault.deliver(sautikitTwin, JSON.stringify(shape?.body));
+
+    expect(await response.text()).toBe('{"outcome":"accepted"}');
+    const letter = await jsonAt<DeadLetter>('dead/sautikit/01900000-0000-7000-8000-000000000010.json');
+    expect(letter).toMatchObject({
+      failure: { code: 'link_missing', advice: expect.stringContaining('no link') },
+    });
+    expect(letter.delivery.rawBody).toBe(JSON.stringify(shape?.body));
+  });
+
+  test.for([
+    ['custom_storage_gcs', '{"outcome":"accepted"}', 'stored_elsewhere'],
+    ['error_schema_reason', '{"outcome":"kept"}', 'provider_reported_error'],
+  ] as const)('keeps %s as a dead letter', async ([id, answer, code], { expect }) => {
+    const vault = await createVault();
+    const shape = telnyxPayloads.variants.find((variant) => variant.id === id);
+    const body = JSON.stringify(shape?.body).replaceAll('0ccc7b54', id);
+
+    const response = await vault.deliver(telnyxTwin, body);
+    const again = await vault.deliver(telnyxTwin, body);
+
+    expect([await response.text(), await again.text()]).toEqual([answer, '{"outcome":"duplicate"}']);
+    const [key = ''] = await keysOf(`dead/telnyx/${id}`);
+    expect(await jsonAt<DeadLetter>(key)).toMatchObject({ failure: { code }, delivery: { rawBody: body } });
+  });
+
+  test('keeps what is signed and not readable, byte for byte', async ({ expect }) => {
+    const vault = await createVault();
+    const before = await keysOf('dead/telnyx/');
+    const body = new Uint8Array([0x7b, 0xff, 0xfe, 0x00]);
+
+    const response = await vault.deliver(telnyxTwin, body);
+
+    expect([response.status, await response.text()]).toEqual([200, '{"outcome":"kept"}']);
+    const [key = ''] = (await keysOf('dead/telnyx/')).filter((name) => !before.includes(name));
+    expect(key).toMatch(/^dead\/telnyx\/sha256-[0-9a-f]{64}\.json$/);
+    expect(await jsonAt<DeadLetter>(key)).toMatchObject({ delivery: { rawBodyBase64: 'e//+AA==' } });
+  });
+
+  test('keeps a byte order mark in the raw body', async ({ expect }) => {
+    const vault = await createVault();
+    const before = await keysOf('dead/');
+
+    await vault.deliver(telnyxTwin, '\ufeff{"bom":1}');
+
+    const [key = ''] = (await keysOf('dead/')).filter((name) => !before.includes(name));
+    expect((await jsonAt<DeadLetter>(key)).delivery.rawBody).toBe('\ufeff{"bom":1}');
+  });
+
+  test('takes the plain scheme and a form post', async ({ expect }) => {
+    const vault = await createVault();
+    const form = new URLSearchParams({
+      CallSid: 'call-texml',
+      RecordingSid: 'rec-texml',
+      RecordingStatus: 'completed',
+      RecordingUrl: link('/audio/mono.mp3', 'texml'),
+    });
+    const texml = { ...telnyxTwin, contentType: 'application/x-www-form-urlencoded' };
+
+    const plain = await vault.deliver(
+      sautikitPlainTwin,
+      sautikitTwin.announce(announcement('plain', { wav: link('/audio/mono.wav', 'p') })),
+    );
+    const posted = await vault.deliver(texml, String(form));
+
+    expect([await plain.text(), await posted.text()]).toEqual([
+      '{"outcome":"accepted"}',
+      '{"outcome":"accepted"}',
+    ]);
+    expect(await keysOf('recordings/telnyx/1970/01/01/call-texml/')).toHaveLength(2);
+  });
+});
+
+describe('what is refused stores nothing', () => {
+  test('forged, stale, replayed, malformed and unsigned deliveries answer the same bland 401', async ({
+    expect,
+  }) => {
+    const vault = await createVault();
+    const stranger = await createVault();
+    const before = await keysOf();
+    const log = captureLog();
+    const body = telnyxTwin.announce(announcement('forged', { wav: link('/audio/mono.wav', 'forged') }));
+    const bytes = new TextEncoder().encode(body);
+    const { telnyx: signing = '' } = vault.signing;
+    const old = await telnyxTwin.sign(bytes, signing, Math.floor(Date.now() / 1000) - 301);
+    const good = await telnyxTwin.sign(bytes, signing, Math.floor(Date.now() / 1000));
+    const deliveries: RequestInit[] = [
+      { body },
+      {
+        body,
+        headers: await telnyxTwin.sign(bytes, stranger.signing.telnyx ?? '', Math.floor(Date.now() / 1000)),
+      },
+      { body, headers: old },
+      { body: `${body} `, headers: good },
+      { body, headers: { ...good, 'telnyx-timestamp': 'abc' } },
+      { body, headers: { ...good, 'telnyx-signature-ed25519': 'AAAA' } },
+      { body, headers: { ...good, 'telnyx-signature-ed25519': `${'A'.repeat(86)}==` } },
+      { body: '' },
+    ];
+
+    const answers = [];
+    for (const init of deliveries) {
+      const response = await vault.send(post('/webhooks/telnyx', init));
+      answers.push([response.status, await response.text()]);
+    }
+
+    expect(answers).toEqual(deliveries.map(() => [401, '{"error":"unauthorized"}']));
+    expect(await keysOf()).toEqual(before);
+    expect(await requestsOf('forged')).toEqual([]);
+    expect(log.lines().map(({ code }) => code)).toEqual([
+      'timestamp_missing',
+      'signature_mismatch',
+      'timestamp_too_old',
+      'signature_mismatch',
+      'timestamp_malformed',
+      'signature_malformed',
+      'signature_mismatch',
+      'timestamp_missing',
+    ]);
+  });
+
+  test('a Telnyx signature means nothing at Sautikit, nor the other way round', async ({ expect }) => {
+    const vault = await createVault();
+    const request = await delivery(telnyxTwin, vault.signing.telnyx ?? '', '{}');
+
+    const response = await vault.send(new Request('https://vault.example/webhooks/sautikit', request));
+
+    expect(response.status).toBe(401);
+  });
+});
+
+describe('the other answers of POST /webhooks/:provider', () => {
+  test.for(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'])(
+    '%s is 405 with Allow',
+    async (method, { expect }) => {
+      const vault = await createVault();
+
+      const response = await vault.send(new Request('https://vault.example/webhooks/telnyx', { method }));
+
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
+      if (method !== 'HEAD') expect(await response.text()).toBe('{"error":"method_not_allowed"}');
+    },
+  );
+
+  test.for([
+    '/webhooks/twilio',
+    '/webhooks/',
+    '/webhooks',
+    '/webhooks/telnyx/more',
+    '/',
+    '/webhooks/__proto__',
+  ])('POST %s is 404', async (path, { expect }) => {
+    const vault = await createVault();
+
+    const response = await vault.send(post(path, { body: '{}' }));
+
+    expect([response.status, await response.text()]).toEqual([404, '{"error":"not_found"}']);
+  });
+
+  test('a body over 256 KiB is 413, with or without a length; one exactly that long is read', async ({
+    expect,
+  }) => {
+    const vault = await createVault();
+    const limit = 256 * 1024;
+    const unannounced = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new Uint8Array(limit));
+        controller.enqueue(new Uint8Array(1));
+        controller.close();
+      },
+    });
+
+    const announced = await vault.deliver(telnyxTwin, new Uint8Array(limit + 1));
+    const streamed = await vault.send(post('/webhooks/telnyx', { body: unannounced }));
+    const exact = await vault.deliver(telnyxTwin, new Uint8Array(limit).fill(0x20));
+
+    for (const response of [announced, streamed]) {
+      expect([response.status, await response.text()]).toEqual([413, '{"error":"too_large"}']);
+    }
+    expect([exact.status, await exact.text()]).toEqual([200, '{"outcome":"kept"}']);
+  });
+
+  test.for([
+    ['unset', { TELNYX_PUBLIC_KEY: '' }, 'secret_unset'],
+    ['broken', { TELNYX_PUBLIC_KEY: 'AAAA' }, 'secret_broken'],
+    ['weak', { TELNYX_PUBLIC_KEY: 'AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=' }, 'secret_broken'],
+  ] as const)(
+    'a provider whose key is %s answers 503, the other one works on',
+    async ([, settings, code], { expect }) => {
+      const vault = await createVault(settings);
+      const log = captureLog();
+
+      const closed = await vault.deliver(telnyxTwin, '{}');
+      const open = await vault.deliver(sautikitTwin, '{"kind":"call.started"}');
+
+      expect([closed.status, await closed.text()]).toEqual([503, '{"error":"unavailable"}']);
+      expect(closed.headers.get('retry-after')).toMatch(/^\d+$/);
+      expect(open.status).toBe(200);
+      expect(log.lines().filter(({ event }) => event === 'delivery')).toMatchObject([
+        { code },
+        { outcome: 'ignored' },
+      ]);
+      if (code === 'secret_broken') expect(log.text()).toMatch(/TELNYX_PUBLIC_KEY: value 1 of 1 is /);
+    },
+  );
+});
+
+describe('GET /healthz', () => {
+  const get = (authorization?: string) =>
+    new Request(
+      'https://vault.example/healthz',
+      authorization === undefined ? {} : { headers: { authorization } },
+    );
+
+  test('says ok to anybody, and nothing else', async ({ expect }) => {
+    const vault = await createVault({ VAULT_TOKEN: 'token', TELNYX_PUBLIC_KEY: 'AAAA' });
+
+    const response = await vault.send(get());
+
+    expect([response.status, await response.text()]).toEqual([200, '{"status":"ok"}']);
+  });
+
+  test('tells the owner the state of the settings and the counts', async ({ expect }) => {
+    const vault = await createVault({
+      VAULT_TOKEN: 'token',
+      TELNYX_PUBLIC_KEY: 'AAAA',
+      SAUTIKIT_WEBHOOK_SECRET: undefined,
+    });
+    for (let index = 0; index < 3; index++)
+      await env.RECORDINGS.put(`inbox/telnyx/count-${index}.json`, '{}');
+
+    const response = await vault.send(get('Bearer token'));
+
+    const dead = (await keysOf('dead/')).length;
+    const pending = (await keysOf('inbox/')).length;
+    expect(await response.json()).toEqual({
+      status: 'ok',
+      providers: { sautikit: 'unset', telnyx: 'broken' },
+      problems: ['TELNYX_PUBLIC_KEY: value 1 of 1 is 3 bytes, not 32'],
+      pending,
+      dead,
+    });
+    expect(pending).toBeGreaterThanOrEqual(3);
+  });
+
+  test.for(['Bearer wrong', 'Bearer ', 'token', 'Basic dG9rZW46', 'bearer token2'])(
+    'refuses "%s"',
+    async (authorization, { expect }) => {
+      const vault = await createVault({ VAULT_TOKEN: 'token' });
+
+      const response = await vault.send(get(authorization));
+
+      expect([response.status, await response.text()]).toEqual([401, '{"error":"unauthorized"}']);
+    },
+  );
+
+  test('is closed to a token while none is set', async ({ expect }) => {
+    const vault = await createVault();
+
+    const response = await vault.send(get('Bearer undefined'));
+
+    expect(response.status).toBe(503);
+    expect(await response.text()).toContain('VAULT_TOKEN');
+  });
+});
+
+test('the log tells what happened and none of what is secret', async ({ expect }) => {
+  const vault = await createVault({ VAULT_TOKEN: 'very-secret-token' });
+  const log = captureLog();
+  const secretLink = `${link('/audio/mono.wav', 'log')}&X-Amz-Signature=link-credential`;
+  const body = JSON.stringify({
+    kind: 'call.recording.ready',
+    event_id: 'event-log',
+    occurred_at: '2026-06-27T10:06:00Z',
+    data: {
+      call_id: 'c',
+      recording_id: 'r',
+      download_url: secretLink,
+      from: '+254700000001',
+      to: '+254700000002',
+    },
+  });
+  const broken = body
+    .replace('/audio/mono.wav', '/status/500')
+    .replace('event-log', 'event-log-2')
+    .replace('"r"', '"r2"');
+
+  await vault.deliver(sautikitTwin, body);
+  await vault.deliver(sautikitTwin, broken);
+  await vault.deliver(
+    sautikitTwin,
+    body
+      .replace(secretLink, 'https://user:hidden-password@127.0.0.1/')
+      .replace('event-log', 'event-log-3')
+      .replace('"r"', '"r3"'),
+  );
+
+  expect(log.lines()).toMatchObject([
+    {
+      event: 'delivery',
+      provider: 'sautikit',
+      outcome: 'accepted',
+      scheme: 'timestamped',
+      eventId: 'event-log',
+      ms: expect.any(Number),
+    },
+    { event: 'attempt', outcome: 'archived', bytes: 135_988, key: 'recordings/sautikit/2026/06/27/c/r.json' },
+    { event: 'delivery', outcome: 'accepted' },
+    { event: 'attempt', outcome: 'pending', code: 'download_refused', detail: 'Status 500' },
+    { event: 'delivery', outcome: 'accepted' },
+    { event: 'attempt', outcome: 'dead', code: 'link_forbidden' },
+  ]);
+  const secrets = [
+    vault.signing.sautikit ?? 'x',
+    'very-secret-token',
+    'link-credential',
+    '+2547',
+    'hidden-password',
+    'http',
+    'v1=',
+    'download_url',
+  ];
+  for (const secret of secrets) expect(log.text()).not.toContain(secret);
+});
