@@ -18,7 +18,7 @@ export const FAST_PATH_DEADLINE_MS = 25_000;
 /** Redirects followed for one download; S3 and CDNs need one or two. */
 export const MAX_REDIRECTS = 5;
 
-/** One read of the pump: as fast as a bare `R2.put`, and all the memory that a copy takes. */
+/** One read of the pump: as fast as a bare `R2.put`, and half the memory that a copy takes. */
 export const PUMP_BLOCK_BYTES = 256 * 1024;
 
 /** How long a finished event is answered from KV; Sautikit's own retries may span seven days. */

@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+import { describe, test } from 'vitest';
+import { providers } from '../../src/providers/index.ts';
+import { utf8 } from '../../src/shared/bytes.ts';
+import sautikitPayloads from '../fixtures/sautikit/payloads.json';
+import telnyxPayloads from '../fixtures/telnyx/payloads.json';
+
+const publicKey = '+7E99DXiiQXvceNX4nHm3Lbm5mqPWad5RhDr2ufuCik=';
+const headerText = () =>
+  fc.oneof(
+    fc.string({
+      unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
+      maxLength: 120,
+    }),
+    fc.string({ unit: fc.constantFrom('t', 'v', '1', '=', ',', ' ', 'a', '0', '+', '/'), maxLength: 120 }),
+    fc.constantFrom('1782554760', `${'A'.repeat(86)}==`, 'a'.repeat(64), `t=1782554760,v1=${'a'.repeat(64)}`),
+  );
+
+/** Any JSON, and the published payloads with parts of them replaced by any JSON. */
+const published = [...sautikitPayloads.variants, ...telnyxPayloads.variants].flatMap((variant) =>
+  'body' in variant ? [variant.body] : [],
+);
+const body = () =>
+  fc.oneof(
+    fc.uint8Array({ maxLength: 300 }),
+    fc.json().map(utf8),
+    fc
+      .tuple(fc.constantFrom(...published), fc.jsonValue(), fc.nat(40))
+      .map(([payload, value, at]) => utf8(mutate(payload, value, at))),
+  );
+
+/** The payload as JSON with the value at the given place of a walk through it replaced. */
+function mutate(payload: unknown, value: unknown, at: number): string {
+  let place = 0;
+  return JSON.stringify(payload, (_key, current) => (place++ === at ? value : current)) ?? 'null';
+}
+
+for (const provider of providers) {
+  describe(provider.id, () => {
+    test('verify() never throws and never accepts what nobody signed', async ({ expect }) => {
+      const header = fc.tuple(fc.constantFrom(...provider.signatureHeaders), headerText());
+      await fc.assert(
+        fc.asyncProperty(body(), fc.array(header, { maxLength: 4 }), async (rawBody, pairs) => {
+          const headers = new Headers();
+          for (const [name, text] of pairs) headers.append(name, text);
+          const secrets = { values: [publicKey], scheme: 'any', toleranceSeconds: 300 };
+          const verified = await provider.verify({ rawBody, headers }, secrets, 1_782_554_760);
+          expect(verified.ok).toBe(false);
+        }),
+        { numRuns: 500 },
+      );
+    });
+
+    test('parse() never throws, and what it reads has ids and files', ({ expect }) => {
+      fc.assert(
+        fc.property(body(), (rawBody) => {
+          const parsed = provider.parse({
+            rawBody,
+            headers: new Headers({ 'x-sautikit-event': 'call.recording.ready' }),
+          });
+          if (parsed.kind !== 'recordings') return;
+          for (const { recordingId, callId, files } of parsed.events) {
+            expect([recordingId, callId].every((id) => typeof id === 'string' && id !== '')).toBe(true);
+            expect(files.length).toBeGreaterThan(0);
+          }
+        }),
+        { numRuns: 1000 },
+      );
+    });
+  });
+}
