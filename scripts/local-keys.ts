@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { sautikitTwin } from '../test/fixtures/sautikit/twin.ts';
+import { telnyxTwin } from '../test/fixtures/telnyx/twin.ts';
+
+/** Where `npm run send` serves a file from, and what a local vault may therefore download from. */
+export const LOCAL_AUDIO_PORT = 9000;
+
+/** The settings of a vault on this machine, with the keys that its providers' twins sign with. */
+export async function newLocalSettings(audioOrigin: string): Promise<Record<string, string>> {
+  const sautikit = await sautikitTwin.newKey();
+  const telnyx = await telnyxTwin.newKey();
+  return {
+    SAUTIKIT_WEBHOOK_SECRET: sautikit.trusted,
+    TELNYX_PUBLIC_KEY: telnyx.trusted,
+    TELNYX_SIGNING_KEY: telnyx.signing,
+    VAULT_TOKEN: randomBytes(24).toString('base64url'),
+    DOWNLOAD_ORIGINS: audioOrigin,
+  };
+}
+
+export function writeSettings(file: string, settings: Record<string, string>): void {
+  const lines = Object.entries(settings).map(([name, value]) => `${name}="${value}"\n`);
+  writeFileSync(file, lines.join(''), { mode: 0o600 });
+}
+
+/** The settings in a file, made on its first use. */
+export async function localSettings(file: string): Promise<Record<string, string | undefined>> {
+  if (!existsSync(file)) writeSettings(file, await newLocalSettings(`http://127.0.0.1:${LOCAL_AUDIO_PORT}`));
+  return parseEnv(readFileSync(file, 'utf8'));
+}
+
+/** What the twin signs with: HMAC has one secret on both sides, Ed25519 a private key of its own. */
+export function signingKey(
+  provider: string,
+  settings: Record<string, string | undefined>,
+): string | undefined {
+  return provider === 'telnyx'
+    ? settings.TELNYX_SIGNING_KEY
+    : settings.SAUTIKIT_WEBHOOK_SECRET?.split(/[\s,]+/)[0];
+}

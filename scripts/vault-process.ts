@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export const root = join(import.meta.dirname, '..');
+
+/** Nothing here may look up anything outside this machine. */
+const quiet = {
+  CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+  WRANGLER_SEND_METRICS: 'false',
+  WRANGLER_HIDE_BANNER: 'true', // The banner looks for a newer version.
+};
+
+export interface VaultOptions {
+  readonly port: number;
+  /** A file of `NAME=value` lines: the secrets and variables of this vault. */
+  readonly envFile: string;
+  /** Where KV and R2 live between runs; wrangler's own folder unless given. */
+  readonly stateFolder?: string | undefined;
+}
+
+/** Starts the worker in local workerd by `wrangler dev`, on loopback only. */
+export function spawnVault(
+  { port, envFile, stateFolder }: VaultOptions,
+  stdio: 'inherit' | 'pipe',
+): ChildProcess {
+  const args = [
+    'dev',
+    '--ip',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--inspector-port',
+    '0',
+    '--env-file',
+    envFile,
+  ];
+  if (stateFolder !== undefined) args.push('--persist-to', stateFolder);
+  const wrangler = join(root, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
+  return spawn(process.execPath, [wrangler, ...args], {
+    cwd: root,
+    env: { ...process.env, ...quiet },
+    stdio: ['ignore', stdio, stdio],
+  });
+}
+
+/** A vault that runs until it is stopped. */
+export interface VaultProcess {
+  readonly url: string;
+  readonly pid: number;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts a vault on a free port, waits until it answers, and hands on each line that it prints. */
+export async function startVault(
+  options: Omit<VaultOptions, 'port'>,
+  token: string,
+  onLine: (line: string) => void,
+): Promise<VaultProcess> {
+  const port = await freePort();
+  const child = spawnVault({ ...options, port }, 'pipe');
+  const output: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue;
+    createInterface(stream).on('line', (line) => {
+      output.push(line);
+      onLine(line);
+    });
+  }
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const stop = () => {
+    child.kill('SIGTERM');
+    return exited;
+  };
+  const url = `http://127.0.0.1:${port}`;
+  const isUp = await waitUntil(60_000, async () => child.exitCode === null && (await isOurs(url, token)));
+  if (isUp) return { url, pid: child.pid ?? 0, stop };
+  await stop();
+  throw new Error(`Cannot start the vault: wrangler dev said\n${output.join('\n')}`);
+}
+
+/** Only the vault that we started knows the token: another process may have taken the port. */
+async function isOurs(url: string, token: string): Promise<boolean> {
+  const headers = { authorization: `Bearer ${token}` };
+  return fetch(`${url}/healthz`, { headers }).then(
+    (response) => response.ok,
+    () => false, // Not listening yet.
+  );
+}
+
+/** True as soon as the check is; false when it was not within the time. */
+export async function waitUntil(ms: number, check: () => boolean | Promise<boolean>): Promise<boolean> {
+  for (const deadline = Date.now() + ms; Date.now() < deadline; ) {
+    if (await check()) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return false;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('Cannot find a free port');
+  return address.port;
+}
