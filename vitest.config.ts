@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 // Nothing outside this machine is asked for a sample of `request.cf`.
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = 'false';
 process.env.WRANGLER_SEND_METRICS = 'false';
+process.env.WRANGLER_HIDE_BANNER = 'true';
 
 /** The provider contract and the properties run in both: where they are quick, and where they will live. */
 const everywhere = ['test/providers/**/*.test.ts', 'test/properties/**/*.test.ts'];

@@ -1,0 +1,251 @@
+import { execFile } from 'node:child_process';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, test } from 'vitest';
+import { getPlatformProxy } from 'wrangler';
+import { newLocalSettings, signingKey, writeSettings } from '../../scripts/local-keys.ts';
+import { postSigned, twins } from '../../scripts/twins.ts';
+import { root, startVault, type VaultProcess, waitUntil } from '../../scripts/vault-process.ts';
+import type { Manifest } from '../../src/recording.ts';
+import { startOrigin } from '../support/origin.ts';
+
+const run = promisify(execFile);
+const audio = (name: string) => readFileSync(join(root, 'test', 'fixtures', 'audio', name));
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+interface Attempt {
+  readonly eventId: string;
+  readonly outcome: string;
+  readonly code?: string;
+}
+
+/** The whole worker as `wrangler dev` runs it, a black box: HTTP in, HTTP out, and afterwards the bucket. */
+describe('the vault over HTTP', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'callvault-test-'));
+  const stateFolder = join(folder, 'state');
+  const output: string[] = [];
+  let origin: Awaited<ReturnType<typeof startOrigin>>;
+  let settings: Record<string, string>;
+  let vault: VaultProcess;
+
+  beforeAll(async () => {
+    origin = await startOrigin();
+    settings = await newLocalSettings(origin.url);
+    const envFile = join(folder, 'settings.env');
+    writeSettings(envFile, settings);
+    vault = await startVault({ envFile, stateFolder }, settings.VAULT_TOKEN ?? '', (line) =>
+      output.push(line),
+    );
+  });
+
+  afterAll(async () => {
+    await vault.stop();
+    await origin.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  const attempts = (): Attempt[] =>
+    output.filter((line) => line.startsWith('{"event":"attempt"')).map((line) => JSON.parse(line));
+  const attemptOf = async (eventId: string) => {
+    await waitUntil(20_000, () => attempts().some((attempt) => attempt.eventId === eventId));
+    return attempts().find((attempt) => attempt.eventId === eventId);
+  };
+  const linkTo = (path: string, mark: string) =>
+    `${origin.url}${path}${path.includes('?') ? '&' : '?'}run=${mark}`;
+  const seen = async (mark: string): Promise<unknown[]> =>
+    (await fetch(`${origin.url}/seen?run=${mark}`)).json();
+
+  /** A recording announced by a twin, with its own ids. */
+  function call(twinName: string, links: Record<string, string>) {
+    const twin = twins[twinName];
+    if (twin === undefined) throw new Error(`Cannot test: no twin ${twinName}`);
+    const ids = { eventId: randomUUID(), callId: randomUUID(), recordingId: randomUUID() };
+    const body = twin.announce({
+      ...ids,
+      links,
+      endedMs: Date.UTC(2026, 5, 27, 10, 6),
+      durationSeconds: 8.5,
+    });
+    const signing = signingKey(twin.id, settings) ?? '';
+    return { ...ids, body, deliver: (key = signing) => postSigned(twin, vault.url, body, key) };
+  }
+
+  /** The bucket as it is on disk, read without the worker. */
+  async function withBucket<T>(look: (bucket: R2Bucket) => Promise<T>): Promise<T> {
+    const configPath = join(root, 'wrangler.toml');
+    const proxy = await getPlatformProxy<Env>({
+      configPath,
+      envFiles: [],
+      persist: { path: join(stateFolder, 'v3') },
+    });
+    return look(proxy.env.RECORDINGS).finally(() => proxy.dispose());
+  }
+
+  test('archives what both providers announce, byte for byte, and nothing that is forged', async ({
+    expect,
+  }) => {
+    const sautikit = call('sautikit', { wav: linkTo('/audio/mono.wav', 'a') });
+    const plain = call('sautikit-plain', { mp3: linkTo('/redirect/5', 'b') });
+    const telnyx = call('telnyx', {
+      wav: linkTo('/audio/dual.wav', 'c'),
+      mp3: linkTo('/audio/dual.mp3', 'c'),
+    });
+    const page = call('telnyx', { wav: linkTo('/html', 'd') });
+    const forged = call('telnyx', { wav: linkTo('/audio/mono.wav', 'e') });
+    const stranger = await twins.telnyx?.newKey();
+
+    const answers = await Promise.all(
+      [sautikit, plain, telnyx, page].map(async ({ deliver }) => (await deliver()).text()),
+    );
+    const refused = await forged.deliver(stranger?.signing);
+    const ends = await Promise.all([sautikit, plain, telnyx, page].map(({ eventId }) => attemptOf(eventId)));
+
+    expect(answers).toEqual(new Array(4).fill('{"outcome":"accepted"}'));
+    expect([refused.status, await refused.text()]).toEqual([401, '{"error":"unauthorized"}']);
+    expect(ends.map((end) => end?.code ?? end?.outcome)).toEqual([
+      'archived',
+      'archived',
+      'archived',
+      'not_audio',
+    ]);
+    expect(await seen('e')).toEqual([]);
+    await withBucket(async (bucket) => {
+      const { objects } = await bucket.list({ prefix: 'recordings/' });
+      const at = (provider: string, { callId, recordingId }: typeof telnyx, format: string) =>
+        `recordings/${provider}/2026/06/27/${callId}/${recordingId}.${format}`;
+      const expected = [
+        [at('sautikit', sautikit, 'wav'), 'mono.wav'],
+        [at('sautikit', plain, 'wav'), 'mono.wav'],
+        [at('telnyx', telnyx, 'wav'), 'dual.wav'],
+        [at('telnyx', telnyx, 'mp3'), 'dual.mp3'],
+      ] as const;
+      const manifests = [
+        at('sautikit', sautikit, 'json'),
+        at('sautikit', plain, 'json'),
+        at('telnyx', telnyx, 'json'),
+      ];
+      expect(objects.map(({ key }) => key).sort()).toEqual(
+        [...expected.map(([key]) => key), ...manifests].sort(),
+      );
+      for (const [key, source] of expected) {
+        const stored = await bucket.get(key);
+        expect(sha256(new Uint8Array(await (stored?.arrayBuffer() ?? new ArrayBuffer())))).toBe(
+          sha256(audio(source)),
+        );
+      }
+      const manifest = await (await bucket.get(manifests[2] ?? ''))?.json<Manifest>();
+      expect(manifest?.delivery.rawBody).toBe(telnyx.body);
+      expect(manifest?.files.map((file) => file.sha256)).toEqual([
+        sha256(audio('dual.wav')),
+        sha256(audio('dual.mp3')),
+      ]);
+      const inbox = await bucket.list({ prefix: 'inbox/' });
+      expect(inbox.objects.map(({ key }) => key)).toEqual([`inbox/telnyx/${page.eventId}.json`]);
+    });
+  });
+
+  test('stores one object of 20 identical deliveries at once, and asks the origin once', async ({
+    expect,
+  }) => {
+    const { deliver, eventId, callId } = call('sautikit', { wav: linkTo('/audio/mono.wav', 'storm') });
+
+    const responses = await Promise.all(Array.from({ length: 20 }, () => deliver()));
+
+    const outcomes = await Promise.all(responses.map((response) => response.text()));
+    expect(outcomes.sort()).toEqual([
+      '{"outcome":"accepted"}',
+      ...new Array(19).fill('{"outcome":"duplicate"}'),
+    ]);
+    expect(await attemptOf(eventId)).toMatchObject({ outcome: 'archived' });
+    expect(await (await deliver()).text()).toBe('{"outcome":"duplicate"}');
+    expect(await seen('storm')).toHaveLength(1);
+    await withBucket(async (bucket) => {
+      const { objects } = await bucket.list({ prefix: `recordings/sautikit/2026/06/27/${callId}/` });
+      expect(objects).toHaveLength(2);
+    });
+  });
+
+  test('answers a body that is too large, and works on', async ({ expect }) => {
+    const url = `${vault.url}/webhooks/telnyx`;
+    const stream = new ReadableStream({
+      start(controller) {
+        for (let chunk = 0; chunk < 40; chunk++) controller.enqueue(new Uint8Array(10_000));
+        controller.close();
+      },
+    });
+    const announced = await fetch(url, { method: 'POST', body: new Uint8Array(300_000) });
+    const streaming = { method: 'POST', body: stream, duplex: 'half' }; // Node's fetch wants `duplex`.
+    const streamed = await fetch(url, streaming);
+    const after = await fetch(url, { method: 'PUT', body: 'x' });
+
+    expect([announced.status, streamed.status, after.status]).toEqual([413, 413, 405]);
+    expect(after.headers.get('allow')).toBe('POST');
+  });
+
+  test('tells the owner what is pending', async ({ expect }) => {
+    const headers = { authorization: `Bearer ${settings.VAULT_TOKEN}` };
+
+    const open = await fetch(`${vault.url}/healthz`);
+    const owner = await fetch(`${vault.url}/healthz`, { headers });
+
+    expect(await open.json()).toEqual({ status: 'ok' });
+    expect(await owner.json()).toMatchObject({
+      providers: { sautikit: 'ready', telnyx: 'ready' },
+      problems: [],
+      dead: 0,
+    });
+  });
+
+  test('npm run send signs and posts a delivery that is archived', async ({ expect }) => {
+    const eventId = randomUUID();
+    const args = ['scripts/send.ts', 'telnyx', '--to', vault.url, '--event-id', eventId];
+    const key = settings.TELNYX_SIGNING_KEY ?? '';
+
+    const sent = await run(
+      process.execPath,
+      [...args, '--audio', linkTo('/audio/mono.mp3', 'send'), '--key', key],
+      { cwd: root },
+    );
+
+    expect(sent.stdout).toContain('200 {"outcome":"accepted"}');
+    expect(await attemptOf(eventId)).toMatchObject({ outcome: 'archived' });
+  });
+
+  test('the log carries none of what is secret', ({ expect }) => {
+    const lines = output.filter((line) => line.startsWith('{'));
+    const secrets = [
+      settings.VAULT_TOKEN ?? '',
+      settings.SAUTIKIT_WEBHOOK_SECRET ?? '',
+      origin.url,
+      'v1=',
+      'run=',
+    ];
+
+    expect(lines.length).toBeGreaterThan(10);
+    for (const secret of secrets) expect(lines.join('\n')).not.toContain(secret);
+  });
+});
+
+test('npm run demo archives everything, prints the checksums of the sources, and ends by itself', async ({
+  expect,
+}) => {
+  const stateFolder = mkdtempSync(join(tmpdir(), 'callvault-demo-state-'));
+  try {
+    const { stdout } = await run(process.execPath, ['scripts/demo.ts', '--state', stateFolder], {
+      cwd: root,
+    });
+
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe(
+      'demo: 4 deliveries accepted, 4 recordings archived, 0 failed',
+    );
+    for (const name of ['mono.wav', 'dual.wav', 'mono.mp3', 'dual.mp3'])
+      expect(stdout).toContain(sha256(audio(name)));
+    expect(stdout).toMatch(/the same again +200 {"outcome":"duplicate"}/);
+    expect(stdout).toMatch(/a forged one +401/);
+  } finally {
+    rmSync(stateFolder, { recursive: true });
+  }
+});
