@@ -1,0 +1,52 @@
+import { env } from 'cloudflare:workers';
+import { test } from 'vitest';
+import { archive } from '../../src/pipeline/archive.ts';
+import { receive } from '../../src/pipeline/receive.ts';
+import { telnyx } from '../../src/providers/telnyx.ts';
+import { createDeadLetters } from '../../src/storage/dead-letters.ts';
+import { createInbox } from '../../src/storage/inbox.ts';
+import { createRecordings } from '../../src/storage/recordings.ts';
+import { createSeen } from '../../src/storage/seen.ts';
+import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import { announcement, archiveServices, link } from './support.ts';
+
+/** The binding itself, with every call of its methods counted by name. */
+function counted<T extends object>(binding: T, name: string, counts: Record<string, number>): T {
+  return new Proxy(binding, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]) => {
+        const operation = `${name}.${String(property)}`;
+        counts[operation] = (counts[operation] ?? 0) + 1;
+        return Reflect.apply(value, target, args);
+      };
+    },
+  });
+}
+
+test('what the owner pays for one recording of one file, and for a duplicate', async ({ expect }) => {
+  const counts: Record<string, number> = {};
+  const bucket = counted(env.RECORDINGS, 'R2', counts);
+  const services = archiveServices({
+    seen: createSeen(counted(env.DEDUPE, 'KV', counts)),
+    inbox: createInbox(bucket),
+    deadLetters: createDeadLetters(bucket),
+    recordings: createRecordings(bucket),
+  });
+  const key = await telnyxTwin.newKey();
+  const body = telnyxTwin.announce(announcement('paid', { wav: link('/audio/mono.wav', 'paid') }));
+  const rawBody = new TextEncoder().encode(body);
+  const headers = new Headers(await telnyxTwin.sign(rawBody, key.signing, Math.floor(Date.now() / 1000)));
+  const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
+
+  const { pending } = await receive({ rawBody, headers }, telnyx, secrets, services);
+  for (const entry of pending) await archive(entry, services);
+  const first = { ...counts };
+  const again = await receive({ rawBody, headers }, telnyx, secrets, services);
+
+  expect(services.lines.at(-1)).toMatchObject({ outcome: 'archived' });
+  expect(first).toEqual({ 'KV.get': 1, 'KV.put': 1, 'R2.put': 3, 'R2.get': 1, 'R2.delete': 1 });
+  expect(again.outcome).toBe('duplicate');
+  expect(counts).toEqual({ ...first, 'KV.get': 2 });
+});
