@@ -1,0 +1,135 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'vitest';
+import { providers } from '../src/providers/index.ts';
+import { failureCodes, rejectionReasons } from '../src/shared/errors.ts';
+
+const root = join(import.meta.dirname, '..');
+const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => ({ name, text: readFileSync(join(root, 'src', name), 'utf8') }));
+
+/** Which rooms a room may import from, besides itself. A file at the top is a room of its own. */
+const mayImport: Record<string, readonly string[]> = {
+  'shared/': [],
+  'recording.ts': [],
+  'signatures/': ['shared/'],
+  'providers/': ['shared/', 'recording.ts', 'signatures/'],
+  'storage/': ['shared/', 'recording.ts'],
+  'pipeline/': ['shared/', 'recording.ts', 'signatures/', 'providers/', 'storage/'],
+  'config.ts': ['shared/', 'providers/', 'pipeline/'],
+  'http/': ['shared/', 'recording.ts', 'providers/', 'pipeline/', 'storage/', 'config.ts'],
+  'index.ts': ['shared/', 'storage/', 'http/', 'config.ts'],
+};
+
+function roomOf(name: string): string {
+  return name.includes('/') ? `${name.split('/')[0]}/` : name;
+}
+
+/** The files of ours that a source imports, as names below src. */
+function importsOf({ name, text }: { name: string; text: string }): string[] {
+  const specifiers = Array.from(text.matchAll(/from '(\.[^']+)'/g), ([, specifier = '']) => specifier);
+  return specifiers.map((specifier) => join(name, '..', specifier));
+}
+
+function packagesOf(text: string): string[] {
+  return Array.from(text.matchAll(/from '([^.'][^']*)'/g), ([, specifier = '']) => specifier);
+}
+
+describe('the rooms of src', () => {
+  test.for(sources)('$name imports only what its room may', (source, { expect }) => {
+    const room = roomOf(source.name);
+    const allowed = [room, ...(mayImport[room] ?? [])];
+
+    expect(mayImport).toHaveProperty([room]);
+    for (const imported of importsOf(source)) expect(allowed, imported).toContain(roomOf(imported));
+  });
+
+  test('only http knows Hono, and nothing else comes from a package', ({ expect }) => {
+    for (const { name, text } of sources) {
+      const packages = packagesOf(text);
+      if (roomOf(name) === 'http/')
+        expect(
+          packages.every((specifier) => /^hono(\/|$)/.test(specifier)),
+          name,
+        ).toBe(true);
+      else expect(packages, name).toEqual([]);
+    }
+  });
+
+  test.for([
+    ['calls fetch', /(?<![.\w])fetch\(/, ['index.ts', 'pipeline/download.ts']],
+    ['reads the clock', /Date\.now\(|new Date\(\)/, ['index.ts']],
+    ['asks for randomness', /Math\.random|getRandomValues|randomUUID/, []],
+    ['writes to the console', /console\./, ['shared/log.ts']],
+    ['touches KV or R2', /\bR2Bucket\b|\bKVNamespace\b|\.RECORDINGS\b|\.DEDUPE\b/, ['index.ts', 'storage/']],
+    ['reads the settings', /Reflect\.get\(env/, ['config.ts']],
+    ['uses what only Node has', /\bprocess\.|\bBuffer\b|node:/, []],
+    ['names a provider', /sautikit|telnyx/i, ['providers/']],
+  ] as const)('nobody else %s', ([, pattern, places], { expect }) => {
+    const found = sources.filter(({ text }) => pattern.test(withoutComments(text))).map(({ name }) => name);
+    const strays = found.filter((name) => !places.some((place) => name === place || roomOf(name) === place));
+
+    expect(strays).toEqual([]);
+  });
+
+  test('no provider knows another', ({ expect }) => {
+    for (const { id } of providers) {
+      const others = providers.filter((other) => other.id !== id).map((other) => other.id);
+      const text = sources.find(({ name }) => name === `providers/${id}.ts`)?.text ?? '';
+      expect(text).not.toBe('');
+      for (const other of others) expect(text.toLowerCase()).not.toContain(other);
+    }
+  });
+});
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(?<!:)\/\/.*$/gm, '');
+}
+
+describe('the size of things', () => {
+  test.for(sources)('$name has at most 220 lines', ({ text }, { expect }) => {
+    expect(text.split('\n').length).toBeLessThanOrEqual(220);
+  });
+
+  test('half of all files have at most 60 lines', ({ expect }) => {
+    const lengths = sources.map(({ text }) => text.split('\n').length).sort((a, b) => a - b);
+
+    expect(lengths[Math.floor(lengths.length / 2)]).toBeLessThanOrEqual(60);
+  });
+});
+
+describe('the documents', () => {
+  const document = (name: string) => readFileSync(join(root, name), 'utf8');
+  const rowsOf = (text: string) => Array.from(text.matchAll(/^\| `([a-z_]+)` \|/gm), ([, code = '']) => code);
+
+  test('docs/errors.md has a row for each code, and none for others', ({ expect }) => {
+    const codes = [...rejectionReasons, ...Object.keys(failureCodes)];
+    const others = ['secret_unset', 'secret_broken', 'inbox_failed', 'dead_letter_failed', 'internal_error'];
+
+    expect(rowsOf(document('docs/errors.md')).sort()).toEqual([...codes, ...others].sort());
+  });
+
+  test.for(providers)('README names the settings of $id', ({ id, settings }, { expect }) => {
+    const readme = document('README.md');
+
+    for (const name of [settings.secret, settings.scheme?.name ?? settings.secret, `/webhooks/${id}`])
+      expect(readme).toContain(name);
+  });
+
+  test('README names every variable that the settings are read from', ({ expect }) => {
+    const config = sources.find(({ name }) => name === 'config.ts')?.text ?? '';
+    const names = new Set(Array.from(config.matchAll(/'([A-Z][A-Z_]{5,})'/g), ([, name = '']) => name));
+
+    expect(names.size).toBeGreaterThanOrEqual(4);
+    for (const name of names) expect(document('README.md')).toContain(`\`${name}\``);
+  });
+
+  test('every link to a file in the documents leads to one', ({ expect }) => {
+    for (const name of ['README.md', 'docs/architecture.md', 'docs/errors.md', 'docs/providers.md']) {
+      for (const [, target = ''] of document(name).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+        expect(() => readFileSync(join(root, name, '..', target)), `${name} → ${target}`).not.toThrow();
+      }
+    }
+  });
+});
