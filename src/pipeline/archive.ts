@@ -1,5 +1,5 @@
 import { type FileFailure, isTransient } from '../shared/errors.ts';
-import { describeError, type Log } from '../shared/log.ts';
+import { describeError, type Log, orLogFault } from '../shared/log.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
 import type { Inbox, PendingEntry } from '../storage/inbox.ts';
 import type { Seen } from '../storage/seen.ts';
@@ -53,7 +53,13 @@ async function setAside(
 ): Promise<'pending' | 'dead'> {
   const entry = withAttempt(pending.entry, failures, services.now());
   if (failures.some(isTransient)) {
-    await services.inbox.update(pending, entry);
+    // Unwritten, the entry stays as it was, which is all that a later attempt needs.
+    await orLogFault(
+      services.inbox.update(pending, entry),
+      'attempt_not_recorded',
+      entry.event,
+      services.log,
+    );
     return 'pending';
   }
   await services.deadLetters.create(deadLetter(entry, failure, services.now()));
@@ -63,10 +69,8 @@ async function setAside(
 
 /** The entry goes last: whoever dies before leaves it, and a later attempt finds the work done. */
 async function finish(pending: PendingEntry, { seen, inbox, log }: ArchiveServices): Promise<void> {
-  const { provider, eventId } = pending.entry.event;
-  await seen.mark(provider, eventId).catch((error: unknown) => {
-    // Only a filter: without the mark a repeated delivery costs a look at the manifest, nothing more.
-    log({ event: 'fault', provider, eventId, outcome: 'seen_not_marked', detail: describeError(error) });
-  });
+  const { event } = pending.entry;
+  // Only a filter: without the mark a repeated delivery costs a look at the manifest, nothing more.
+  await orLogFault(seen.mark(event.provider, event.eventId), 'seen_not_marked', event, log);
   await inbox.remove(pending);
 }

@@ -16,34 +16,32 @@ export function keepDelivery(
   return { receivedAt: new Date(nowMs).toISOString(), headers: Object.fromEntries(signed), ...body };
 }
 
-export function lacksId(event: ParsedEvent): boolean {
-  return event.eventId === undefined;
+/** The event with its provider and its id; without an id in the body, the same bytes are the same event. */
+export async function nameEvent(
+  event: ParsedEvent,
+  provider: Provider,
+  rawBody: Uint8Array,
+): Promise<RecordingEvent> {
+  return { ...event, provider: provider.id, eventId: event.eventId ?? (await bodyId(rawBody)) };
 }
 
-/** The name of an event whose signed body gives it none: the same bytes are the same event. */
-export async function nameBody(rawBody: Uint8Array): Promise<string> {
+async function bodyId(rawBody: Uint8Array): Promise<string> {
   return `sha256-${await sha256Hex(rawBody)}`;
 }
 
-export function named(event: ParsedEvent, provider: Provider, bodyId: string): RecordingEvent {
-  return { ...event, provider: provider.id, eventId: event.eventId ?? bodyId };
-}
-
 /** The dead letter of a delivery that has nothing to archive. */
-export function keptLetter(
-  kept: Extract<Parsed, { kind: 'kept' }>,
-  bodyId: string,
-  delivery: KeptDelivery,
+export async function keptLetter(
+  { code, detail, eventType, eventId }: Extract<Parsed, { kind: 'kept' }>,
   provider: Provider,
-): DeadLetter {
-  const { code, detail, eventType, eventId = bodyId } = kept;
-  const failure = explain(code, detail);
+  rawBody: Uint8Array,
+  delivery: KeptDelivery,
+): Promise<DeadLetter> {
   return {
     version: 1,
     provider: provider.id,
-    eventId,
+    eventId: eventId ?? (await bodyId(rawBody)),
     eventType,
-    failure,
+    failure: explain(code, detail),
     deadAt: delivery.receivedAt,
     delivery,
     attempts: [],

@@ -1,10 +1,10 @@
 import type { Provider, Secrets, SignedDelivery } from '../providers/provider.ts';
 import type { DeadLetter, KeptDelivery, RecordingEvent } from '../recording.ts';
-import { describeError, type Log } from '../shared/log.ts';
+import { describeError, type Log, orLogFault } from '../shared/log.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
 import type { Inbox, PendingEntry } from '../storage/inbox.ts';
 import type { Seen } from '../storage/seen.ts';
-import { keepDelivery, keptLetter, lacksId, nameBody, named } from './kept-delivery.ts';
+import { keepDelivery, keptLetter, nameEvent } from './kept-delivery.ts';
 
 export interface ReceiveServices {
   readonly seen: Seen;
@@ -39,21 +39,23 @@ export async function receive(
   const nowMs = services.now();
   const verified = await provider.verify(delivery, secrets, Math.floor(nowMs / 1000));
   if (!verified.ok) return { outcome: 'rejected', code: verified.error, pending: [] };
+  return { ...verified.value, ...(await take(delivery, provider, nowMs, services)) };
+}
+
+/** What is genuine is ignored for its kind, kept for a person, or accepted. */
+async function take(
+  delivery: SignedDelivery,
+  provider: Provider,
+  nowMs: number,
+  services: ReceiveServices,
+): Promise<Receipt> {
+  const { rawBody } = delivery;
   const parsed = provider.parse(delivery);
-  if (parsed.kind === 'ignored')
-    return { ...verified.value, outcome: 'ignored', eventType: parsed.eventType, pending: [] };
+  if (parsed.kind === 'ignored') return { outcome: 'ignored', eventType: parsed.eventType, pending: [] };
   const kept = keepDelivery(delivery, provider, nowMs);
-  const bodyId =
-    parsed.kind === 'kept' || parsed.events.some(lacksId) ? await nameBody(delivery.rawBody) : '';
-  const receipt =
-    parsed.kind === 'kept'
-      ? await keep(keptLetter(parsed, bodyId, kept, provider), services)
-      : await accept(
-          parsed.events.map((event) => named(event, provider, bodyId)),
-          kept,
-          services,
-        );
-  return { ...verified.value, ...receipt };
+  if (parsed.kind === 'kept') return keep(await keptLetter(parsed, provider, rawBody, kept), services);
+  const events = await Promise.all(parsed.events.map((event) => nameEvent(event, provider, rawBody)));
+  return accept(events, kept, services);
 }
 
 /** Creates an inbox entry for every event that is new; without all of them there is no 200. */
@@ -77,16 +79,9 @@ async function accept(
 }
 
 /** KV is only a filter: when it fails, the inbox decides. */
-async function isSeen(
-  { provider, eventId }: RecordingEvent,
-  { seen, log }: ReceiveServices,
-): Promise<boolean> {
-  try {
-    return await seen.has(provider, eventId);
-  } catch (error) {
-    log({ event: 'fault', provider, eventId, outcome: 'seen_not_read', detail: describeError(error) });
-    return false;
-  }
+async function isSeen(event: RecordingEvent, { seen, log }: ReceiveServices): Promise<boolean> {
+  const isMarked = await orLogFault(seen.has(event.provider, event.eventId), 'seen_not_read', event, log);
+  return isMarked ?? false;
 }
 
 /** Keeps what has nothing to archive, for a person to look at. */

@@ -16,7 +16,7 @@ export interface Secrets {
   readonly toleranceSeconds: number;
 }
 
-/** An event as parsed; without an `eventId` in the signed body it is named by the body's SHA-256. */
+/** An event as parsed; one event a body may lack an `eventId`: it is named by the body's SHA-256. */
 export type ParsedEvent = Omit<RecordingEvent, 'provider' | 'eventId'> & {
   readonly eventId?: string | undefined;
 };

@@ -30,3 +30,18 @@ export function describeError(error: unknown): string {
   const where = error.stack?.split('\n').find((line) => /^\s+at /.test(line));
   return where === undefined ? error.name : `${error.name} ${where.trim()}`;
 }
+
+/** Goes on with nothing after a fault by which nothing is lost, and says so in the log. */
+export async function orLogFault<T>(
+  work: Promise<T>,
+  outcome: string,
+  { provider, eventId }: { readonly provider: string; readonly eventId: string },
+  log: Log,
+): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    log({ event: 'fault', provider, eventId, outcome, detail: describeError(error) });
+    return undefined;
+  }
+}

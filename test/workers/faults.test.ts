@@ -194,6 +194,19 @@ describe('archive()', () => {
     ]);
   });
 
+  test('says why an attempt failed although that can not be written down', async ({ expect }) => {
+    const { entry, services } = await accepted('unwritten');
+    const inbox = { ...services.inbox, update: fail };
+
+    await archive(entry, { ...services, inbox, fetch: async () => new Response('', { status: 404 }) });
+
+    expect(services.lines).toMatchObject([
+      { event: 'fault', outcome: 'attempt_not_recorded' },
+      { event: 'attempt', outcome: 'pending', code: 'download_refused' },
+    ]);
+    expect(await keysOf('inbox/telnyx/event-unwritten')).toHaveLength(1);
+  });
+
   test('does not bring back an entry that was finished in the meantime', async ({ expect }) => {
     const { entry, services } = await accepted('finished');
     const slow: typeof fetch = async () => {
