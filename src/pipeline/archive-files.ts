@@ -5,7 +5,7 @@ import { type RecordingKeys, recordingKeys } from '../storage/keys.ts';
 import type { Recordings, StoredManifest } from '../storage/recordings.ts';
 import { copyAudio } from './copy.ts';
 import { type Downloader, download } from './download.ts';
-import { addToManifest, isListed } from './manifest.ts';
+import { addToManifest } from './manifest.ts';
 
 export interface ArchiveFilesServices extends Downloader {
   readonly recordings: Recordings;
@@ -32,34 +32,32 @@ export interface FilesEnd {
 /** Puts every file of a recording that is not there yet into the bucket, and then into the manifest. */
 export async function archiveFiles(entry: InboxEntry, services: ArchiveFilesServices): Promise<FilesEnd> {
   const keys = await recordingKeys(entry.event);
-  const stored = await services.recordings.readManifest(keys.manifest);
-  if (stored.state === 'unreadable')
-    return { key: keys.manifest, bytes: 0, failures: [{ code: 'manifest_unreadable' }] };
+  const key = keys.manifest;
+  const stored = await services.recordings.readManifest(key);
+  if (stored.state === 'unreadable') return { key, bytes: 0, failures: [{ code: 'manifest_unreadable' }] };
   const deadline = services.timeout(FAST_PATH_DEADLINE_MS);
   const ends: FileEnd[] = [];
   for (const file of entry.event.files) {
-    if (!isDone(file, entry.event, stored))
-      ends.push(await archiveFile(file, entry, keys, services, deadline));
+    if (isDone(file, entry.event, stored)) continue;
+    ends.push(await archiveFile(file, entry, keys, services, deadline));
   }
   const files = ends.flatMap(({ file }) => file ?? []);
   const failures = ends.flatMap(({ failure }) => failure ?? []);
-  const listed =
-    files.length === 0 || (await addToManifest(keys.manifest, stored, entry, files, services.recordings));
-  if (!listed) failures.push({ code: 'storage_failed', detail: 'The manifest kept changing' });
-  return { key: keys.manifest, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0), failures };
+  const isListed = await addToManifest(key, stored, entry, files, services.recordings);
+  if (!isListed) failures.push({ code: 'storage_failed', detail: 'The manifest kept changing' });
+  return { key, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0), failures };
 }
 
 /**
- * Whether the manifest lists the file already. An event that names no recording, only a call, may mean
+ * Whether the manifest lists the file already: under what the event calls it, since the same recording
+ * announced again means the same files. But an event that names no recording, only a call, may mean
  * another recording of that call: then only the event that wrote the manifest is known to be done.
  */
-function isDone(file: RecordingFile, event: RecordingEvent, stored: StoredManifest): boolean {
+function isDone({ claimedFormat }: RecordingFile, event: RecordingEvent, stored: StoredManifest): boolean {
   if (stored.state !== 'present') return false;
+  const { eventId, files } = stored.manifest;
   const isNamed = event.recordingId !== event.callId;
-  return (
-    (isNamed || stored.manifest.eventId === event.eventId) &&
-    isListed(stored.manifest.files, file.claimedFormat)
-  );
+  return (isNamed || eventId === event.eventId) && files.some((file) => file.claimedFormat === claimedFormat);
 }
 
 async function archiveFile(
@@ -71,8 +69,8 @@ async function archiveFile(
 ): Promise<FileEnd> {
   const { claimedFormat } = file;
   const fail = (failure: Failure) => ({ failure: { ...failure, claimedFormat } });
-  if (file.link === undefined)
-    return fail({ code: file.storedElsewhere ? 'stored_elsewhere' : 'link_missing' });
+  if (file.storedElsewhere) return fail({ code: 'stored_elsewhere' });
+  if (file.link === undefined) return fail({ code: 'link_missing' });
   const response = await download(file.link, services, deadline);
   if (!response.ok) return fail(response.error);
   const limits = { declaredBytes: file.sizeBytes, maxBytes: services.maxRecordingBytes };

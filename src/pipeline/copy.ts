@@ -25,7 +25,7 @@ export type StoredAudio = Pick<
 
 /**
  * Streams a response into the bucket, create-once, under a key that follows what the first bytes are.
- * On any failure nothing is stored: the upload's last close is held back until every check has passed.
+ * On any failure nothing is stored: the last block is held back until every check has passed.
  */
 export async function copyAudio(
   response: Response,

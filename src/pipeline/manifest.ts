@@ -16,18 +16,18 @@ export async function addToManifest(
 ): Promise<boolean> {
   let current = stored;
   for (let write = 0; write < MAX_MANIFEST_WRITES && current.state !== 'unreadable'; write++) {
-    const manifest = { ...(current.state === 'present' ? current.manifest : newManifest(entry)) };
-    const added = files.filter((file) => !isListed(manifest.files, file.claimedFormat));
-    const merged = { ...manifest, files: [...manifest.files, ...added] };
+    const manifest = current.state === 'present' ? current.manifest : newManifest(entry);
+    const merged = { ...manifest, files: files.reduce(withFile, manifest.files) };
+    if (merged.files.length === manifest.files.length) return true;
     if (await recordings.writeManifest(key, merged, current.expected)) return true;
     current = await recordings.readManifest(key);
   }
   return false;
 }
 
-/** A file is known by what the event calls it: the same recording announced again means the same files. */
-export function isListed(files: readonly ArchivedFile[], claimedFormat: string | undefined): boolean {
-  return files.some((file) => file.claimedFormat === claimedFormat);
+/** An object is listed once, by whom it was stored first. */
+function withFile(listed: readonly ArchivedFile[], file: ArchivedFile): readonly ArchivedFile[] {
+  return listed.some(({ key }) => key === file.key) ? listed : [...listed, file];
 }
 
 function newManifest({ event, delivery }: InboxEntry): Manifest {

@@ -266,6 +266,33 @@ describe('archive()', () => {
     expect(stored).toHaveLength(2);
   });
 
+  test('lists an object once when both links serve the same bytes', async ({ expect }) => {
+    const { stored, folder, line } = await run('same', [
+      { claimedFormat: 'wav', link: link('/audio/mono.wav', 'same') },
+      { claimedFormat: 'mp3', link: link('/audio/mono.wav', 'same') },
+    ]);
+
+    expect(stored).toEqual([`${folder}rec-same.json`, `${folder}rec-same.wav`]);
+    expect(line).toMatchObject({ outcome: 'archived' });
+    expect((await jsonAt<Manifest>(`${folder}rec-same.json`)).files).toMatchObject([
+      { claimedFormat: 'wav' },
+    ]);
+  });
+
+  test('never takes one file for another that turns out to be of the same format', async ({ expect }) => {
+    const { stored, folder, dead, line } = await run('mixed', [
+      { claimedFormat: 'wav', link: link('/audio/mono.wav', 'mixed') },
+      { claimedFormat: 'mp3', link: link('/audio/dual.wav', 'mixed') },
+    ]);
+
+    expect(stored).toEqual([`${folder}rec-mixed.json`, `${folder}rec-mixed.wav`]);
+    expect(line).toMatchObject({ outcome: 'dead', code: 'recording_conflict' });
+    expect(await jsonAt<DeadLetter>(dead)).toMatchObject({
+      attempts: [{ failures: [{ claimedFormat: 'mp3' }] }],
+    });
+    expect((await jsonAt<Manifest>(`${folder}rec-mixed.json`)).files).toMatchObject([{ sha256: monoSha256 }]);
+  });
+
   test('keeps the good file when the other fails, and stays pending for that', async ({ expect }) => {
     const { stored, folder, inbox, line } = await run('half', [
       { claimedFormat: 'wav', link: link('/audio/mono.wav', 'half') },

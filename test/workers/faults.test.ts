@@ -126,7 +126,12 @@ describe('archive()', () => {
     const racing = {
       ...real,
       async writeManifest(...[key, manifest, expected]: Parameters<typeof real.writeManifest>) {
-        const mp3 = { ...manifest.files[0], claimedFormat: 'mp3', format: 'mp3' };
+        const mp3 = {
+          ...manifest.files[0],
+          claimedFormat: 'mp3',
+          format: 'mp3',
+          key: 'recordings/other.mp3',
+        };
         if (isFirst) await env.RECORDINGS.put(key, JSON.stringify({ ...manifest, files: [mp3] }));
         isFirst = false;
         return real.writeManifest(key, manifest, expected);
