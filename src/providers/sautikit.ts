@@ -94,18 +94,34 @@ function parse({ rawBody, headers }: SignedDelivery): Parsed {
   const text = decodeUtf8(rawBody);
   const body = text === undefined ? undefined : parseJsonObject(text);
   if (body === undefined) return unreadable('The body is not a JSON object');
-  // The headers are not signed, so they are asked only when the body does not say.
-  const eventType =
-    textAt(body, 'kind', 'event_kind') ??
-    headers.get('x-sautikit-event') ??
-    headers.get('x-sautikit-event-kind');
-  if (eventType === null) return unreadable('The event names no kind');
+  const signedType = textAt(body, 'kind', 'event_kind');
+  if (signedType !== undefined) return parseType(signedType, body);
+  return isRecording(body) ? parseRecording(body) : parseType(unsignedType(headers), body);
+}
+
+function parseType(eventType: string | undefined, body: JsonObject): Parsed {
+  if (eventType === undefined) return unreadable('The event names no kind');
   return eventType === EVENT_TYPE ? parseRecording(body) : { kind: 'ignored', eventType };
 }
 
+/** Headers are not signed, and whoever repeats a delivery can change them: the body has the first word. */
+function unsignedType(headers: Headers): string | undefined {
+  const texts = ['x-sautikit-event', 'x-sautikit-event-kind'].map((name) => headers.get(name) ?? '');
+  const types = texts.flatMap((text) => text.split(', ')).filter((type) => /^[a-z][a-z0-9._]*$/.test(type));
+  return types.includes(EVENT_TYPE) ? EVENT_TYPE : types[0];
+}
+
+function isRecording(body: JsonObject): boolean {
+  return textAt(detailOf(body), 'download_url', 'recording_id') !== undefined;
+}
+
 /** The event page puts the details into `data`, the S3 guide into `payload`, the switch beside each other. */
+function detailOf(body: JsonObject): JsonObject {
+  return objectAt(body, 'data') ?? objectAt(body, 'payload') ?? body;
+}
+
 function parseRecording(body: JsonObject): Parsed {
-  const detail = objectAt(body, 'data') ?? objectAt(body, 'payload') ?? body;
+  const detail = detailOf(body);
   const recordingId = textAt(detail, 'recording_id');
   const callId =
     textAt(detail, 'call_id') ??
@@ -113,7 +129,7 @@ function parseRecording(body: JsonObject): Parsed {
     recordingId;
   if (callId === undefined) return unreadable('The event names neither a call nor a recording');
   const link = textAt(detail, 'download_url');
-  const sizeBytes = quantityAt(detail, 'size_bytes', 'recording_size_bytes');
+  const size = quantityAt(detail, 'size_bytes', 'recording_size_bytes');
   const event = {
     eventId: textAt(body, 'event_id'),
     eventType: EVENT_TYPE,
@@ -123,7 +139,7 @@ function parseRecording(body: JsonObject): Parsed {
     durationSeconds: quantityAt(detail, 'duration_seconds', 'recording_duration_seconds'),
     from: textAt(detail, 'from'),
     to: textAt(detail, 'to'),
-    files: [{ link, sizeBytes }],
+    files: [{ link, sizeBytes: Number.isInteger(size) && size !== 0 ? size : undefined }], // 0 says nothing.
   };
   return { kind: 'recordings', events: [event] };
 }

@@ -51,14 +51,13 @@ async function verify(
     : err('signature_mismatch');
 }
 
-/** The content type is not signed, so the body itself tells JSON from TeXML's form. */
+/** The content type is not signed, so the body itself tells JSON from TeXML's form, which starts with a name. */
 function parse({ rawBody }: SignedDelivery): Parsed {
   const text = decodeUtf8(rawBody);
   if (text === undefined) return unreadable('The body is not UTF-8');
   const body = parseJsonObject(text);
-  return body === undefined
-    ? parseTexml(new URLSearchParams(text))
-    : parseEvent(objectAt(body, 'data') ?? body);
+  if (body !== undefined) return parseEvent(objectAt(body, 'data') ?? body);
+  return /^[A-Za-z]+=/.test(text) ? parseTexml(text) : unreadable('The body is neither JSON nor a form');
 }
 
 /** The wire wraps the event in `data`; the event's own page shows it bare. */
@@ -175,12 +174,13 @@ function isOwnersStorage(link: string): boolean {
  * TeXML's recording status callback: a form without an envelope, an event id or a time.
  * @see https://developers.telnyx.com/api-reference/callbacks/texml-recording-completed
  */
-function parseTexml(form: URLSearchParams): Parsed {
+function parseTexml(text: string): Parsed {
+  const form = new URLSearchParams(text);
   const field = (name: string) => form.get(name) || undefined;
   const recordingId = field('RecordingSid');
   const status = field('RecordingStatus');
   if (recordingId === undefined || status === undefined)
-    return unreadable('The body is neither an event nor a TeXML form');
+    return unreadable('The form names no recording or no status');
   const eventId = `${recordingId}_${status}`;
   const eventType = `texml.recording.${status}`;
   if (status === 'absent' || status === 'failed') {

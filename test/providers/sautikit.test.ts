@@ -217,6 +217,34 @@ describe('Sautikit events', () => {
     });
   });
 
+  test.for([
+    { 'x-sautikit-event': 'call.recording.ready, call.recording.ready' },
+    { 'x-sautikit-event': '', 'x-sautikit-event-kind': 'call.recording.ready' },
+    { 'x-sautikit-event': 'call.started' },
+    {},
+  ])('parse() does not let the headers %j take away a recording', (headers, { expect }) => {
+    const parsed = parse({ call_id: 'c', download_url: 'https://storage.example.com/a.wav' }, headers);
+
+    expect(parsed).toMatchObject({ kind: 'recordings', events: [{ callId: 'c' }] });
+  });
+
+  test.for([
+    [{ 'x-sautikit-event': 'call.started' }, { kind: 'ignored', eventType: 'call.started' }],
+    [{ 'x-sautikit-event': '<script>' }, { kind: 'kept', code: 'unreadable_event' }],
+    [{}, { kind: 'kept', code: 'unreadable_event' }],
+  ] as const)(
+    'parse() of a body without a kind and without a recording, with the headers %j',
+    ([headers, expected], { expect }) => {
+      expect(parse({ call_id: 'c' }, headers)).toMatchObject(expected);
+    },
+  );
+
+  test.for([0, 0.5, -1, '7'])('parse() takes a size of %j for none', (size, { expect }) => {
+    const parsed = parse({ kind: 'call.recording.ready', data: { call_id: 'c', size_bytes: size } });
+
+    expect(parsed).toMatchObject({ events: [{ files: [{ sizeBytes: undefined }] }] });
+  });
+
   test('parse() believes the signed body before the unsigned header', ({ expect }) => {
     const [completed] = payloads.neighbours;
 

@@ -252,6 +252,15 @@ describe('Telnyx events', () => {
     }
   });
 
+  test.for([
+    `\ufeff${JSON.stringify({ client_state: '&RecordingSid=r&RecordingStatus=completed&RecordingUrl=https://x.example/&' })}`,
+    '["&RecordingSid=r&RecordingStatus=completed&"]',
+    '"RecordingSid=r&RecordingStatus=completed"',
+    ' RecordingSid=r&RecordingStatus=completed',
+  ])('parse() takes no fields of a form out of %s', (text, { expect }) => {
+    expect(parseText(text)).toMatchObject({ kind: 'kept', code: 'unreadable_event' });
+  });
+
   test('parse() keeps the shape of the portal, which is not a delivery', ({ expect }) => {
     expect(parseVariant('portal_debug_shape_not_a_delivery')).toMatchObject({
       kind: 'kept',
