@@ -1,7 +1,11 @@
 import { type OriginPattern, parseOriginPattern } from './pipeline/download-policy.ts';
 import { providers } from './providers/index.ts';
 import type { Provider, Secrets } from './providers/provider.ts';
-import { DEFAULT_MAX_RECORDING_BYTES, DEFAULT_TOLERANCE_SECONDS } from './shared/limits.ts';
+import {
+  DEFAULT_MAX_RECORDING_BYTES,
+  DEFAULT_TOLERANCE_SECONDS,
+  MAX_TOLERANCE_SECONDS,
+} from './shared/limits.ts';
 
 /** A provider's settings: usable, not set, or broken. */
 export type ProviderSettings =
@@ -18,28 +22,34 @@ export interface Config {
   readonly problems: readonly string[];
 }
 
-/** Reads one setting: a secret or a variable as text, or nothing where it is unset or empty. */
-type Read = (name: string) => string | undefined;
+/** Reads one setting as text, nothing where it is unset or blank; one that is no text is a problem. */
+type Read = (name: string, problems: string[]) => string | undefined;
 
 /** Checks all settings; a problem in a shared one stops every provider, in a provider's own only that one. */
 export function readConfig(env: object): Config {
-  const read: Read = (name) => settingText(Reflect.get(env, name));
+  const read: Read = (name, problems) => readText(name, Reflect.get(env, name), problems);
   const shared: string[] = [];
-  const toleranceSeconds = readNumber('SIGNATURE_TOLERANCE_SECONDS', DEFAULT_TOLERANCE_SECONDS, read, shared);
-  const maxRecordingBytes = readNumber('MAX_RECORDING_BYTES', DEFAULT_MAX_RECORDING_BYTES, read, shared);
+  const toleranceSeconds = readNumber('SIGNATURE_TOLERANCE_SECONDS', tolerance, read, shared);
+  const maxRecordingBytes = readNumber('MAX_RECORDING_BYTES', recordingSize, read, shared);
   const origins = readOrigins(read, shared);
   const problems = [...shared];
   const settings = providers.map((provider): [string, ProviderSettings] => {
     const own = readProvider(provider, toleranceSeconds, read, problems);
     return [provider.id, own.state === 'ready' && shared.length > 0 ? { state: 'broken' } : own];
   });
-  const vaultToken = read('VAULT_TOKEN')?.trim();
+  const vaultToken = read('VAULT_TOKEN', problems)?.trim();
   return { providers: new Map(settings), origins, maxRecordingBytes, vaultToken, problems };
 }
 
-function settingText(value: unknown): string | undefined {
-  if (typeof value === 'number') return String(value); // `[vars]` in wrangler.toml may hold numbers.
-  return typeof value === 'string' && value.trim() !== '' ? value : undefined;
+const tolerance = { fallback: DEFAULT_TOLERANCE_SECONDS, max: MAX_TOLERANCE_SECONDS };
+const recordingSize = { fallback: DEFAULT_MAX_RECORDING_BYTES, max: Number.MAX_SAFE_INTEGER };
+
+/** `[vars]` in wrangler.toml may hold numbers, and lists, which must not count as unset. */
+function readText(name: string, value: unknown, problems: string[]): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'string' && typeof value !== 'number') problems.push(`${name}: must be a text`);
+  const text = String(value).trim();
+  return text === '' ? undefined : text;
 }
 
 function readList(text: string): string[] {
@@ -52,39 +62,47 @@ function readProvider(
   read: Read,
   problems: string[],
 ): ProviderSettings {
-  const values = readList(read(settings.secret) ?? '');
-  if (values.length === 0) return { state: 'unset' };
-  const found = values.flatMap((value, index) => {
+  const found: string[] = [];
+  const values = readList(read(settings.secret, found) ?? '');
+  for (const [index, value] of values.entries()) {
     const problem = settings.secretProblem(value);
-    return problem === undefined
-      ? []
-      : `${settings.secret}: value ${index + 1} of ${values.length} ${problem}`;
-  });
+    if (problem !== undefined)
+      found.push(`${settings.secret}: value ${index + 1} of ${values.length} ${problem}`);
+  }
   const scheme = readScheme(settings, read, found);
   problems.push(...found);
-  return found.length > 0
-    ? { state: 'broken' }
+  if (found.length > 0) return { state: 'broken' };
+  return values.length === 0
+    ? { state: 'unset' }
     : { state: 'ready', secrets: { values, scheme, toleranceSeconds } };
 }
 
 function readScheme({ scheme }: Provider['settings'], read: Read, problems: string[]): string {
   if (scheme === undefined) return '';
-  const choice = read(scheme.name)?.trim() ?? scheme.fallback;
+  const choice = read(scheme.name, problems) ?? scheme.fallback;
   if (!scheme.choices.includes(choice))
     problems.push(`${scheme.name}: must be one of ${scheme.choices.join(', ')}`);
   return choice;
 }
 
-function readNumber(name: string, fallback: number, read: Read, problems: string[]): number {
-  const text = read(name)?.trim();
+function readNumber(
+  name: string,
+  { fallback, max }: { fallback: number; max: number },
+  read: Read,
+  problems: string[],
+): number {
+  const text = read(name, problems);
   if (text === undefined) return fallback;
-  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
-  problems.push(`${name}: must be a whole number from 1 up`);
+  if (/^[1-9]\d{0,15}$/.test(text) && Number(text) <= max) return Number(text);
+  problems.push(`${name}: must be a whole number from 1 to ${max}`);
   return fallback;
 }
 
 function readOrigins(read: Read, problems: string[]): OriginPattern[] {
-  const entries = readList(read('DOWNLOAD_ORIGINS') ?? '');
+  const text = read('DOWNLOAD_ORIGINS', problems);
+  if (text === undefined) return [];
+  const entries = readList(text);
+  if (entries.length === 0) problems.push('DOWNLOAD_ORIGINS: holds no entry');
   return entries.flatMap((entry, index) => {
     const origin = parseOriginPattern(entry);
     if (origin !== undefined) return origin;

@@ -6,6 +6,9 @@ export const MAX_DELIVERY_BYTES = 256 * 1024;
 /** Default of `SIGNATURE_TOLERANCE_SECONDS`: what both providers' own libraries use. */
 export const DEFAULT_TOLERANCE_SECONDS = 300;
 
+/** The largest tolerance: Sautikit's retries may span seven days, and more would protect from nothing. */
+export const MAX_TOLERANCE_SECONDS = 7 * 24 * 60 * 60;
+
 /** Default of `MAX_RECORDING_BYTES`: what R2 takes in one put is a little under this. */
 export const DEFAULT_MAX_RECORDING_BYTES = 5 * 1024 ** 3;
 

@@ -73,13 +73,33 @@ describe('readConfig()', () => {
     ['SIGNATURE_TOLERANCE_SECONDS', '1e9'],
     ['MAX_RECORDING_BYTES', '5 GB'],
     ['MAX_RECORDING_BYTES', '9'.repeat(16)],
+    ['SIGNATURE_TOLERANCE_SECONDS', '604801'],
     ['DOWNLOAD_ORIGINS', 'https://ok.example evil.example'],
+    ['DOWNLOAD_ORIGINS', ' , '],
   ])('stops every provider when %s is "%s"', ([name = '', value], { expect }) => {
     const env = { ...good, [name]: value };
 
     expect([stateOf(env, 'sautikit'), stateOf(env, 'telnyx')]).toEqual(['broken', 'broken']);
     expect(readConfig(env).problems).toHaveLength(1);
     expect(readConfig(env).problems[0]).toMatch(new RegExp(`^${name}: `));
+  });
+
+  test.for([
+    ['DOWNLOAD_ORIGINS', ['https://ok.example']],
+    ['MAX_RECORDING_BYTES', true],
+    ['SIGNATURE_TOLERANCE_SECONDS', { seconds: 300 }],
+  ] as const)('does not take %s for unset when it is %j', ([name, value], { expect }) => {
+    const config = readConfig({ ...good, [name]: value });
+
+    expect(config.problems[0]).toBe(`${name}: must be a text`);
+    expect(config.providers.get('telnyx')?.state).toBe('broken');
+  });
+
+  test('does not take a list of schemes for unset', ({ expect }) => {
+    const env = { ...good, SAUTIKIT_SIGNATURE: ['timestamped'] };
+
+    expect(stateOf(env, 'sautikit')).toBe('broken');
+    expect(stateOf(env, 'telnyx')).toBe('ready');
   });
 
   test('lists all that is wrong at once', ({ expect }) => {
