@@ -105,7 +105,14 @@ describe('the documents', () => {
 
   test('docs/errors.md has a row for each code, and none for others', ({ expect }) => {
     const codes = [...rejectionReasons, ...Object.keys(failureCodes)];
-    const others = ['secret_unset', 'secret_broken', 'inbox_failed', 'dead_letter_failed', 'internal_error'];
+    const others = [
+      'body_interrupted',
+      'secret_unset',
+      'secret_broken',
+      'inbox_failed',
+      'dead_letter_failed',
+      'internal_error',
+    ];
 
     expect(rowsOf(document('docs/errors.md')).sort()).toEqual([...codes, ...others].sort());
   });

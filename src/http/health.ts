@@ -12,7 +12,8 @@ health.get('/', async (c) => {
   if (config.vaultToken === undefined) {
     return c.json({ error: 'unavailable', hint: 'Set it with: npx wrangler secret put VAULT_TOKEN' }, 503);
   }
-  const isOwner = await timingSafeEqual(authorization, `Bearer ${config.vaultToken}`);
+  const token = authorization.replace(/^Bearer +/i, '');
+  const isOwner = token !== authorization && (await timingSafeEqual(token, config.vaultToken));
   return isOwner ? c.json(await report(c.var.services)) : c.json({ error: 'unauthorized' }, 401);
 });
 

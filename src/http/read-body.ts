@@ -1,14 +1,22 @@
 import { concat } from '../shared/bytes.ts';
+import { err, ok, type Result } from '../shared/result.ts';
 
-/** The bytes of a request's body, or nothing when there are more than `maxBytes`, whatever its headers say. */
-export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return undefined;
+/** The bytes of a request's body, unless there are more than `maxBytes`, whatever its headers say. */
+export async function readBody(
+  request: Request,
+  maxBytes: number,
+): Promise<Result<Uint8Array, 'too_large' | 'body_interrupted'>> {
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return err('too_large');
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of request.body ?? []) {
-    length += chunk.byteLength;
-    if (length > maxBytes) return undefined;
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.body ?? []) {
+      length += chunk.byteLength;
+      if (length > maxBytes) return err('too_large');
+      chunks.push(chunk);
+    }
+  } catch {
+    return err('body_interrupted'); // The sender went away; nobody is left to be answered.
   }
-  return concat(...chunks);
+  return ok(concat(...chunks));
 }

@@ -31,8 +31,10 @@ async function takeDelivery(c: Context<AppEnv>, provider: Provider): Promise<Tak
   if (settings.state !== 'ready')
     return { outcome: 'unavailable', code: `secret_${settings.state}`, pending: [] };
   const rawBody = await readBody(c.req.raw, MAX_DELIVERY_BYTES);
-  if (rawBody === undefined) return { outcome: 'too_large', pending: [] };
-  return receive({ rawBody, headers: c.req.raw.headers }, provider, settings.secrets, services);
+  if (!rawBody.ok && rawBody.error === 'too_large') return { outcome: 'too_large', pending: [] };
+  if (!rawBody.ok) return { outcome: 'rejected', code: rawBody.error, pending: [] };
+  const delivery = { rawBody: rawBody.value, headers: c.req.raw.headers };
+  return receive(delivery, provider, settings.secrets, services);
 }
 
 /** One answer per outcome: what will never work is not retried, what is not written down yet is. */

@@ -27,7 +27,8 @@ export function logToConsole(line: LogLine): void {
 /** What may be said of an unexpected error: its name and where, since its message could quote a link. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
-  const where = error.stack?.split('\n').find((line) => /^\s+at /.test(line));
+  const frames = error.stack?.replace(error.message, '').split('\n');
+  const where = frames?.find((line) => /^\s+at /.test(line));
   return where === undefined ? error.name : `${error.name} ${where.trim()}`;
 }
 
