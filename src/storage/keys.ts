@@ -54,6 +54,11 @@ export async function recordingKeys(event: RecordingEvent): Promise<RecordingKey
  * An event that names no time is filed under 1970/01/01: the day it came on would differ between retries.
  */
 function dayOf(event: RecordingEvent): string {
-  const ms = parseTimeMs(event.startedAt) ?? parseTimeMs(event.occurredAt) ?? 0;
-  return new Date(ms).toISOString().slice(0, 10).replaceAll('-', '/');
+  const days = [event.startedAt, event.occurredAt].map((time) => isoDay(parseTimeMs(time) ?? Number.NaN));
+  return (days.find((day) => day !== undefined) ?? '1970-01-01').replaceAll('-', '/');
+}
+
+/** Nothing for what is no time, and for the years before 0 and after 9999, which have no four digits. */
+function isoDay(ms: number): string | undefined {
+  return Number.isNaN(ms) ? undefined : /^\d{4}-\d\d-\d\d(?=T)/.exec(new Date(ms).toISOString())?.[0];
 }

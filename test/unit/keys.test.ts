@@ -70,6 +70,8 @@ describe('recordingKeys() files a recording under', () => {
       { startedAt: 'yesterday', occurredAt: '2026-01-03T00:00:01Z' },
       '2026/01/03',
     ],
+    ['no day of the year 10000', { startedAt: '9999-12-31T23:59:59-23:59' }, '1970/01/01'],
+    ['no day before the year 0', { startedAt: '0000-01-01T00:00:00+23:59' }, '1970/01/01'],
     ['a fixed day when there is no time', {}, '1970/01/01'],
     ['a fixed day when the time is a number', { startedAt: '5' }, '1970/01/01'],
     ['a fixed day when the month is none', { startedAt: '2026-13-01T00:00:00Z' }, '1970/01/01'],
