@@ -83,6 +83,9 @@ export interface ArchivedFile {
   readonly etag: string;
   readonly attempts: number;
   readonly archivedAt: string;
+  /** Where another event than the manifest's announced this file: that event, and how it came. */
+  readonly eventId?: string | undefined;
+  readonly delivery?: KeptDelivery | undefined;
 }
 
 /** The JSON beside the audio: what was said, and what is stored. */

@@ -16,10 +16,7 @@ export interface CopyLimits {
 }
 
 /** What is in the bucket after a copy, and whether that is what was downloaded. */
-export type StoredAudio = Pick<
-  ArchivedFile,
-  'format' | 'contentType' | 'key' | 'bytes' | 'sha256' | 'etag'
-> & {
+export type StoredAudio = Omit<ArchivedFile, 'claimedFormat' | 'attempts' | 'archivedAt'> & {
   readonly isSame: boolean;
 };
 
@@ -75,39 +72,31 @@ async function copyBlocks(
   const key = keys.audio(audio.format);
   const upload = recordings.startUpload(key, lengthBytes, audio.contentType);
   const sent = await sendBlocks(source, first.value, lengthBytes, upload);
-  if (sent.ok) return describeStored(sent.value, { ...audio, key }, lengthBytes, recordings);
+  if (sent.ok) return describeStored(await upload.commit(), sent.value, { ...audio, key }, recordings);
   await upload.abort(sent.error.code);
   return sent;
 }
 
-/** How the upload ended, and the fingerprint of what was sent, which the bucket may have cut short. */
-interface Sent {
-  readonly end: UploadEnd;
-  readonly fingerprint: Fingerprint;
-}
-
 /**
- * Reads one block ahead, so that the last one is known before it goes out: R2 stores an object as soon
- * as it has all the announced bytes, whether the stream is closed or aborted after that.
+ * Sends everything and gives its fingerprint. Reads one block ahead, so that the last one is known before
+ * it goes out: R2 stores an object as soon as it has all the announced bytes, even if the stream is aborted.
  */
 async function sendBlocks(
   source: BlockReader,
   first: Uint8Array,
   lengthBytes: number,
   upload: Upload,
-): Promise<Result<Sent, Failure>> {
+): Promise<Result<Fingerprint, Failure>> {
   const fingerprinter = createFingerprinter();
   for (let block = first; ; ) {
     await fingerprinter.add(block);
     const next = await nextBlock(source);
     if (!next.ok) return next;
     const bytes = fingerprinter.bytes();
-    const isLast = next.value === undefined;
-    if (isLast ? bytes !== lengthBytes : bytes >= lengthBytes) return lengthMismatch(bytes, lengthBytes);
-    const early = await upload.write(block);
-    if (early !== undefined || next.value === undefined) {
-      return ok({ end: early ?? (await upload.commit()), fingerprint: await fingerprinter.finish() });
-    }
+    const isWrong = next.value === undefined ? bytes !== lengthBytes : bytes >= lengthBytes;
+    if (isWrong) return failure('length_mismatch', `${bytes} bytes, the origin announced ${lengthBytes}`);
+    await upload.write(block);
+    if (next.value === undefined) return ok(await fingerprinter.finish());
     block = next.value;
   }
 }
@@ -122,9 +111,9 @@ async function nextBlock(source: BlockReader): Promise<Result<Uint8Array | undef
 
 /** An object that was there before is described by its own bytes, not by those downloaded this time. */
 async function describeStored(
-  { end, fingerprint: sent }: Sent,
+  end: UploadEnd,
+  sent: Fingerprint,
   audio: AudioFormat & { key: string },
-  lengthBytes: number,
   recordings: Recordings,
 ): Promise<Result<StoredAudio, Failure>> {
   if (end.state === 'failed') return failure('storage_failed', describeError(end.error));
@@ -132,12 +121,7 @@ async function describeStored(
   const object = await recordings.readAudio(audio.key);
   if (object === null) return failure('storage_failed', 'The object vanished');
   const present = await fingerprint(object.body);
-  const isSame = sent.bytes === lengthBytes ? present.sha256 === sent.sha256 : present.bytes === lengthBytes;
-  return ok({ ...audio, ...present, etag: object.etag, isSame });
-}
-
-function lengthMismatch(bytes: number, lengthBytes: number): { ok: false; error: Failure } {
-  return failure('length_mismatch', `${bytes} bytes, the origin announced ${lengthBytes}`);
+  return ok({ ...audio, ...present, etag: object.etag, isSame: present.sha256 === sent.sha256 });
 }
 
 function failure(code: FailureCode, detail?: string): { ok: false; error: Failure } {

@@ -53,10 +53,10 @@ async function request(
   }
 }
 
-/** A rejected request or read as a failure; only the error's name, since its message may quote the link. */
+/** A rejected request or read as a failure, without the error's message, which may quote the link. */
 export function networkFailure(error: unknown, code: FailureCode): Failure {
-  const name = error instanceof Error ? error.name : typeof error;
-  return { code: name === 'TimeoutError' ? 'download_timeout' : code, detail: name };
+  const isTimeout = error instanceof Error && error.name === 'TimeoutError';
+  return { code: isTimeout ? 'download_timeout' : code };
 }
 
 function isRedirect(status: number): boolean {

@@ -16,8 +16,8 @@ export type UploadEnd =
 
 /** An object on its way into the bucket: nothing is stored before its last byte is written. */
 export interface Upload {
-  /** Resolves early with the end when the bucket stops reading, else with nothing. */
-  write(bytes: Uint8Array): Promise<UploadEnd | undefined>;
+  /** Does nothing once the bucket has stopped reading, as it may when the key is taken. */
+  write(bytes: Uint8Array): Promise<void>;
   /** To be called after the last byte. */
   commit(): Promise<UploadEnd>;
   /** Stores nothing; to be called before the last byte. */
@@ -62,17 +62,21 @@ function startUpload(bucket: R2Bucket, key: string, lengthBytes: number, content
     (object) => (object === null ? { state: 'exists' } : { state: 'stored', etag: object.etag }),
     (error: unknown) => ({ state: 'failed', error }),
   );
-  // A failing put fails the writer too: its end says why, the writer only that.
+  // A put that ends early fails the writer, or leaves it hanging: its own end says why.
+  let isOver = false;
+  void end.then(() => {
+    isOver = true;
+  });
+  const unlessOver = (work: () => Promise<void>) =>
+    isOver ? end : Promise.race([work().catch(nothing), end]);
   return {
-    write: (bytes) => Promise.race([writer.write(bytes).then(nothing, () => end), end]),
-    commit: () =>
-      Promise.race([
-        writer.close().then(
-          () => end,
-          () => end,
-        ),
-        end,
-      ]),
+    async write(bytes) {
+      await unlessOver(() => writer.write(bytes));
+    },
+    async commit() {
+      await unlessOver(() => writer.close());
+      return end;
+    },
     async abort(reason) {
       await writer.abort(reason).catch(nothing); // Already failed is as good as aborted.
       await end;
@@ -80,9 +84,7 @@ function startUpload(bucket: R2Bucket, key: string, lengthBytes: number, content
   };
 }
 
-function nothing(): undefined {
-  return undefined;
-}
+function nothing(): void {}
 
 function isManifest(value: unknown): value is Manifest {
   if (!isJsonObject(value) || value.schema !== 1 || !Array.isArray(value.files)) return false;
