@@ -1,10 +1,12 @@
-import { type FileFailure, isTransient } from '../shared/errors.ts';
+import { utf8 } from '../shared/bytes.ts';
+import { type FileFailure, isFinal, isTransient } from '../shared/errors.ts';
 import { describeError, type Log, orLogFault } from '../shared/log.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
 import type { Inbox, PendingEntry } from '../storage/inbox.ts';
 import type { Seen } from '../storage/seen.ts';
 import { type ArchiveFilesServices, archiveFiles } from './archive-files.ts';
 import { deadLetter, withAttempt } from './give-up.ts';
+import { bodyId } from './kept-delivery.ts';
 
 export interface ArchiveServices extends ArchiveFilesServices {
   readonly inbox: Inbox;
@@ -37,11 +39,13 @@ async function attempt(pending: PendingEntry, services: ArchiveServices) {
   const { key, bytes, failures } = await archiveFiles(pending.entry, services);
   const [failure] = failures;
   if (failure === undefined) {
-    await finish(pending, services);
+    await mark(pending, 'archived', services);
+    await services.deadLetters.remove(pending.entry.event);
+    await services.inbox.remove(pending);
     return { outcome: 'archived', key, bytes } as const;
   }
   const outcome = await setAside(pending, failure, failures, services);
-  return { outcome, key, bytes, code: failure.code, detail: failure.detail };
+  return { outcome, bytes, code: failure.code, detail: failure.detail };
 }
 
 /** Keeps the entry while another attempt may help, else makes it a dead letter. */
@@ -63,14 +67,17 @@ async function setAside(
     return 'pending';
   }
   await services.deadLetters.create(deadLetter(entry, failure, services.now()));
-  await finish(pending, services);
+  if (failures.every(isFinal))
+    await mark(pending, await bodyId(utf8(entry.delivery.rawBody ?? '')), services);
+  await services.inbox.remove(pending);
   return 'dead';
 }
 
-/** The entry goes last: whoever dies before leaves it, and a later attempt finds the work done. */
-async function finish(pending: PendingEntry, { seen, inbox, log }: ArchiveServices): Promise<void> {
-  const { event } = pending.entry;
-  // Only a filter: without the mark a repeated delivery costs a look at the manifest, nothing more.
-  await orLogFault(seen.mark(event.provider, event.eventId), 'seen_not_marked', event, log);
-  await inbox.remove(pending);
+/** Only a filter: without the mark a repeated delivery costs a look at the manifest, nothing more. */
+async function mark(
+  { entry: { event } }: PendingEntry,
+  end: string,
+  { seen, log }: ArchiveServices,
+): Promise<void> {
+  await orLogFault(seen.mark(event.provider, event.eventId, end), 'seen_not_marked', event, log);
 }

@@ -25,7 +25,8 @@ export async function nameEvent(
   return { ...event, provider: provider.id, eventId: event.eventId ?? (await bodyId(rawBody)) };
 }
 
-async function bodyId(rawBody: Uint8Array): Promise<string> {
+/** The name of a body by its bytes. */
+export async function bodyId(rawBody: Uint8Array): Promise<string> {
   return `sha256-${await sha256Hex(rawBody)}`;
 }
 

@@ -12,6 +12,11 @@ export function createDeadLetters(bucket: R2Bucket) {
       return (await putJson(bucket, key, letter, { absent: true }, metadata)) !== undefined;
     },
 
+    /** For an event that was archived after all. */
+    async remove({ provider, eventId }: Pick<DeadLetter, 'provider' | 'eventId'>): Promise<void> {
+      await bucket.delete(await deadLetterKey(provider, eventId));
+    },
+
     count(): Promise<number> {
       return countObjects(bucket, 'dead/');
     },

@@ -7,11 +7,12 @@ import { seenKey } from './keys.ts';
  */
 export function createSeen(kv: KVNamespace) {
   return {
-    async has(provider: string, eventId: string): Promise<boolean> {
-      return (await kv.get(await seenKey(provider, eventId))) !== null;
+    /** How the event ended: `archived`, or dead by a body of this id; nothing when KV does not know it. */
+    async find(provider: string, eventId: string): Promise<string | null> {
+      return kv.get(await seenKey(provider, eventId));
     },
-    async mark(provider: string, eventId: string): Promise<void> {
-      await kv.put(await seenKey(provider, eventId), '1', { expirationTtl: SEEN_TTL_SECONDS });
+    async mark(provider: string, eventId: string, end: string): Promise<void> {
+      await kv.put(await seenKey(provider, eventId), end, { expirationTtl: SEEN_TTL_SECONDS });
     },
   };
 }

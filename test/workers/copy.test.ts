@@ -52,7 +52,7 @@ describe('archive()', () => {
     expect(stored).toEqual([`${folder}rec-good.json`, `${folder}rec-good.wav`]);
     expect(await keysOf(inbox)).toEqual([]);
     expect(await keysOf(dead)).toEqual([]);
-    expect(await env.DEDUPE.get('seen/telnyx/event-good')).toBe('1');
+    expect(await env.DEDUPE.get('seen/telnyx/event-good')).toBe('archived');
     expect(await sha256At(`${folder}rec-good.wav`)).toBe(monoSha256);
     const audio = await env.RECORDINGS.head(`${folder}rec-good.wav`);
     expect(audio?.httpMetadata?.contentType).toBe('audio/wav');
@@ -239,7 +239,8 @@ describe('archive()', () => {
         attempts: [{ number: 1 }],
       });
       expect(letter.delivery.rawBody).toBe('{}');
-      expect(await env.DEDUPE.get(`seen/telnyx/event-${id}`)).toBe('1');
+      const mark = code === 'link_forbidden' ? null : expect.stringMatching(/^sha256-/);
+      expect(await env.DEDUPE.get(`seen/telnyx/event-${id}`)).toEqual(mark);
     },
   );
 
@@ -266,7 +267,7 @@ describe('archive()', () => {
     expect(stored).toHaveLength(2);
   });
 
-  test('lists an object once when both links serve the same bytes', async ({ expect }) => {
+  test('stores one object when both links serve the same bytes', async ({ expect }) => {
     const { stored, folder, line } = await run('same', [
       { claimedFormat: 'wav', link: link('/audio/mono.wav', 'same') },
       { claimedFormat: 'mp3', link: link('/audio/mono.wav', 'same') },
@@ -275,7 +276,8 @@ describe('archive()', () => {
     expect(stored).toEqual([`${folder}rec-same.json`, `${folder}rec-same.wav`]);
     expect(line).toMatchObject({ outcome: 'archived' });
     expect((await jsonAt<Manifest>(`${folder}rec-same.json`)).files).toMatchObject([
-      { claimedFormat: 'wav' },
+      { claimedFormat: 'wav', format: 'wav' },
+      { claimedFormat: 'mp3', format: 'wav' },
     ]);
   });
 

@@ -30,7 +30,7 @@ const folderOf = (run: string) => `recordings/telnyx/2026/06/27/call-${run}/`;
 
 describe('receive()', () => {
   test('accepts although KV can not be read', async ({ expect }) => {
-    const services = archiveServices({ seen: { has: fail, mark: fail } });
+    const services = archiveServices({ seen: { find: fail, mark: fail } });
     const { delivery, secrets } = await signed('kv-get');
 
     const { outcome, pending } = await receive(delivery, telnyx, secrets, services);
