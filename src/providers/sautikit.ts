@@ -101,7 +101,9 @@ function parse({ rawBody, headers }: SignedDelivery): Parsed {
 
 function parseType(eventType: string | undefined, body: JsonObject): Parsed {
   if (eventType === undefined) return unreadable('The event names no kind');
-  return eventType === EVENT_TYPE ? parseRecording(body) : { kind: 'ignored', eventType };
+  if (eventType === EVENT_TYPE) return parseRecording(body);
+  const hasLink = textAt(detailOf(body), 'download_url') !== undefined;
+  return hasLink ? unreadable('An unknown kind carries a recording') : { kind: 'ignored', eventType };
 }
 
 /** Headers are not signed, and whoever repeats a delivery can change them: the body has the first word. */

@@ -66,8 +66,9 @@ function parseEvent(event: JsonObject): Parsed {
   if (eventType === undefined) return unreadable('The event names no event_type');
   const payload = objectAt(event, 'payload') ?? {};
   if (errorTypes.includes(eventType)) return parseError(event, eventType, payload);
-  return savedTypes.includes(eventType)
-    ? parseSaved(event, eventType, payload)
+  if (savedTypes.includes(eventType)) return parseSaved(event, eventType, payload);
+  return 'recording_urls' in payload
+    ? unreadable('An unknown kind carries a recording')
     : { kind: 'ignored', eventType };
 }
 
@@ -143,7 +144,8 @@ function decodeClientState(encoded: string | undefined): string | undefined {
 function filesOf(payload: JsonObject): RecordingFile[] {
   const links = objectAt(payload, 'recording_urls') ?? {};
   const publicLinks = objectAt(payload, 'public_recording_urls') ?? {};
-  const files = ['wav', 'mp3'].flatMap((format) => {
+  const formats = new Set(['wav', 'mp3', ...Object.keys(links), ...Object.keys(publicLinks)]);
+  const files = Array.from(formats).flatMap((format) => {
     const candidates = [textAt(links, format), textAt(publicLinks, format)].filter(
       (link) => link !== undefined,
     );
@@ -153,7 +155,8 @@ function filesOf(payload: JsonObject): RecordingFile[] {
 }
 
 function linkOf(candidates: readonly string[]): RecordingFile {
-  const link = candidates.find((candidate) => !isOwnersStorage(candidate));
+  const others = candidates.filter((candidate) => !isOwnersStorage(candidate));
+  const link = others.find((candidate) => /^https?:/i.test(candidate)) ?? others[0];
   return link === undefined && candidates.length > 0 ? { storedElsewhere: true } : { link };
 }
 
@@ -178,7 +181,7 @@ function parseTexml(text: string): Parsed {
   const form = new URLSearchParams(text);
   const field = (name: string) => form.get(name) || undefined;
   const recordingId = field('RecordingSid');
-  const status = field('RecordingStatus');
+  const status = field('RecordingStatus')?.toLowerCase();
   if (recordingId === undefined || status === undefined)
     return unreadable('The form names no recording or no status');
   const eventId = `${recordingId}_${status}`;
@@ -192,7 +195,8 @@ function parseTexml(text: string): Parsed {
       eventType,
     };
   }
-  if (status !== 'completed') return { kind: 'ignored', eventType };
+  if (status === 'in-progress') return { kind: 'ignored', eventType };
+  if (status !== 'completed') return unreadable('The form has an unknown status');
   const recording = {
     eventId,
     eventType,

@@ -258,6 +258,12 @@ describe('Sautikit events', () => {
     [{}],
     [{ event_id: 'e1' }],
     [{ kind: 'call.recording.ready' }],
+    [
+      {
+        kind: 'call.recording.available',
+        data: { call_id: 'c', download_url: 'https://storage.example.com/a.wav' },
+      },
+    ],
     [{ kind: 'call.recording.ready', data: { call_id: 7 } }],
     [{ kind: 'call.recording.ready', data: null, payload: [] }],
   ])('parse() keeps %j as unreadable', ([body], { expect }) => {

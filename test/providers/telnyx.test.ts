@@ -181,6 +181,13 @@ describe('Telnyx events', () => {
       { wav: 'https://p.example.com/w' },
       ['https://p.example.com/w'],
     ],
+    [
+      'a web link before what is none',
+      { wav: 'not a link' },
+      { wav: 'https://p.example.com/w' },
+      ['https://p.example.com/w'],
+    ],
+    ['a format that nobody documents', { ogg: 'https://p.example.com/o' }, {}, ['https://p.example.com/o']],
     ['no link at all', {}, {}, [undefined]],
     ['links that are null', null, null, [undefined]],
   ] as const)('parse() picks %s', ([, recording_urls, public_recording_urls, links], { expect }) => {
@@ -259,6 +266,16 @@ describe('Telnyx events', () => {
     ' RecordingSid=r&RecordingStatus=completed',
   ])('parse() takes no fields of a form out of %s', (text, { expect }) => {
     expect(parseText(text)).toMatchObject({ kind: 'kept', code: 'unreadable_event' });
+  });
+
+  test('parse() keeps an unknown kind that carries a recording', ({ expect }) => {
+    const event = { event_type: 'call_recording_saved', payload: { recording_urls: {} } };
+
+    expect(parseText(JSON.stringify(event))).toMatchObject({ kind: 'kept', code: 'unreadable_event' });
+    expect(parseText('RecordingSid=r1&RecordingStatus=archived')).toMatchObject({ code: 'unreadable_event' });
+    expect(parseText('RecordingSid=r1&RecordingStatus=Completed')).toMatchObject({
+      events: [{ eventId: 'r1_completed' }],
+    });
   });
 
   test('parse() keeps the shape of the portal, which is not a delivery', ({ expect }) => {
