@@ -20,8 +20,13 @@ export interface LogLine {
 
 export type Log = (line: LogLine) => void;
 
+/** Longer than any key; ids come from outside and could be of any length. */
+const MAX_TEXT_LENGTH = 600;
+
 export function logToConsole(line: LogLine): void {
-  console.log(JSON.stringify(line));
+  const cut = (_name: string, value: unknown) =>
+    typeof value === 'string' ? value.slice(0, MAX_TEXT_LENGTH) : value;
+  console.log(JSON.stringify(line, cut));
 }
 
 /** What may be said of an unexpected error: its name and where, since its message could quote a link. */

@@ -9,8 +9,9 @@ import { parseTimeMs } from '../shared/time.ts';
  * the empty id `~`; what would be too long becomes `~~` and its SHA-256.
  */
 export async function keyPart(id: string): Promise<string> {
-  const escaped = id === '' ? '~' : Array.from(id, escapeCharacter).join('');
-  return escaped.length <= MAX_KEY_PART_BYTES ? escaped : `~~${await sha256Hex(utf8(escaped))}`;
+  const escaped = id.length > MAX_KEY_PART_BYTES ? '' : Array.from(id, escapeCharacter).join('') || '~';
+  if (escaped !== '' && escaped.length <= MAX_KEY_PART_BYTES) return escaped;
+  return `~~${await sha256Hex(utf8(JSON.stringify(id)))}`; // As JSON: that escapes lone surrogates.
 }
 
 function escapeCharacter(character: string): string {
