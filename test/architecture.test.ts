@@ -111,7 +111,6 @@ describe('the documents', () => {
       'secret_broken',
       'inbox_failed',
       'dead_letter_failed',
-      'internal_error',
     ];
 
     expect(rowsOf(document('docs/errors.md')).sort()).toEqual([...codes, ...others].sort());

@@ -1,6 +1,8 @@
 import type { ArchivedFile, InboxEntry, RecordingEvent, RecordingFile } from '../recording.ts';
-import type { FileFailure } from '../shared/errors.ts';
+import type { Failure, FileFailure } from '../shared/errors.ts';
 import { FAST_PATH_DEADLINE_MS } from '../shared/limits.ts';
+import { describeError } from '../shared/log.ts';
+import { err } from '../shared/result.ts';
 import { recordingKeys } from '../storage/keys.ts';
 import type { StoredManifest } from '../storage/recordings.ts';
 import { type ArchiveFileServices, archiveFile, isNamed } from './archive-file.ts';
@@ -30,13 +32,20 @@ export async function archiveFiles(entry: InboxEntry, services: ArchiveFilesServ
   const failures: FileFailure[] = [];
   for (const file of entry.event.files) {
     if (isDone(file, entry.event, stored)) continue;
-    const end = await archiveFile(file, [...listed, ...files], entry, keys, services, deadline);
+    const end = await archiveFile(file, [...listed, ...files], entry, keys, services, deadline).catch(
+      internalError,
+    );
     if (end.ok) files.push(end.value);
     else failures.push({ ...end.error, claimedFormat: file.claimedFormat });
   }
   const isListed = await addToManifest(key, stored, entry, files, services.recordings);
   if (!isListed) failures.push({ code: 'storage_failed', detail: 'The manifest kept changing' });
   return { key, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0), failures };
+}
+
+/** A fault at one file must not keep the others out of the manifest. */
+function internalError(error: unknown): { ok: false; error: Failure } {
+  return err({ code: 'internal_error', detail: describeError(error) });
 }
 
 /**

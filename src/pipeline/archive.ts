@@ -37,26 +37,30 @@ export async function archive(pending: PendingEntry, services: ArchiveServices):
 
 async function attempt(pending: PendingEntry, services: ArchiveServices) {
   const { key, bytes, failures } = await archiveFiles(pending.entry, services);
-  const [failure] = failures;
+  const [failure, ...others] = failures.toSorted(transientFirst);
   if (failure === undefined) {
-    await mark(pending, 'archived', services);
+    await markSeen(pending, 'archived', services);
     await services.deadLetters.remove(pending.entry.event);
     await services.inbox.remove(pending);
     return { outcome: 'archived', key, bytes } as const;
   }
-  const outcome = await setAside(pending, failure, failures, services);
+  const outcome = await setAside(pending, [failure, ...others], services);
   return { outcome, bytes, code: failure.code, detail: failure.detail };
+}
+
+/** What keeps an entry pending is told before what is final anyway. */
+function transientFirst(one: FileFailure, other: FileFailure): number {
+  return Number(isTransient(other)) - Number(isTransient(one));
 }
 
 /** Keeps the entry while another attempt may help, else makes it a dead letter. */
 async function setAside(
   pending: PendingEntry,
-  failure: FileFailure,
-  failures: readonly FileFailure[],
+  failures: readonly [FileFailure, ...FileFailure[]],
   services: ArchiveServices,
 ): Promise<'pending' | 'dead'> {
   const entry = withAttempt(pending.entry, failures, services.now());
-  if (failures.some(isTransient)) {
+  if (isTransient(failures[0])) {
     // Unwritten, the entry stays as it was, which is all that a later attempt needs.
     await orLogFault(
       services.inbox.update(pending, entry),
@@ -66,15 +70,16 @@ async function setAside(
     );
     return 'pending';
   }
-  await services.deadLetters.create(deadLetter(entry, failure, services.now()));
-  if (failures.every(isFinal))
-    await mark(pending, await bodyId(utf8(entry.delivery.rawBody ?? '')), services);
+  await services.deadLetters.create(deadLetter(entry, failures[0], services.now()));
+  if (failures.every(isFinal)) {
+    await markSeen(pending, await bodyId(utf8(entry.delivery.rawBody ?? '')), services);
+  }
   await services.inbox.remove(pending);
   return 'dead';
 }
 
 /** Only a filter: without the mark a repeated delivery costs a look at the manifest, nothing more. */
-async function mark(
+async function markSeen(
   { entry: { event } }: PendingEntry,
   end: string,
   { seen, log }: ArchiveServices,

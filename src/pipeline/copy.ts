@@ -5,7 +5,7 @@ import { err, ok, type Result } from '../shared/result.ts';
 import type { RecordingKeys } from '../storage/keys.ts';
 import type { Recordings, Upload, UploadEnd } from '../storage/recordings.ts';
 import { type AudioFormat, detectAudioFormat } from './audio-format.ts';
-import { networkFailure } from './download.ts';
+import { discard, networkFailure } from './download.ts';
 import { type BlockReader, createFingerprinter, type Fingerprint, fingerprint, readBlocks } from './pump.ts';
 
 /** What a copy must fulfil to be stored. */
@@ -32,13 +32,15 @@ export async function copyAudio(
 ): Promise<Result<StoredAudio, Failure>> {
   const length = announcedBytes(response, limits);
   if (!length.ok || response.body === null) {
-    await response.body?.cancel();
+    await discard(response);
     return length.ok ? failure('empty_body') : length;
   }
   const source = readBlocks(response.body);
-  const copied = await copyBlocks(source, length.value, keys, recordings);
-  await source.cancel(); // Does nothing after a whole copy.
-  return copied;
+  try {
+    return await copyBlocks(source, length.value, keys, recordings);
+  } finally {
+    await source.cancel(); // Does nothing after a whole copy.
+  }
 }
 
 /** The length that the origin announces, if it can be trusted to be the length of what we will read. */
@@ -92,13 +94,17 @@ async function sendBlocks(
     await fingerprinter.add(block);
     const next = await nextBlock(source);
     if (!next.ok) return next;
-    const bytes = fingerprinter.bytes();
-    const isWrong = next.value === undefined ? bytes !== lengthBytes : bytes >= lengthBytes;
-    if (isWrong) return failure('length_mismatch', `${bytes} bytes, the origin announced ${lengthBytes}`);
+    const problem = lengthProblem(fingerprinter.bytes(), next.value === undefined, lengthBytes);
+    if (problem !== undefined) return failure('length_mismatch', problem);
     await upload.write(block);
     if (next.value === undefined) return ok(await fingerprinter.finish());
     block = next.value;
   }
+}
+
+function lengthProblem(bytes: number, isEnd: boolean, lengthBytes: number): string | undefined {
+  if (isEnd && bytes !== lengthBytes) return `${bytes} bytes, the origin announced ${lengthBytes}`;
+  return !isEnd && bytes >= lengthBytes ? `More bytes than the announced ${lengthBytes}` : undefined;
 }
 
 async function nextBlock(source: BlockReader): Promise<Result<Uint8Array | undefined, Failure>> {

@@ -32,7 +32,7 @@ export async function download(
     const answered = await request(fetch, next, signal);
     if (!answered.ok || answered.value.status === 200) return answered;
     const location = answered.value.headers.get('location');
-    await answered.value.body?.cancel();
+    await discard(answered.value);
     if (!isRedirect(answered.value.status) || location === null) {
       return failure('download_refused', `Status ${answered.value.status}`);
     }
@@ -57,6 +57,11 @@ async function request(
 export function networkFailure(error: unknown, code: FailureCode): Failure {
   const isTimeout = error instanceof Error && error.name === 'TimeoutError';
   return { code: isTimeout ? 'download_timeout' : code };
+}
+
+/** Frees the connection of a response that nobody will read. */
+export async function discard(response: Response): Promise<void> {
+  await response.body?.cancel().catch(() => undefined); // A body that has failed has nothing left to free.
 }
 
 function isRedirect(status: number): boolean {

@@ -60,6 +60,10 @@ export const failureCodes = {
     advice: 'The origin sent something that is not audio, such as an error page',
   },
   storage_failed: { transient: true, advice: 'R2 did not take the object' },
+  internal_error: {
+    transient: true,
+    advice: 'A fault of callvault itself, or of a store: please report it with this log line',
+  },
 } as const satisfies Record<string, { transient: boolean; advice: string }>;
 
 export type FailureCode = keyof typeof failureCodes;

@@ -3,11 +3,11 @@ import { describe, test } from 'vitest';
 import { archive } from '../../src/pipeline/archive.ts';
 import { receive } from '../../src/pipeline/receive.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
-import type { InboxEntry, Manifest } from '../../src/recording.ts';
+import type { DeadLetter, InboxEntry, Manifest } from '../../src/recording.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings, type Upload } from '../../src/storage/recordings.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { announcement, archiveServices, jsonAt, keysOf, link } from './support.ts';
+import { announcement, archiveServices, jsonAt, keysOf, link, requestsOf } from './support.ts';
 
 const fail = async (): Promise<never> => {
   throw new Error('KV PUT failed: 429 Too Many Requests');
@@ -157,16 +157,22 @@ describe('archive()', () => {
     expect(await keysOf('inbox/telnyx/event-restless')).toHaveLength(1);
   });
 
-  test('does not touch a manifest that it did not write', async ({ expect }) => {
-    const { entry, services } = await accepted('strange');
-    await env.RECORDINGS.put(`${folderOf('strange')}rec-strange.json`, '{"mine":true}');
+  test.for(['{"mine":true}', '{"schema":1,"recordingId":"r","files":[{}]}', 'not json'])(
+    'does not touch a manifest that it did not write: %s',
+    async (strange, { expect }) => {
+      await env.RECORDINGS.delete('dead/telnyx/event-strange.json');
+      const { entry, services } = await accepted('strange');
+      await env.RECORDINGS.put(`${folderOf('strange')}rec-strange.json`, strange);
 
-    await archive(entry, services);
+      await archive(entry, services);
 
-    expect(services.lines.at(-1)).toMatchObject({ outcome: 'dead', code: 'manifest_unreadable' });
-    expect(await jsonAt(`${folderOf('strange')}rec-strange.json`)).toEqual({ mine: true });
-    expect(await keysOf('dead/telnyx/event-strange')).toHaveLength(1);
-  });
+      expect(services.lines.at(-1)).toMatchObject({ outcome: 'dead', code: 'manifest_unreadable' });
+      expect(await (await env.RECORDINGS.get(`${folderOf('strange')}rec-strange.json`))?.text()).toBe(
+        strange,
+      );
+      expect(await keysOf('dead/telnyx/event-strange')).toHaveLength(1);
+    },
+  );
 
   test('stays pending when R2 does not take the audio', async ({ expect }) => {
     const { entry, services } = await accepted('r2-put');
@@ -224,6 +230,208 @@ describe('archive()', () => {
     expect(await keysOf('inbox/telnyx/event-finished')).toEqual([]);
   });
 
+  test('keeps the entry when the dead letter can not be written', async ({ expect }) => {
+    const { entry, services } = await accepted('undead');
+    const deadLetters = { ...services.deadLetters, create: fail };
+
+    await archive(entry, { ...services, deadLetters, origins: [] });
+
+    expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'internal_error' });
+    expect(await keysOf('inbox/telnyx/event-undead')).toHaveLength(1);
+  });
+
+  test('keeps both accounts when two deliveries of one event die', async ({ expect }) => {
+    const { entry, services } = await accepted('twodead');
+    const other = { ...entry.entry, delivery: { ...entry.entry.delivery, rawBody: 'another body' } };
+
+    for (const one of [entry.entry, entry.entry, other]) {
+      await services.inbox.remove(entry);
+      const pending = await services.inbox.create(one);
+      if (pending !== undefined) await archive(pending, { ...services, origins: [] });
+    }
+
+    const letters = await keysOf('dead/telnyx/event-twodead');
+    expect(letters).toHaveLength(2);
+    const bodies = await Promise.all(
+      letters.map(async (key) => (await jsonAt<DeadLetter>(key)).delivery.rawBody),
+    );
+    expect(bodies.sort()).toEqual(['another body', entry.entry.delivery.rawBody]);
+  });
+
+  test('stays pending while one of two files may still come, and says so first', async ({ expect }) => {
+    const { entry, services } = await accepted('mixed');
+    const files = [
+      { claimedFormat: 'wav', link: 'https://127.0.0.1/' },
+      { claimedFormat: 'mp3', link: link('/status/503', 'mixed') },
+    ];
+
+    await archive({ ...entry, entry: { ...entry.entry, event: { ...entry.entry.event, files } } }, services);
+
+    expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'download_refused' });
+    expect(await jsonAt<InboxEntry>('inbox/telnyx/event-mixed.json')).toMatchObject({
+      attempts: [{ failures: [{ code: 'download_refused' }, { code: 'link_forbidden' }] }],
+    });
+  });
+
+  test('lists the file that came although a fault of our own stopped the other', async ({ expect }) => {
+    const { entry, services } = await accepted('fault2');
+    const files = ['wav', 'mp3'].map((format) => ({
+      claimedFormat: format,
+      link: link(`/audio/mono.${format}`, 'fault2'),
+    }));
+    const { startUpload } = services.recordings;
+    const recordings = {
+      ...services.recordings,
+      startUpload(...args: Parameters<typeof startUpload>) {
+        if (args[0].endsWith('.mp3')) throw new TypeError('a bug');
+        return startUpload(...args);
+      },
+    };
+
+    await archive(
+      { ...entry, entry: { ...entry.entry, event: { ...entry.entry.event, files } } },
+      { ...services, recordings },
+    );
+
+    expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'internal_error' });
+    expect((await jsonAt<Manifest>(`${folderOf('fault2')}rec-fault2.json`)).files).toMatchObject([
+      { format: 'wav' },
+    ]);
+  });
+
+  test('never tells the link that an error quotes', async ({ expect }) => {
+    const { entry, services } = await accepted('quoting');
+    const quoting: typeof fetch = async (input) => {
+      throw new TypeError(`Fetch failed: ${String(input)}`);
+    };
+
+    await archive(entry, { ...services, fetch: quoting });
+
+    expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'download_unreachable' });
+    const { attempts } = await jsonAt<InboxEntry>('inbox/telnyx/event-quoting.json');
+    expect(JSON.stringify([services.lines, attempts])).not.toContain('http');
+  });
+
+  test('asks for a fresh copy, by hand from hop to hop, and in time', async ({ expect }) => {
+    const { entry, services } = await accepted('init');
+    const inits: (RequestInit | undefined)[] = [];
+    const recorder: typeof fetch = async (_input, init) => {
+      inits.push(init);
+      return new Response('', { status: 404 });
+    };
+    const times: number[] = [];
+    const timeout = (ms: number) => {
+      times.push(ms);
+      return AbortSignal.timeout(ms);
+    };
+
+    await archive(entry, { ...services, fetch: recorder, timeout });
+
+    expect(inits).toMatchObject([{ redirect: 'manual', cache: 'no-store' }]);
+    expect(times).toEqual([25_000]);
+  });
+
+  test.for([
+    [404, {}],
+    [302, { location: '/next' }],
+    [200, { 'content-length': '0' }],
+    [200, { 'content-length': '20' }],
+  ] as const)(
+    'frees the connection of an answer %i that it does not read whole',
+    async ([status, headers], { expect }) => {
+      const run = `free${status}${Object.values(headers).join('').replace('/', '')}`;
+      const { entry, services } = await accepted(run);
+      let cancelled = 0;
+      const answering: typeof fetch = async () => {
+        const body = new ReadableStream({
+          type: 'bytes',
+          pull: (controller) => controller.enqueue(new TextEncoder().encode('<!DOCTYPE html>')),
+          cancel: () => void cancelled++,
+        });
+        return new Response(body, { status, headers });
+      };
+
+      await archive(entry, { ...services, fetch: answering });
+
+      expect(cancelled).toBeGreaterThan(0);
+    },
+  );
+
+  test('aborts the upload of a recording that does not arrive whole', async ({ expect }) => {
+    const { entry, services } = await accepted('aborts');
+    const aborted: string[] = [];
+    const { startUpload } = services.recordings;
+    const recordings = {
+      ...services.recordings,
+      startUpload(...args: Parameters<typeof startUpload>): Upload {
+        const upload = startUpload(...args);
+        const abort = (reason: string) => {
+          aborted.push(reason);
+          return upload.abort(reason);
+        };
+        return { ...upload, abort };
+      },
+    };
+    const block = 256 * 1024;
+    const breaking: typeof fetch = async () => {
+      const body = new ReadableStream({
+        type: 'bytes',
+        async start(controller) {
+          const wav = new Uint8Array(2 * block);
+          wav.set(new TextEncoder().encode('RIFF\u0001\u0001\u0001\u0001WAVEfmt '));
+          controller.enqueue(wav);
+          await scheduler.wait(100);
+          controller.error(new Error('reset'));
+        },
+      });
+      return new Response(body, { headers: { 'content-length': String(3 * block) } });
+    };
+
+    await archive(entry, { ...services, recordings, fetch: breaking });
+
+    expect(aborted).toEqual(['download_interrupted']);
+  });
+
+  test('holds the last block back until nothing more comes', async ({ expect }) => {
+    const { entry, services } = await accepted('late');
+    const block = 256 * 1024;
+    const late: typeof fetch = async () => {
+      const body = new ReadableStream({
+        type: 'bytes',
+        async start(controller) {
+          const wav = new Uint8Array(block);
+          wav.set(new TextEncoder().encode('RIFF\u0001\u0001\u0001\u0001WAVEfmt '));
+          controller.enqueue(wav);
+          await scheduler.wait(100);
+          controller.enqueue(new Uint8Array(7));
+          controller.close();
+        },
+      });
+      return new Response(body, { headers: { 'content-length': String(block) } });
+    };
+
+    await archive(entry, { ...services, fetch: late });
+
+    expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'length_mismatch' });
+    expect(await keysOf(folderOf('late'))).toEqual([]);
+  });
+
+  test('does not ask again for a recording that another event has archived', async ({ expect }) => {
+    const first = await accepted('once');
+    await archive(first.entry, first.services);
+    const body = telnyxTwin.announce(
+      announcement('once', { wav: link('/audio/mono.wav', 'once') }, { eventId: 'once-2' }),
+    );
+    const { delivery, secrets } = await signed('once', body);
+    const services = archiveServices();
+    const { pending } = await receive(delivery, telnyx, secrets, services);
+
+    for (const entry of pending) await archive(entry, services);
+
+    expect(services.lines).toMatchObject([{ outcome: 'archived' }]);
+    expect(await requestsOf('once')).toHaveLength(1);
+  });
+
   test('never stores more than the announced length', async ({ expect }) => {
     const { entry, services } = await accepted('lying');
     const block = 256 * 1024;
@@ -256,4 +464,22 @@ test('an upload that is aborted before its last byte stores nothing', async ({ e
   await upload.abort('length_mismatch');
 
   expect(await env.RECORDINGS.head('recordings/aborted.wav')).toBeNull();
+});
+
+test('counts over all pages of a list', async ({ expect }) => {
+  const pages = [
+    { objects: [{}, {}], truncated: true, cursor: 'second' },
+    { objects: [{}], truncated: true, cursor: 'third' },
+    { objects: [], truncated: false },
+  ];
+  const asked: (string | undefined)[] = [];
+  const list = async (options: R2ListOptions) => {
+    asked.push(options.cursor);
+    return pages[asked.length - 1];
+  };
+
+  const count = await createInbox({ list } as unknown as R2Bucket).count();
+
+  expect(count).toBe(3);
+  expect(asked).toEqual([undefined, 'second', 'third']);
 });
