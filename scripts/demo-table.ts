@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { getPlatformProxy } from 'wrangler';
 import type { Manifest } from '../src/recording.ts';
 import type { DemoCall } from './demo-calls.ts';
-import { root } from './vault-process.ts';
+import { quiet, root } from './wrangler.ts';
 
 /** A file in the bucket, and whether its bytes are those that the provider's storage served. */
 export interface Row {
@@ -18,6 +18,7 @@ export interface Row {
 
 /** Reads what is stored for the calls from the local bucket itself, not from what the vault said. */
 export async function bucketRows(calls: readonly DemoCall[], stateFolder?: string): Promise<Row[]> {
+  Object.assign(process.env, quiet); // The proxy is wrangler inside this process.
   const persist = stateFolder === undefined ? true : { path: join(stateFolder, 'v3') };
   const proxy = await getPlatformProxy<Env>({
     configPath: join(root, 'wrangler.toml'),

@@ -16,6 +16,7 @@ const ATTEMPT_TIMEOUT_MS = 60_000;
 async function demo(stateFolder: string | undefined): Promise<number> {
   const origin = await serveAudio(demoFiles);
   const folder = mkdtempSync(join(tmpdir(), 'callvault-demo-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true })); // It holds keys.
   try {
     const settings = await newLocalSettings(origin.url);
     const calls = makeCalls(origin.url);
@@ -26,7 +27,6 @@ async function demo(stateFolder: string | undefined): Promise<number> {
     return conclude(accepted, rows, calls);
   } finally {
     origin.close();
-    rmSync(folder, { recursive: true });
   }
 }
 
@@ -91,8 +91,11 @@ async function told(response: Response): Promise<string> {
 /** The vault writes one JSON line for each attempt. */
 function followLog(line: string, ended: Set<string>): void {
   if (!line.startsWith('{"event":"attempt"')) return;
-  const { provider, eventId, outcome, bytes = 0, ms = 0, code = '' } = JSON.parse(line);
-  console.log(`✓ ${String(provider).padEnd(26)} ${outcome} ${code} ${bytes} bytes in ${ms} ms`);
+  const { provider, eventId, outcome, bytes = 0, ms = 0, code = '', detail = '' } = JSON.parse(line);
+  const sign = outcome === 'archived' ? '✓' : '✗';
+  console.log(
+    `${sign} ${String(provider).padEnd(26)} ${outcome} ${bytes} bytes in ${ms} ms ${code} ${detail}`,
+  );
   ended.add(eventId);
 }
 

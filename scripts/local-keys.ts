@@ -25,10 +25,15 @@ export function writeSettings(file: string, settings: Record<string, string>): v
   writeFileSync(file, lines.join(''), { mode: 0o600 });
 }
 
+/** The settings in a file; none if there is no file. */
+export function readSettings(file: string): Record<string, string | undefined> {
+  return existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
+}
+
 /** The settings in a file, made on its first use. */
 export async function localSettings(file: string): Promise<Record<string, string | undefined>> {
   if (!existsSync(file)) writeSettings(file, await newLocalSettings(`http://127.0.0.1:${LOCAL_AUDIO_PORT}`));
-  return parseEnv(readFileSync(file, 'utf8'));
+  return readSettings(file);
 }
 
 /** What the twin signs with: HMAC has one secret on both sides, Ed25519 a private key of its own. */

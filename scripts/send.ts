@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Announcement, Twin } from '../test/fixtures/twin.ts';
 import { type AudioOrigin, serveAudio } from './audio-origin.ts';
-import { LOCAL_AUDIO_PORT, localSettings, signingKey } from './local-keys.ts';
+import { LOCAL_AUDIO_PORT, readSettings, signingKey } from './local-keys.ts';
 import { postSigned, twins } from './twins.ts';
-import { root, waitUntil } from './vault-process.ts';
+import { waitUntil } from './vault-process.ts';
+import { root } from './wrangler.ts';
 
 const usage = `npm run send -- <${Object.keys(twins).join(' | ')}> --to <url> [options]
   --to <url>         the vault, such as http://127.0.0.1:8787
-  --audio <url|file> the recording; a file is served from http://127.0.0.1:${LOCAL_AUDIO_PORT} until it is fetched
+  --audio <url|file> the recording; a file is served from http://127.0.0.1:${LOCAL_AUDIO_PORT} until it is fetched,
+                     which the vault must allow (DOWNLOAD_ORIGINS) and reach
   --key <text>       what to sign with: Sautikit's secret, or a Telnyx test key (base64 Ed25519 seed);
                      without it the keys in .vault.env, which npm start makes
   --event-id <id>    the same id again is a duplicate`;
@@ -25,54 +27,62 @@ const options = {
 async function send(): Promise<number> {
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const twin = twins[positionals[0] ?? ''];
-  if (twin === undefined || values.to === undefined) return fail(usage);
-  const signing = values.key ?? signingKey(twin.id, await localSettings(join(root, '.vault.env')));
-  if (signing === undefined) return fail('Cannot sign: no --key, and none in .vault.env');
-  const isLink = /^https?:/.test(values.audio);
-  if (!isLink && !existsSync(values.audio)) return fail(`Cannot read ${values.audio}: no such file`);
-  const origin = isLink ? undefined : await serveAudio([values.audio], LOCAL_AUDIO_PORT);
-  const { outcome } = await post(twin, values.to, announcement(values, origin), signing);
-  if (origin !== undefined && outcome === 'accepted') await untilFetched(origin);
-  origin?.close();
-  return outcome === undefined ? 1 : 0;
+  if (twin === undefined || values.to === undefined || positionals.length > 1) return fail(usage);
+  if (!isWebAddress(values.to)) return fail(`--to must be http:// or https://, not ${values.to}`);
+  const signing = values.key ?? signingKey(twin.id, readSettings(join(root, '.vault.env')));
+  if (signing === undefined)
+    return fail('Cannot sign: give --key, or run npm start once, which makes .vault.env');
+  const audio = await offerAudio(values.audio);
+  const ids = { eventId: values['event-id'], callId: randomUUID(), recordingId: randomUUID() };
+  try {
+    const recording = { ...ids, ...audio.announced, endedMs: Date.now() };
+    const isAccepted = await post(twin, values.to, recording, signing);
+    if (audio.origin !== undefined && isAccepted) await untilFetched(audio.origin);
+    return isAccepted === undefined ? 1 : 0;
+  } finally {
+    audio.origin?.close();
+  }
 }
 
-function announcement(
-  values: { audio: string; 'event-id': string },
-  origin: AudioOrigin | undefined,
-): Announcement {
-  const link =
-    origin === undefined ? values.audio : `${origin.url}/${encodeURIComponent(basename(values.audio))}`;
-  return {
-    eventId: values['event-id'],
-    callId: randomUUID(),
-    recordingId: randomUUID(),
-    links: { [new URL(link).pathname.endsWith('.mp3') ? 'mp3' : 'wav']: link },
-    endedMs: Date.now(),
-    sizeBytes: origin === undefined ? undefined : statSync(values.audio).size,
-  };
+function isWebAddress(text: string): boolean {
+  return /^https?:\/\//i.test(text) && URL.canParse(text);
 }
 
-/** Posts, says what the vault answered, and gives its outcome if it took the delivery. */
+interface Offer {
+  readonly announced: Pick<Announcement, 'links' | 'sizeBytes'>;
+  readonly origin?: AudioOrigin;
+}
+
+/** A link as it is; a file, named from where npm was called, by a link to an origin of our own. */
+async function offerAudio(audio: string): Promise<Offer> {
+  if (isWebAddress(audio)) return { announced: { links: linksTo(audio) } };
+  const file = resolve(process.env.INIT_CWD ?? '.', audio);
+  const origin = await serveAudio([file], LOCAL_AUDIO_PORT);
+  const links = linksTo(`${origin.url}/${encodeURIComponent(basename(file))}`);
+  return { announced: { links, sizeBytes: statSync(file).size }, origin };
+}
+
+function linksTo(link: string): Record<string, string> {
+  return { [new URL(link).pathname.endsWith('.mp3') ? 'mp3' : 'wav']: link };
+}
+
+/** Posts and says what the vault answered: whether it will fetch the recording; nothing if it refused. */
 async function post(
   twin: Twin,
   vault: string,
   recording: Announcement,
   signing: string,
-): Promise<{ outcome?: unknown }> {
+): Promise<boolean | undefined> {
   const response = await postSigned(twin, vault, twin.announce(recording), signing);
   const text = await response.text();
   console.log(`${response.status} ${text}`);
-  return response.ok ? JSON.parse(text) : {};
+  return response.ok ? text.includes('"accepted"') : undefined;
 }
 
 async function untilFetched(origin: AudioOrigin): Promise<void> {
   const isFetched = await waitUntil(15_000, () => origin.fetches.size > 0);
-  console.log(
-    isFetched
-      ? 'The vault has fetched the recording'
-      : `The vault fetched nothing from ${origin.url} in 15 s`,
-  );
+  const end = isFetched ? 'has fetched the file; its log says what became of it' : 'fetched nothing in 15 s';
+  console.log(`The vault ${end}`);
 }
 
 function fail(message: string): number {
@@ -80,4 +90,11 @@ function fail(message: string): number {
   return 2;
 }
 
-process.exitCode = await send();
+/** An ordinary mistake, such as a vault that does not run, is said in a line. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+  return `Cannot send: ${error.message}${cause}`;
+}
+
+process.exitCode = await send().catch((error: unknown) => fail(explain(error)));

@@ -1,20 +1,19 @@
 import { join } from 'node:path';
 import { localSettings } from './local-keys.ts';
-import { root, spawnVault } from './vault-process.ts';
+import { spawnVault } from './vault-process.ts';
+import { root } from './wrangler.ts';
 
 const PORT = 8787;
 
 /** `npm start`: the vault on this machine, over the same local state that the demo fills. */
 const envFile = join(root, '.vault.env');
 const settings = await localSettings(envFile);
-console.log(
-  `callvault on http://127.0.0.1:${PORT}, with the settings in .vault.env (its VAULT_TOKEN opens /healthz)`,
-);
-console.log(`Try: npm run send -- sautikit --to http://127.0.0.1:${PORT}`);
-if (settings.VAULT_TOKEN === undefined) console.log('VAULT_TOKEN is not set: /healthz shows no details');
+console.log(`Starting callvault on http://127.0.0.1:${PORT} with the settings in .vault.env; Ctrl-C ends it`);
+if (settings.VAULT_TOKEN !== undefined) {
+  console.log(`Its state: curl -H "Authorization: Bearer $VAULT_TOKEN" http://127.0.0.1:${PORT}/healthz`);
+}
+console.log(`A delivery: npm run send -- sautikit --to http://127.0.0.1:${PORT}\n`);
 
-const vault = spawnVault({ port: PORT, envFile }, 'inherit');
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => vault.kill(signal));
-vault.once('exit', (code) => {
+spawnVault({ port: PORT, envFile }, 'inherit').once('exit', (code) => {
   process.exitCode = code ?? 0;
 });

@@ -1,16 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-export const root = join(import.meta.dirname, '..');
-
-/** Nothing here may look up anything outside this machine. */
-const quiet = {
-  CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-  WRANGLER_SEND_METRICS: 'false',
-  WRANGLER_HIDE_BANNER: 'true', // The banner looks for a newer version.
-};
+import { quiet, root, wrangler } from './wrangler.ts';
 
 export interface VaultOptions {
   readonly port: number;
@@ -37,11 +29,35 @@ export function spawnVault(
     envFile,
   ];
   if (stateFolder !== undefined) args.push('--persist-to', stateFolder);
-  const wrangler = join(root, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
-  return spawn(process.execPath, [wrangler, ...args], {
+  const child = spawn(process.execPath, [wrangler, ...args], {
     cwd: root,
     env: { ...process.env, ...quiet },
     stdio: ['ignore', stdio, stdio],
+  });
+  endTogether(child);
+  return child;
+}
+
+const PARENT_CHECK_MS = 500;
+
+/**
+ * Ends the vault with this process, however that ends: by a signal, by itself, or because its own parent is
+ * gone (npm does not hand on a signal to what runs in its shell).
+ */
+function endTogether(child: ChildProcess): void {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid !== parent) process.exit(130);
+  }, PARENT_CHECK_MS);
+  watch.unref();
+  const exit = () => process.exit(130);
+  process
+    .once('exit', () => child.kill('SIGTERM'))
+    .once('SIGINT', exit)
+    .once('SIGTERM', exit);
+  child.once('exit', () => {
+    clearInterval(watch);
+    process.off('SIGINT', exit).off('SIGTERM', exit);
   });
 }
 

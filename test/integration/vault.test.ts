@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, test } from 'vitest';
 import { getPlatformProxy } from 'wrangler';
 import { newLocalSettings, signingKey, writeSettings } from '../../scripts/local-keys.ts';
 import { postSigned, twins } from '../../scripts/twins.ts';
-import { root, startVault, type VaultProcess, waitUntil } from '../../scripts/vault-process.ts';
+import { startVault, type VaultProcess, waitUntil } from '../../scripts/vault-process.ts';
+import { root } from '../../scripts/wrangler.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { startOrigin } from '../support/origin.ts';
 
