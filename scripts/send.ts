@@ -22,12 +22,14 @@ const options = {
   audio: { type: 'string', default: join(root, 'test', 'fixtures', 'audio', 'mono.wav') },
   key: { type: 'string' },
   'event-id': { type: 'string', default: randomUUID() },
+  help: { type: 'boolean', default: false },
 } as const;
 
 async function send(): Promise<number> {
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const twin = twins[positionals[0] ?? ''];
-  if (twin === undefined || values.to === undefined || positionals.length > 1) return fail(usage);
+  if (values.help || twin === undefined || values.to === undefined || positionals.length > 1)
+    return fail(usage);
   if (!isWebAddress(values.to)) return fail(`--to must be http:// or https://, not ${values.to}`);
   const signing = values.key ?? signingKey(twin.id, readSettings(join(root, '.vault.env')));
   if (signing === undefined)

@@ -132,7 +132,13 @@ describe('the documents', () => {
   });
 
   test('every link to a file in the documents leads to one', ({ expect }) => {
-    for (const name of ['README.md', 'docs/architecture.md', 'docs/errors.md', 'docs/providers.md']) {
+    for (const name of [
+      'README.md',
+      'docs/architecture.md',
+      'docs/errors.md',
+      'docs/providers.md',
+      'docs/proof.md',
+    ]) {
       for (const [, target = ''] of document(name).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
         expect(() => readFileSync(join(root, name, '..', target)), `${name} → ${target}`).not.toThrow();
       }
