@@ -17,6 +17,8 @@ export interface RecordingEvent {
   readonly eventType: string;
   readonly recordingId: string;
   readonly callId: string;
+  /** The provider named only the call, of which there may be several recordings. */
+  readonly isNamedByCall?: true | undefined;
   readonly occurredAt?: string | undefined;
   readonly startedAt?: string | undefined;
   readonly endedAt?: string | undefined;
@@ -53,6 +55,8 @@ export interface FailedAttempt {
 /** An accepted delivery that is not finished. */
 export interface InboxEntry {
   readonly version: 1;
+  /** Tells two deliveries of one event apart that do not announce the same. */
+  readonly announcementId: string;
   readonly event: RecordingEvent;
   readonly delivery: KeptDelivery;
   readonly attempts: readonly FailedAttempt[];
@@ -61,6 +65,7 @@ export interface InboxEntry {
 /** Given up, kept whole for a person. */
 export interface DeadLetter {
   readonly version: 1;
+  readonly announcementId: string;
   readonly provider: string;
   readonly eventId: string;
   readonly eventType?: string | undefined;
@@ -89,7 +94,7 @@ export interface ArchivedFile {
 }
 
 /** The JSON beside the audio: what was said, and what is stored. */
-export interface Manifest extends Omit<RecordingEvent, 'files'> {
+export interface Manifest extends Omit<RecordingEvent, 'files' | 'isNamedByCall'> {
   readonly schema: 1;
   readonly files: readonly ArchivedFile[];
   readonly delivery: KeptDelivery;

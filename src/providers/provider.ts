@@ -21,17 +21,20 @@ export type ParsedEvent = Omit<RecordingEvent, 'provider' | 'eventId'> & {
   readonly eventId?: string | undefined;
 };
 
-/** What a genuine delivery says. */
+/** A delivery with nothing to archive, to be kept for a person. */
+export interface Kept {
+  readonly kind: 'kept';
+  readonly code: 'unreadable_event' | 'provider_reported_error';
+  readonly detail: string;
+  readonly eventId?: string | undefined;
+  readonly eventType?: string | undefined;
+}
+
+/** What a genuine delivery says; a recording has at least one file, if only to say that there is no link. */
 export type Parsed =
   | { readonly kind: 'recordings'; readonly events: readonly ParsedEvent[] }
   | { readonly kind: 'ignored'; readonly eventType: string }
-  | {
-      readonly kind: 'kept';
-      readonly code: 'unreadable_event' | 'provider_reported_error';
-      readonly detail: string;
-      readonly eventId?: string | undefined;
-      readonly eventType?: string | undefined;
-    };
+  | Kept;
 
 /**
  * A provider is data and pure functions: no I/O, no clock, no names of other providers.
@@ -65,6 +68,6 @@ export interface Provider {
   readonly parse: (delivery: SignedDelivery) => Parsed;
 }
 
-export function unreadable(detail: string): Parsed {
+export function unreadable(detail: string): Kept {
   return { kind: 'kept', code: 'unreadable_event', detail };
 }

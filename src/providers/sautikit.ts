@@ -102,7 +102,8 @@ function parse({ rawBody, headers }: SignedDelivery): Parsed {
 function parseType(eventType: string | undefined, body: JsonObject): Parsed {
   if (eventType === undefined) return unreadable('The event names no kind');
   if (eventType === EVENT_TYPE) return parseRecording(body);
-  const hasLink = textAt(detailOf(body), 'download_url') !== undefined;
+  const places = [objectAt(body, 'data'), objectAt(body, 'payload'), body];
+  const hasLink = places.some((place) => place !== undefined && textAt(place, 'download_url') !== undefined);
   return hasLink ? unreadable('An unknown kind carries a recording') : { kind: 'ignored', eventType };
 }
 
@@ -136,6 +137,7 @@ function parseRecording(body: JsonObject): Parsed {
     eventId: textAt(body, 'event_id'),
     eventType: EVENT_TYPE,
     recordingId: recordingId ?? callId,
+    isNamedByCall: recordingId === undefined ? (true as const) : undefined,
     callId,
     occurredAt: textAt(body, 'occurred_at') ?? textAt(detail, 'occurred_at'),
     durationSeconds: quantityAt(detail, 'duration_seconds', 'recording_duration_seconds'),

@@ -67,9 +67,9 @@ function parseEvent(event: JsonObject): Parsed {
   const payload = objectAt(event, 'payload') ?? {};
   if (errorTypes.includes(eventType)) return parseError(event, eventType, payload);
   if (savedTypes.includes(eventType)) return parseSaved(event, eventType, payload);
-  return 'recording_urls' in payload
-    ? unreadable('An unknown kind carries a recording')
-    : { kind: 'ignored', eventType };
+  const hasLinks = 'recording_urls' in payload || 'public_recording_urls' in payload;
+  if (!hasLinks) return { kind: 'ignored', eventType };
+  return { ...unreadable('An unknown kind carries a recording'), eventId: eventIdOf(event), eventType };
 }
 
 /** API v1 names the event `webhook_id`; both names are read from the signed body. */
@@ -118,8 +118,9 @@ function recordingIdOf(payload: JsonObject, startedAt: string | undefined): stri
 /** Rarely said; and an end equal to the start is a slip of the documentation, not a length. */
 function durationOf(payload: JsonObject, startedAt?: string, endedAt?: string): number | undefined {
   const seconds = quantityAt(payload, 'duration_secs');
+  if (seconds !== undefined) return seconds;
   const millis = quantityAt(payload, 'duration_millis');
-  if (seconds !== undefined || millis !== undefined) return seconds ?? (millis ?? 0) / 1000;
+  if (millis !== undefined) return millis / 1000;
   const between = (parseTimeMs(endedAt) ?? 0) - (parseTimeMs(startedAt) ?? Infinity);
   return between > 0 ? between / 1000 : undefined;
 }

@@ -178,6 +178,7 @@ describe('Sautikit events', () => {
           eventType: 'call.recording.ready',
           recordingId: '01900000-0000-7000-8000-000000000003',
           callId: '01900000-0000-7000-8000-000000000003',
+          isNamedByCall: true,
           occurredAt: '2026-06-27T12:01:30Z',
           durationSeconds: 72,
           files: [{ sizeBytes: 576000 }],
