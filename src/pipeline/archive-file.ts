@@ -49,10 +49,5 @@ function isConflict(
   event: RecordingEvent,
 ): boolean {
   const isSiblings = siblings.some((other) => other.key === key && other.claimedFormat !== claimedFormat);
-  return !isSame && (!isNamed(event) || isSiblings);
-}
-
-/** Whether the event names the recording, and not only the call, of which there may be several. */
-export function isNamed({ recordingId, callId }: RecordingEvent): boolean {
-  return recordingId !== callId;
+  return !isSame && (event.isNamedByCall === true || isSiblings);
 }

@@ -5,7 +5,7 @@ import { describeError } from '../shared/log.ts';
 import { err } from '../shared/result.ts';
 import { recordingKeys } from '../storage/keys.ts';
 import type { StoredManifest } from '../storage/recordings.ts';
-import { type ArchiveFileServices, archiveFile, isNamed } from './archive-file.ts';
+import { type ArchiveFileServices, archiveFile } from './archive-file.ts';
 import { addToManifest } from './manifest.ts';
 
 export interface ArchiveFilesServices extends ArchiveFileServices {
@@ -38,8 +38,8 @@ export async function archiveFiles(entry: InboxEntry, services: ArchiveFilesServ
     if (end.ok) files.push(end.value);
     else failures.push({ ...end.error, claimedFormat: file.claimedFormat });
   }
-  const isListed = await addToManifest(key, stored, entry, files, services.recordings);
-  if (!isListed) failures.push({ code: 'storage_failed', detail: 'The manifest kept changing' });
+  const listing = await addToManifest(key, stored, entry, files, services.recordings).catch(internalError);
+  if (!listing.ok) failures.push(listing.error);
   return { key, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0), failures };
 }
 
@@ -57,5 +57,5 @@ function isDone({ claimedFormat }: RecordingFile, event: RecordingEvent, stored:
   if (stored.state !== 'present') return false;
   const { eventId, files } = stored.manifest;
   const candidates = files.filter((file) => file.claimedFormat === claimedFormat);
-  return candidates.some((file) => isNamed(event) || (file.eventId ?? eventId) === event.eventId);
+  return candidates.some((file) => !event.isNamedByCall || (file.eventId ?? eventId) === event.eventId);
 }

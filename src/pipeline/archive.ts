@@ -1,12 +1,10 @@
-import { utf8 } from '../shared/bytes.ts';
-import { type FileFailure, isFinal, isTransient } from '../shared/errors.ts';
+import { type FileFailure, isTransient } from '../shared/errors.ts';
 import { describeError, type Log, orLogFault } from '../shared/log.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
 import type { Inbox, PendingEntry } from '../storage/inbox.ts';
 import type { Seen } from '../storage/seen.ts';
 import { type ArchiveFilesServices, archiveFiles } from './archive-files.ts';
 import { deadLetter, withAttempt } from './give-up.ts';
-import { bodyId } from './kept-delivery.ts';
 
 export interface ArchiveServices extends ArchiveFilesServices {
   readonly inbox: Inbox;
@@ -39,16 +37,14 @@ async function attempt(pending: PendingEntry, services: ArchiveServices) {
   const { key, bytes, failures } = await archiveFiles(pending.entry, services);
   const [failure, ...others] = failures.toSorted(transientFirst);
   if (failure === undefined) {
-    await markSeen(pending, 'archived', services);
-    await services.deadLetters.remove(pending.entry.event);
-    await services.inbox.remove(pending);
+    await finish(pending, services);
     return { outcome: 'archived', key, bytes } as const;
   }
   const outcome = await setAside(pending, [failure, ...others], services);
   return { outcome, bytes, code: failure.code, detail: failure.detail };
 }
 
-/** What keeps an entry pending is told before what is final anyway. */
+/** What keeps an entry pending is told before what is permanent. */
 function transientFirst(one: FileFailure, other: FileFailure): number {
   return Number(isTransient(other)) - Number(isTransient(one));
 }
@@ -71,18 +67,15 @@ async function setAside(
     return 'pending';
   }
   await services.deadLetters.create(deadLetter(entry, failures[0], services.now()));
-  if (failures.every(isFinal)) {
-    await markSeen(pending, await bodyId(utf8(entry.delivery.rawBody ?? '')), services);
-  }
-  await services.inbox.remove(pending);
+  await finish(pending, services);
   return 'dead';
 }
 
-/** Only a filter: without the mark a repeated delivery costs a look at the manifest, nothing more. */
-async function markSeen(
-  { entry: { event } }: PendingEntry,
-  end: string,
-  { seen, log }: ArchiveServices,
-): Promise<void> {
-  await orLogFault(seen.mark(event.provider, event.eventId, end), 'seen_not_marked', event, log);
+/** The entry goes last: whoever dies before leaves it, and a later attempt finds the work done. */
+async function finish(pending: PendingEntry, { seen, inbox, log }: ArchiveServices): Promise<void> {
+  const { event, announcementId } = pending.entry;
+  const marking = seen.mark(event.provider, event.eventId, announcementId);
+  // Only a filter: without the mark a repeated delivery costs a look at the manifest, nothing more.
+  await orLogFault(marking, 'seen_not_marked', event, log);
+  await inbox.remove(pending);
 }

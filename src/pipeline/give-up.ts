@@ -1,5 +1,7 @@
-import type { DeadLetter, InboxEntry } from '../recording.ts';
+import type { Kept, Provider } from '../providers/provider.ts';
+import type { DeadLetter, InboxEntry, KeptDelivery } from '../recording.ts';
 import { type FailureCode, type FileFailure, failureCodes } from '../shared/errors.ts';
+import { announcementId, bodyId } from './announcement.ts';
 
 /** The entry with one more failed attempt in its history. */
 export function withAttempt(entry: InboxEntry, failures: readonly FileFailure[], nowMs: number): InboxEntry {
@@ -14,7 +16,27 @@ export function deadLetter(entry: InboxEntry, { code, detail }: FileFailure, now
   return { ...entry, provider, eventId, eventType, failure, deadAt: new Date(nowMs).toISOString() };
 }
 
+/** The dead letter of a delivery that has nothing to archive. */
+export async function keptLetter(
+  kept: Kept,
+  provider: Provider,
+  rawBody: Uint8Array,
+  delivery: KeptDelivery,
+): Promise<DeadLetter> {
+  return {
+    version: 1,
+    announcementId: await announcementId(kept),
+    provider: provider.id,
+    eventId: kept.eventId ?? (await bodyId(rawBody)),
+    eventType: kept.eventType,
+    failure: explain(kept.code, kept.detail),
+    deadAt: delivery.receivedAt,
+    delivery,
+    attempts: [],
+  };
+}
+
 /** A failure with the sentence that tells the owner what to do. */
-export function explain(code: FailureCode, detail: string | undefined): DeadLetter['failure'] {
+function explain(code: FailureCode, detail: string | undefined): DeadLetter['failure'] {
   return { code, detail, advice: failureCodes[code].advice };
 }

@@ -1,10 +1,12 @@
 import type { Provider, Secrets, SignedDelivery } from '../providers/provider.ts';
-import type { DeadLetter, KeptDelivery, RecordingEvent } from '../recording.ts';
+import type { DeadLetter, InboxEntry, KeptDelivery, RecordingEvent } from '../recording.ts';
 import { describeError, type Log, orLogFault } from '../shared/log.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
 import type { Inbox, PendingEntry } from '../storage/inbox.ts';
 import type { Seen } from '../storage/seen.ts';
-import { bodyId, keepDelivery, keptLetter, nameEvent } from './kept-delivery.ts';
+import { announcementId, nameEvent } from './announcement.ts';
+import { keptLetter } from './give-up.ts';
+import { keepDelivery } from './kept-delivery.ts';
 
 export interface ReceiveServices {
   readonly seen: Seen;
@@ -55,13 +57,12 @@ async function take(
   const kept = keepDelivery(delivery, provider, nowMs);
   if (parsed.kind === 'kept') return keep(await keptLetter(parsed, provider, rawBody, kept), services);
   const events = await Promise.all(parsed.events.map((event) => nameEvent(event, provider, rawBody)));
-  return accept(events, rawBody, kept, services);
+  return accept(events, kept, services);
 }
 
 /** Creates an inbox entry for every event that is new; without all of them there is no 200. */
 async function accept(
   events: readonly RecordingEvent[],
-  rawBody: Uint8Array,
   delivery: KeptDelivery,
   services: ReceiveServices,
 ): Promise<Receipt> {
@@ -69,8 +70,15 @@ async function accept(
   const about = { eventId: events[0]?.eventId, eventType: events[0]?.eventType, pending };
   try {
     for (const event of events) {
-      if (await isSeen(event, rawBody, services)) continue;
-      const created = await services.inbox.create({ version: 1, event, delivery, attempts: [] });
+      const entry = {
+        version: 1,
+        announcementId: await announcementId(event),
+        event,
+        delivery,
+        attempts: [],
+      } as const;
+      if (await isSeen(entry, services)) continue;
+      const created = await services.inbox.create(entry);
       if (created !== undefined) pending.push(created);
     }
     return { ...about, outcome: pending.length > 0 ? 'accepted' : 'duplicate' };
@@ -79,19 +87,12 @@ async function accept(
   }
 }
 
-/**
- * Whether KV knows that the event is finished: archived, or dead with just this body. Another body of the same
- * event may have the link that the first lacked. KV is only a filter: when it fails, the inbox decides.
- */
+/** Whether KV knows that just this is finished. KV is only a filter: when it fails, the inbox decides. */
 async function isSeen(
-  event: RecordingEvent,
-  rawBody: Uint8Array,
-  services: ReceiveServices,
+  { event, announcementId: id }: InboxEntry,
+  { seen, log }: ReceiveServices,
 ): Promise<boolean> {
-  const { seen, log } = services;
-  const end = await orLogFault(seen.find(event.provider, event.eventId), 'seen_not_read', event, log);
-  if (end === undefined || end === null) return false;
-  return end === 'archived' || end === (await bodyId(rawBody));
+  return (await orLogFault(seen.find(event.provider, event.eventId), 'seen_not_read', event, log)) === id;
 }
 
 /** Keeps what has nothing to archive, for a person to look at. */

@@ -79,11 +79,6 @@ export interface FileFailure extends Failure {
   readonly claimedFormat?: string | undefined;
 }
 
-/** Whether the delivery itself has nothing to fetch, so that the same one again can not end otherwise. */
-export function isFinal({ code }: Failure): boolean {
-  return code === 'link_missing' || code === 'stored_elsewhere';
-}
-
 export function isTransient(failure: Failure): boolean {
   return failureCodes[failure.code].transient;
 }

@@ -1,6 +1,6 @@
 import type { InboxEntry } from '../recording.ts';
 import { inboxKey } from './keys.ts';
-import { countObjects, putJson } from './objects.ts';
+import { countObjects, createAnnounced, putJson } from './objects.ts';
 
 /** An entry as it is in the bucket; the etag is its version. */
 export interface PendingEntry {
@@ -14,9 +14,11 @@ export function createInbox(bucket: R2Bucket) {
   return {
     /** Of any number of simultaneous duplicates exactly one creates the entry; the others get nothing. */
     async create(entry: InboxEntry): Promise<PendingEntry | undefined> {
-      const key = await inboxKey(entry.event.provider, entry.event.eventId);
-      const etag = await putJson(bucket, key, entry, { absent: true }, { attempts: '0' });
-      return etag === undefined ? undefined : { key, etag, entry };
+      const { provider, eventId } = entry.event;
+      const created = await createAnnounced(bucket, (id) => inboxKey(provider, id), eventId, entry, {
+        attempts: '0',
+      });
+      return created && { ...created, entry };
     },
 
     /** Replaces the entry, unless it was finished or changed in the meantime. */

@@ -9,9 +9,14 @@ import { parseTimeMs } from '../shared/time.ts';
  * the empty id `~`; what would be too long becomes `~~` and its SHA-256.
  */
 export async function keyPart(id: string): Promise<string> {
-  const escaped = id.length > MAX_KEY_PART_BYTES ? '' : Array.from(id, escapeCharacter).join('') || '~';
-  if (escaped !== '' && escaped.length <= MAX_KEY_PART_BYTES) return escaped;
-  return `~~${await sha256Hex(utf8(JSON.stringify(id)))}`; // As JSON: that escapes lone surrogates.
+  if (id.length > MAX_KEY_PART_BYTES) return hashedPart(id);
+  const escaped = Array.from(id, escapeCharacter).join('') || '~';
+  return escaped.length > MAX_KEY_PART_BYTES ? hashedPart(id) : escaped;
+}
+
+/** Hashed as JSON, which escapes lone surrogates. */
+async function hashedPart(id: string): Promise<string> {
+  return `~~${await sha256Hex(utf8(JSON.stringify(id)))}`;
 }
 
 function escapeCharacter(character: string): string {

@@ -1,3 +1,5 @@
+import { parseJsonObject } from '../shared/json.ts';
+
 const jsonContent = { contentType: 'application/json; charset=utf-8' };
 
 /** What must be true of a key for a write to happen: nothing is there, or exactly this version. */
@@ -15,6 +17,32 @@ export async function putJson(
   const options = { onlyIf, customMetadata, httpMetadata: jsonContent };
   const stored = await bucket.put(key, `${JSON.stringify(value, null, 2)}\n`, options);
   return stored?.etag;
+}
+
+/** What is known by an event's id, and by what exactly was announced under it. */
+export interface Announced {
+  readonly announcementId: string;
+}
+
+/**
+ * Writes JSON where there is none, at the key of an event's id. If another announcement of the same event has
+ * that key, at a key of its own; nothing if this very announcement is there already.
+ */
+export async function createAnnounced(
+  bucket: R2Bucket,
+  keyOf: (eventId: string) => Promise<string>,
+  eventId: string,
+  value: Announced,
+  metadata: Record<string, string>,
+): Promise<{ key: string; etag: string } | undefined> {
+  for (const id of [eventId, `${eventId}_${value.announcementId}`]) {
+    const key = await keyOf(id);
+    const etag = await putJson(bucket, key, value, { absent: true }, metadata);
+    if (etag !== undefined) return { key, etag };
+    const stored = parseJsonObject((await (await bucket.get(key))?.text()) ?? '');
+    if (stored?.announcementId === value.announcementId) return undefined;
+  }
+  return undefined;
 }
 
 /** How many objects have this prefix, over all pages of the list. */

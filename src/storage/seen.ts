@@ -7,12 +7,12 @@ import { seenKey } from './keys.ts';
  */
 export function createSeen(kv: KVNamespace) {
   return {
-    /** How the event ended: `archived`, or dead by a body of this id; nothing when KV does not know it. */
+    /** The last announcement of this event that is finished, archived or dead; nothing when KV knows none. */
     async find(provider: string, eventId: string): Promise<string | null> {
       return kv.get(await seenKey(provider, eventId));
     },
-    async mark(provider: string, eventId: string, end: string): Promise<void> {
-      await kv.put(await seenKey(provider, eventId), end, { expirationTtl: SEEN_TTL_SECONDS });
+    async mark(provider: string, eventId: string, announcementId: string): Promise<void> {
+      await kv.put(await seenKey(provider, eventId), announcementId, { expirationTtl: SEEN_TTL_SECONDS });
     },
   };
 }

@@ -5,7 +5,8 @@ import type { DeadLetter, InboxEntry, Manifest, RecordingEvent } from '../../src
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
-import { archiveServices, createVault, jsonAt, keysOf, link, originUrl, requestsOf } from './support.ts';
+import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import { archiveServices, createVault, jsonAt, keysOf, link, requestsOf } from './support.ts';
 
 /** An accepted event of Sautikit; without a `recordingId` it names only its call. */
 async function accepted(call: string, eventId: string, path: string, more: Partial<RecordingEvent> = {}) {
@@ -15,11 +16,13 @@ async function accepted(call: string, eventId: string, path: string, more: Parti
     eventType: 'call.recording.ready',
     recordingId: call,
     callId: call,
+    isNamedByCall: true,
     files: [{ link: link(path, call) }],
     ...more,
   };
   const delivery = { receivedAt: '2026-06-27T10:07:00.000Z', headers: {}, rawBody: `body of ${eventId}` };
-  const entry: InboxEntry = { version: 1, event, delivery, attempts: [] };
+  const announcementId = event.eventId;
+  const entry: InboxEntry = { version: 1, announcementId, event, delivery, attempts: [] };
   const pending = await createInbox(env.RECORDINGS).create(entry);
   if (pending === undefined) throw new Error('Cannot test: the entry exists');
   return pending;
@@ -137,7 +140,7 @@ describe('two events of one call that name no recording', () => {
 });
 
 describe('two events of one named recording', () => {
-  const named = { recordingId: 'r' };
+  const named = { recordingId: 'r', isNamedByCall: undefined };
 
   test('that bring a file each: the manifest keeps both deliveries', async ({ expect }) => {
     const services = archiveServices();
@@ -162,59 +165,127 @@ describe('two events of one named recording', () => {
     const fail = async () => {
       throw new Error('R2 is away');
     };
-    const first = await accepted('again', 'a', '/audio/mono.wav', named);
+    const first = await accepted('refetched', 'a', '/audio/mono.wav', named);
     await archive(first, { ...services, recordings: { ...services.recordings, writeManifest: fail } });
 
-    await archive(await accepted('again', 'b', '/audio/dual.wav', named), services);
+    await archive(await accepted('refetched', 'b', '/audio/dual.wav', named), services);
 
-    const { files } = await jsonAt<Manifest>(`${folderOf('again')}r.json`);
+    const { files } = await jsonAt<Manifest>(`${folderOf('refetched')}r.json`);
     expect(files).toMatchObject([{ bytes: 135_988 }]);
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'archived' });
   });
 });
 
-describe('an event that died may still be archived', () => {
+describe('one event announced in two ways', () => {
   const body = (data: object) =>
     JSON.stringify({
       kind: 'call.recording.ready',
-      event_id: 'poison',
+      event_id: String(Reflect.get(data, 'call_id')),
       occurred_at: '2026-06-27T10:06:00Z',
       data,
     });
+  const ids = (id: string) => ({ call_id: id, recording_id: `${id}-r` });
+  const outcomeOf = async (response: Response) => JSON.parse(await response.text()).outcome;
 
-  test('when it comes again with the link that it lacked', async ({ expect }) => {
+  test('is archived when it comes again with the link that it lacked', async ({ expect }) => {
     const vault = await createVault();
-    const ids = { call_id: 'poison', recording_id: 'poison-r' };
-    const bare = body(ids);
+    const bare = body(ids('lacking'));
+    const whole = body({ ...ids('lacking'), download_url: link('/audio/mono.wav', 'lacking') });
 
-    const answers = [
-      await vault.deliver(sautikitTwin, bare),
-      await vault.deliver(sautikitTwin, bare),
-      await vault.deliver(sautikitTwin, body({ ...ids, download_url: link('/audio/mono.wav', 'poison') })),
-    ];
+    const outcomes = [];
+    for (const one of [bare, bare, whole, whole])
+      outcomes.push(await outcomeOf(await vault.deliver(sautikitTwin, one)));
 
-    const outcomes = await Promise.all(answers.map((answer) => answer.text()));
-    expect(outcomes).toEqual(['{"outcome":"accepted"}', '{"outcome":"duplicate"}', '{"outcome":"accepted"}']);
-    expect(await keysOf('recordings/sautikit/2026/06/27/poison/')).toHaveLength(2);
-    expect(await keysOf('dead/sautikit/poison')).toEqual([]);
+    expect(outcomes).toEqual(['accepted', 'duplicate', 'accepted', 'duplicate']);
+    expect(await keysOf('recordings/sautikit/2026/06/27/lacking/')).toHaveLength(2);
+    expect(await keysOf('inbox/sautikit/lacking')).toEqual([]);
   });
 
-  test('when its link is allowed in the meantime', async ({ expect }) => {
-    const closed = await createVault({ DOWNLOAD_ORIGINS: 'https://elsewhere.example' });
-    const open = await createVault({ DOWNLOAD_ORIGINS: originUrl });
-    const data = {
-      call_id: 'allowed',
-      recording_id: 'allowed-r',
-      download_url: link('/audio/mono.wav', 'allowed'),
+  test('is archived when both ways come at once', async ({ expect }) => {
+    const vault = await createVault();
+    const bodies = [
+      body(ids('both')),
+      body({ ...ids('both'), download_url: link('/audio/mono.wav', 'both') }),
+    ];
+
+    const answers = await Promise.all(bodies.map((one) => vault.deliver(sautikitTwin, one)));
+
+    expect(await Promise.all(answers.map(outcomeOf))).toEqual(['accepted', 'accepted']);
+    expect(await keysOf('recordings/sautikit/2026/06/27/both/')).toHaveLength(2);
+    expect(await keysOf('dead/sautikit/both')).toHaveLength(1);
+  });
+
+  test('is archived while the other way is still pending', async ({ expect }) => {
+    const vault = await createVault();
+    await vault.deliver(sautikitTwin, body({ ...ids('stuck'), download_url: link('/status/403', 'stuck') }));
+
+    const second = await vault.deliver(
+      sautikitTwin,
+      body({ ...ids('stuck'), download_url: link('/audio/mono.wav', 'stuck') }),
+    );
+
+    expect(await outcomeOf(second)).toBe('accepted');
+    expect(await keysOf('recordings/sautikit/2026/06/27/stuck/')).toHaveLength(2);
+    expect(await keysOf('inbox/sautikit/stuck')).toHaveLength(1);
+  });
+
+  test('keeps both accounts when both die, also once KV has forgotten', async ({ expect }) => {
+    const vault = await createVault({ DOWNLOAD_ORIGINS: 'https://elsewhere.example' });
+    for (const data of [ids('dying'), { ...ids('dying'), download_url: link('/audio/mono.wav', 'dying') }]) {
+      await env.DEDUPE.delete('seen/sautikit/dying');
+      await vault.deliver(sautikitTwin, body(data));
+    }
+
+    const letters = await Promise.all(
+      (await keysOf('dead/sautikit/dying')).map((key) => jsonAt<DeadLetter>(key)),
+    );
+    expect(letters.map(({ failure }) => failure.code).sort()).toEqual(['link_forbidden', 'link_missing']);
+  });
+});
+
+describe('a provider that counts its attempts in the body', () => {
+  const attempt = (event: object, number: number) =>
+    JSON.stringify({ data: event, meta: { attempt: number, delivered_to: `https://example.com/${number}` } });
+  const payload = { call_session_id: 'c', recording_id: 'r', recording_urls: { wav: 'gs://bucket/a' } };
+
+  test.for([
+    ['saved elsewhere', { id: 'm1', event_type: 'call.recording.saved', payload }, 'accepted'],
+    [
+      'an error',
+      { id: 'm2', event_type: 'call.recording.error', payload: { reason: 'Internal server error' } },
+      'kept',
+    ],
+    ['an unknown kind', { id: 'm3', event_type: 'call_recording_saved', payload }, 'kept'],
+  ] as const)('still sends the same again: %s', async ([, event, first], { expect }) => {
+    const vault = await createVault();
+
+    const outcomes = [];
+    for (const number of [1, 2, 3]) {
+      const response = await vault.deliver(telnyxTwin, attempt(event, number));
+      outcomes.push(JSON.parse(await response.text()).outcome);
+    }
+
+    expect(outcomes).toEqual([first, 'duplicate', 'duplicate']);
+    expect(await keysOf(`dead/telnyx/${event.id}`)).toHaveLength(1);
+  });
+
+  test('and signs its links anew', async ({ expect }) => {
+    const vault = await createVault();
+    const event = (signature: number) => {
+      const wav = `${link('/audio/mono.wav', 'anew')}&X-Amz-Signature=${signature}`;
+      return {
+        id: 'm4',
+        event_type: 'call.recording.saved',
+        payload: { ...payload, recording_id: 'anew', recording_urls: { wav } },
+      };
     };
-    const announced = body(data).replace('"poison"', '"allowed"');
 
-    await closed.deliver(sautikitTwin, announced);
-    const before = await keysOf('dead/sautikit/allowed');
-    await open.deliver(sautikitTwin, announced);
+    const outcomes = [];
+    for (const number of [1, 2]) {
+      const response = await vault.deliver(telnyxTwin, attempt(event(number), number));
+      outcomes.push(JSON.parse(await response.text()).outcome);
+    }
 
-    expect(before).toHaveLength(1);
-    expect(await keysOf('recordings/sautikit/2026/06/27/allowed/')).toHaveLength(2);
-    expect(await keysOf('dead/sautikit/allowed')).toEqual([]);
+    expect(outcomes).toEqual(['accepted', 'duplicate']);
   });
 });

@@ -161,6 +161,7 @@ describe('archive()', () => {
     'does not touch a manifest that it did not write: %s',
     async (strange, { expect }) => {
       await env.RECORDINGS.delete('dead/telnyx/event-strange.json');
+      await env.DEDUPE.delete('seen/telnyx/event-strange');
       const { entry, services } = await accepted('strange');
       await env.RECORDINGS.put(`${folderOf('strange')}rec-strange.json`, strange);
 
@@ -242,7 +243,11 @@ describe('archive()', () => {
 
   test('keeps both accounts when two deliveries of one event die', async ({ expect }) => {
     const { entry, services } = await accepted('twodead');
-    const other = { ...entry.entry, delivery: { ...entry.entry.delivery, rawBody: 'another body' } };
+    const other = {
+      ...entry.entry,
+      announcementId: 'another',
+      delivery: { ...entry.entry.delivery, rawBody: 'another body' },
+    };
 
     for (const one of [entry.entry, entry.entry, other]) {
       await services.inbox.remove(entry);

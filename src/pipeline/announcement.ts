@@ -1,0 +1,27 @@
+import type { Kept, ParsedEvent, Provider } from '../providers/provider.ts';
+import type { RecordingEvent } from '../recording.ts';
+import { sha256Hex, utf8 } from '../shared/bytes.ts';
+
+/** The event with its provider and its id; without an id in the body, the same bytes are the same event. */
+export async function nameEvent(
+  event: ParsedEvent,
+  provider: Provider,
+  rawBody: Uint8Array,
+): Promise<RecordingEvent> {
+  return { ...event, provider: provider.id, eventId: event.eventId ?? (await bodyId(rawBody)) };
+}
+
+/** The id of what names no event. */
+export async function bodyId(rawBody: Uint8Array): Promise<string> {
+  return `sha256-${await sha256Hex(rawBody)}`;
+}
+
+/**
+ * Tells whether two deliveries of one event say the same. Not by their bytes: a retry may count its attempts,
+ * name another address and carry a link that was signed anew. But one may have the link that the other lacks.
+ */
+export function announcementId(said: RecordingEvent | Kept): Promise<string> {
+  const withoutQuery = (name: string, value: unknown) =>
+    name === 'link' && typeof value === 'string' ? value.split('?', 1)[0] : value;
+  return sha256Hex(utf8(JSON.stringify(said, withoutQuery)));
+}
