@@ -37,7 +37,7 @@ export function readConfig(env: object): Config {
     const own = readProvider(provider, toleranceSeconds, read, problems);
     return [provider.id, own.state === 'ready' && shared.length > 0 ? { state: 'broken' } : own];
   });
-  const vaultToken = read('VAULT_TOKEN', problems)?.trim();
+  const vaultToken = read('VAULT_TOKEN', problems);
   return { providers: new Map(settings), origins, maxRecordingBytes, vaultToken, problems };
 }
 
@@ -47,7 +47,10 @@ const recordingSize = { fallback: DEFAULT_MAX_RECORDING_BYTES, max: Number.MAX_S
 /** `[vars]` in wrangler.toml may hold numbers, and lists, which must not count as unset. */
 function readText(name: string, value: unknown, problems: string[]): string | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'string' && typeof value !== 'number') problems.push(`${name}: must be a text`);
+  if (typeof value !== 'string' && typeof value !== 'number') {
+    problems.push(`${name}: must be a text`);
+    return undefined;
+  }
   const text = String(value).trim();
   return text === '' ? undefined : text;
 }

@@ -18,9 +18,15 @@ webhooks.all('/:provider', async (c) => {
   const startedMs = now();
   const { pending, outcome, ...facts } = await takeDelivery(c, provider);
   for (const entry of pending) c.executionCtx.waitUntil(archive(entry, c.var.services));
-  log({ event: 'delivery', provider: provider.id, outcome, ...facts, ms: now() - startedMs });
+  const eventType = loggableType(facts.eventType);
+  log({ event: 'delivery', provider: provider.id, outcome, ...facts, eventType, ms: now() - startedMs });
   return answer(c, outcome);
 });
+
+/** A kind is a name; whatever else stands in its place could be anything. */
+function loggableType(eventType: string | undefined): string | undefined {
+  return eventType === undefined || /^[A-Za-z][\w.-]{0,63}$/.test(eventType) ? eventType : 'unprintable';
+}
 
 type Outcome = Receipt['outcome'] | 'too_large';
 type Taken = Omit<Receipt, 'outcome'> & { readonly outcome: Outcome };

@@ -95,6 +95,14 @@ describe('readConfig()', () => {
     expect(config.providers.get('telnyx')?.state).toBe('broken');
   });
 
+  test.for([true, ['a'], {}])('opens nothing by a token that is %j', (token, { expect }) => {
+    const config = readConfig({ ...good, VAULT_TOKEN: token });
+
+    expect(config.vaultToken).toBeUndefined();
+    expect(config.problems).toEqual(['VAULT_TOKEN: must be a text']);
+    expect(config.providers.get('telnyx')?.state).toBe('ready');
+  });
+
   test('does not take a list of schemes for unset', ({ expect }) => {
     const env = { ...good, SAUTIKIT_SIGNATURE: ['timestamped'] };
 
