@@ -156,10 +156,9 @@ describe('the vault over HTTP', () => {
     const responses = await Promise.all(Array.from({ length: 20 }, () => deliver()));
 
     const outcomes = await Promise.all(responses.map((response) => response.text()));
-    expect(outcomes.sort()).toEqual([
-      '{"outcome":"accepted"}',
-      ...new Array(19).fill('{"outcome":"duplicate"}'),
-    ]);
+    // One that looked into KV before the first was archived, and into R2 after, is accepted too, and finds it done.
+    expect(new Set(outcomes)).toEqual(new Set(['{"outcome":"accepted"}', '{"outcome":"duplicate"}']));
+    expect(responses.map(({ status }) => status)).toEqual(new Array(20).fill(200));
     expect(await attemptOf(eventId)).toMatchObject({ outcome: 'archived' });
     expect(await (await deliver()).text()).toBe('{"outcome":"duplicate"}');
     expect(await seen('storm')).toHaveLength(1);

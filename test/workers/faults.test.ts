@@ -458,6 +458,20 @@ describe('archive()', () => {
   });
 });
 
+test('of 20 that create one inbox entry at once exactly one succeeds', async ({ expect }) => {
+  const { delivery, secrets } = await signed('exactly');
+  const services = archiveServices();
+  const { pending } = await receive(delivery, telnyx, secrets, services);
+  const [first] = pending;
+  if (first === undefined) throw new Error('Cannot test: nothing was accepted');
+  await services.inbox.remove(first);
+
+  const created = await Promise.all(Array.from({ length: 20 }, () => services.inbox.create(first.entry)));
+
+  expect(created.filter((entry) => entry !== undefined)).toHaveLength(1);
+  expect(await keysOf('inbox/telnyx/event-exactly')).toHaveLength(1);
+});
+
 test('an upload that is aborted before its last byte stores nothing', async ({ expect }) => {
   const upload: Upload = createRecordings(env.RECORDINGS).startUpload(
     'recordings/aborted.wav',
