@@ -9,6 +9,8 @@ process.env.WRANGLER_HIDE_BANNER = 'true';
 /** The provider contract and the properties run in both: where they are quick, and where they will live. */
 const everywhere = ['test/providers/**/*.test.ts', 'test/properties/**/*.test.ts'];
 
+const loopbackOnly = './test/support/loopback-only.ts';
+
 export default defineConfig({
   test: {
     silent: 'passed-only',
@@ -16,6 +18,7 @@ export default defineConfig({
       {
         test: {
           name: 'node',
+          setupFiles: loopbackOnly,
           include: [
             ...everywhere,
             'test/unit/**/*.test.ts',
@@ -30,6 +33,7 @@ export default defineConfig({
         plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
         test: {
           name: 'workerd',
+          setupFiles: loopbackOnly,
           include: [...everywhere, 'test/workers/**/*.test.ts'],
           globalSetup: './test/support/global-setup.ts',
           testTimeout: 60_000,
