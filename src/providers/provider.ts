@@ -16,6 +16,9 @@ export interface Secrets {
   readonly toleranceSeconds: number;
 }
 
+/** The scheme that matched, or why not. */
+export type Verified = Result<{ readonly scheme: string }, RejectionReason>;
+
 /** An event as parsed; one event a body may lack an `eventId`: it is named by the body's SHA-256. */
 export type ParsedEvent = Omit<RecordingEvent, 'provider' | 'eventId'> & {
   readonly eventId?: string | undefined;
@@ -59,11 +62,7 @@ export interface Provider {
   /** The headers that carry the signature: kept beside the audio, so that it can be verified again. */
   readonly signatureHeaders: readonly string[];
   /** Ok with the scheme that matched, or the reason of the refusal; never throws on any input. */
-  readonly verify: (
-    delivery: SignedDelivery,
-    secrets: Secrets,
-    nowSeconds: number,
-  ) => Promise<Result<{ readonly scheme: string }, RejectionReason>>;
+  readonly verify: (delivery: SignedDelivery, secrets: Secrets, nowSeconds: number) => Promise<Verified>;
   /** Reads a delivery that was verified; never throws on any input. */
   readonly parse: (delivery: SignedDelivery) => Parsed;
 }

@@ -1,11 +1,18 @@
 import { concat, decodeUtf8, utf8 } from '../shared/bytes.ts';
 import type { RejectionReason } from '../shared/errors.ts';
 import { type JsonObject, objectAt, parseJsonObject, quantityAt, textAt } from '../shared/json.ts';
-import { err, ok, type Result } from '../shared/result.ts';
+import { err, ok } from '../shared/result.ts';
 import { decodeHex } from '../signatures/hex.ts';
 import { verifyHmacSha256 } from '../signatures/hmac.ts';
 import { checkTimestamp } from '../signatures/timestamp.ts';
-import { type Parsed, type Provider, type Secrets, type SignedDelivery, unreadable } from './provider.ts';
+import {
+  type Parsed,
+  type Provider,
+  type Secrets,
+  type SignedDelivery,
+  unreadable,
+  type Verified,
+} from './provider.ts';
 
 const SIGNATURE = 'x-sautikit-signature';
 const EVENT_TYPE = 'call.recording.ready';
@@ -28,8 +35,6 @@ export const sautikit: Provider = {
   verify,
   parse,
 };
-
-type Verified = Result<{ scheme: string }, RejectionReason>;
 
 /** A signature header, taken apart: the MAC in hex, and the signed time where there is one. */
 type Signature = { scheme: 'plain'; mac: string } | { scheme: 'timestamped'; mac: string; timestamp: string };

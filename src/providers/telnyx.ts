@@ -1,13 +1,19 @@
-import type { RecordingFile } from '../recording.ts';
 import { concat, decodeUtf8, utf8 } from '../shared/bytes.ts';
-import type { RejectionReason } from '../shared/errors.ts';
 import { type JsonObject, objectAt, parseJsonObject, quantityAt, textAt } from '../shared/json.ts';
-import { err, ok, type Result } from '../shared/result.ts';
+import { err, ok } from '../shared/result.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import { decodeBase64 } from '../signatures/base64.ts';
 import { ed25519KeyProblem, verifyEd25519 } from '../signatures/ed25519.ts';
 import { checkTimestamp } from '../signatures/timestamp.ts';
-import { type Parsed, type Provider, type Secrets, type SignedDelivery, unreadable } from './provider.ts';
+import {
+  type Parsed,
+  type Provider,
+  type Secrets,
+  type SignedDelivery,
+  unreadable,
+  type Verified,
+} from './provider.ts';
+import { filesOf, linkOf } from './telnyx-links.ts';
 
 const SIGNATURE = 'telnyx-signature-ed25519';
 const TIMESTAMP = 'telnyx-timestamp';
@@ -29,8 +35,6 @@ export const telnyx: Provider = {
   verify,
   parse,
 };
-
-type Verified = Result<{ scheme: string }, RejectionReason>;
 
 async function verify(
   { rawBody, headers }: SignedDelivery,
@@ -134,44 +138,7 @@ function channelsOf(channels: string | undefined): number | undefined {
 function decodeClientState(encoded: string | undefined): string | undefined {
   const bytes = encoded === undefined ? undefined : decodeBase64(encoded);
   const text = bytes === undefined ? undefined : decodeUtf8(bytes);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what tells bytes from text
-  return text === undefined || /[\u0000-\u0008\u000e-\u001f\u007f]/.test(text) ? encoded : text;
-}
-
-/**
- * A file per format that has a link, the lasting public links (off by default) as the last resort;
- * without any link one file that says so.
- */
-function filesOf(payload: JsonObject): RecordingFile[] {
-  const links = objectAt(payload, 'recording_urls') ?? {};
-  const publicLinks = objectAt(payload, 'public_recording_urls') ?? {};
-  const formats = new Set(['wav', 'mp3', ...Object.keys(links), ...Object.keys(publicLinks)]);
-  const files = Array.from(formats).flatMap((format) => {
-    const candidates = [textAt(links, format), textAt(publicLinks, format)].filter(
-      (link) => link !== undefined,
-    );
-    return candidates.length === 0 ? [] : [{ claimedFormat: format, ...linkOf(candidates) }];
-  });
-  return files.length > 0 ? files : [{}];
-}
-
-function linkOf(candidates: readonly string[]): RecordingFile {
-  const others = candidates.filter((candidate) => !isOwnersStorage(candidate));
-  const link = others.find((candidate) => /^https?:/i.test(candidate)) ?? others[0];
-  return link === undefined && candidates.length > 0 ? { storedElsewhere: true } : { link };
-}
-
-/**
- * The owner told Telnyx to use the owner's storage: not a link, or an Azure one without a signature.
- * @see https://developers.telnyx.com/docs/voice/programmable-voice/storing-call-recordings
- */
-function isOwnersStorage(link: string): boolean {
-  if (!URL.canParse(link)) return false;
-  const { protocol, hostname, searchParams } = new URL(link);
-  return (
-    ['gs:', 's3:'].includes(protocol) ||
-    (hostname.endsWith('.blob.core.windows.net') && !searchParams.has('sig'))
-  );
+  return text === undefined || /[^\P{Cc}\t\n\r]/u.test(text) ? encoded : text;
 }
 
 /**

@@ -1,0 +1,39 @@
+import type { RecordingFile } from '../recording.ts';
+import { type JsonObject, objectAt, textAt } from '../shared/json.ts';
+
+/**
+ * A file per format that has a link, the lasting public links (off by default) as the last resort;
+ * without any link one file that says so.
+ */
+export function filesOf(payload: JsonObject): RecordingFile[] {
+  const links = objectAt(payload, 'recording_urls') ?? {};
+  const publicLinks = objectAt(payload, 'public_recording_urls') ?? {};
+  const formats = new Set(['wav', 'mp3', ...Object.keys(links), ...Object.keys(publicLinks)]);
+  const files = Array.from(formats).flatMap((format) => {
+    const candidates = [textAt(links, format), textAt(publicLinks, format)].filter(
+      (link) => link !== undefined,
+    );
+    return candidates.length === 0 ? [] : [{ claimedFormat: format, ...linkOf(candidates) }];
+  });
+  return files.length > 0 ? files : [{}];
+}
+
+/** The first candidate that we can fetch; or that the recording is in the owner's storage, or nowhere. */
+export function linkOf(candidates: readonly string[]): RecordingFile {
+  const others = candidates.filter((candidate) => !isOwnersStorage(candidate));
+  const link = others.find((candidate) => /^https?:/i.test(candidate)) ?? others[0];
+  return link === undefined && candidates.length > 0 ? { storedElsewhere: true } : { link };
+}
+
+/**
+ * The owner told Telnyx to use the owner's storage: not a link, or an Azure one without a signature.
+ * @see https://developers.telnyx.com/docs/voice/programmable-voice/storing-call-recordings
+ */
+function isOwnersStorage(link: string): boolean {
+  if (!URL.canParse(link)) return false;
+  const { protocol, hostname, searchParams } = new URL(link);
+  return (
+    ['gs:', 's3:'].includes(protocol) ||
+    (hostname.endsWith('.blob.core.windows.net') && !searchParams.has('sig'))
+  );
+}
