@@ -17,10 +17,20 @@ export async function bodyId(rawBody: Uint8Array): Promise<string> {
 }
 
 /**
- * Tells whether two deliveries of one event say the same. Not by their bytes: a retry may count its attempts,
- * name another address and carry a link that was signed anew. But one may have the link that the other lacks.
+ * Tells whether two deliveries of one event announce the same: the recording and its files, not the bytes. A
+ * retry may count its attempts, tell another time and carry a link that was signed anew; but one delivery may
+ * have the link that the other lacks.
  */
-export function announcementId(said: RecordingEvent | Kept): Promise<string> {
+export function announcementId({ recordingId, callId, files }: RecordingEvent): Promise<string> {
+  return idOf({ recordingId, callId, files });
+}
+
+/** The same for a delivery that announces no recording. */
+export function keptId({ code, detail, eventType }: Kept): Promise<string> {
+  return idOf({ code, detail, eventType });
+}
+
+function idOf(said: object): Promise<string> {
   const withoutQuery = (name: string, value: unknown) =>
     name === 'link' && typeof value === 'string' ? value.split('?', 1)[0] : value;
   return sha256Hex(utf8(JSON.stringify(said, withoutQuery)));

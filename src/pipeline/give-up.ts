@@ -1,7 +1,7 @@
 import type { Kept, Provider } from '../providers/provider.ts';
 import type { DeadLetter, InboxEntry, KeptDelivery } from '../recording.ts';
 import { type FailureCode, type FileFailure, failureCodes } from '../shared/errors.ts';
-import { announcementId, bodyId } from './announcement.ts';
+import { bodyId, keptId } from './announcement.ts';
 
 /** The entry with one more failed attempt in its history. */
 export function withAttempt(entry: InboxEntry, failures: readonly FileFailure[], nowMs: number): InboxEntry {
@@ -25,7 +25,7 @@ export async function keptLetter(
 ): Promise<DeadLetter> {
   return {
     version: 1,
-    announcementId: await announcementId(kept),
+    announcementId: await keptId(kept),
     provider: provider.id,
     eventId: kept.eventId ?? (await bodyId(rawBody)),
     eventType: kept.eventType,

@@ -243,9 +243,12 @@ describe('one event announced in two ways', () => {
   });
 });
 
-describe('a provider that counts its attempts in the body', () => {
+describe('a provider that counts its attempts in the body, and tells the time of each', () => {
   const attempt = (event: object, number: number) =>
-    JSON.stringify({ data: event, meta: { attempt: number, delivered_to: `https://example.com/${number}` } });
+    JSON.stringify({
+      data: { ...event, occurred_at: `2026-06-27T10:06:0${number}Z` },
+      meta: { attempt: number, delivered_to: `https://example.com/${number}` },
+    });
   const payload = { call_session_id: 'c', recording_id: 'r', recording_urls: { wav: 'gs://bucket/a' } };
 
   test.for([
