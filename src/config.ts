@@ -1,4 +1,5 @@
-import { type OriginPattern, parseOriginPattern } from './pipeline/download-policy.ts';
+import { type OriginPattern, parseApiUrl, parseOriginPattern } from './pipeline/download-policy.ts';
+import type { ApiAccess } from './pipeline/refresh.ts';
 import { providers } from './providers/index.ts';
 import type { Provider, Secrets } from './providers/provider.ts';
 import {
@@ -15,6 +16,8 @@ export type ProviderSettings =
 /** Everything the settings say, checked once. */
 export interface Config {
   readonly providers: ReadonlyMap<string, ProviderSettings>;
+  /** By provider; each that has an API, whether or not its key is set. */
+  readonly apis: ReadonlyMap<string, ApiAccess>;
   readonly origins: readonly OriginPattern[];
   readonly maxRecordingBytes: number;
   readonly vaultToken: string | undefined;
@@ -37,8 +40,9 @@ export function readConfig(env: object): Config {
     const own = readProvider(provider, toleranceSeconds, read, problems);
     return [provider.id, own.state === 'ready' && shared.length > 0 ? { state: 'broken' } : own];
   });
+  const apis = readApis(read, problems);
   const vaultToken = read('VAULT_TOKEN', problems);
-  return { providers: new Map(settings), origins, maxRecordingBytes, vaultToken, problems };
+  return { providers: new Map(settings), apis, origins, maxRecordingBytes, vaultToken, problems };
 }
 
 const tolerance = { fallback: DEFAULT_TOLERANCE_SECONDS, max: MAX_TOLERANCE_SECONDS };
@@ -86,6 +90,20 @@ function readScheme({ scheme }: Provider['settings'], read: Read, problems: stri
   if (!scheme.choices.includes(choice))
     problems.push(`${scheme.name}: must be one of ${scheme.choices.join(', ')}`);
   return choice;
+}
+
+/** A broken address is as good as no key: the API is only a help, and the deliveries go on. */
+function readApis(read: Read, problems: string[]): Map<string, ApiAccess> {
+  return new Map(
+    providers.flatMap(({ id, api }): [string, ApiAccess][] => {
+      if (api === undefined) return [];
+      const { name, fallback } = api.urlSetting;
+      const baseUrl = parseApiUrl(read(name, problems) ?? fallback);
+      const key = read(api.keySetting, problems);
+      if (baseUrl === undefined) problems.push(`${name}: is not https://host[/path]`);
+      return [[id, { api, baseUrl: baseUrl ?? fallback, key: baseUrl === undefined ? undefined : key }]];
+    }),
+  );
 }
 
 function readNumber(

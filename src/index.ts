@@ -1,11 +1,16 @@
 import { type Config, readConfig } from './config.ts';
 import { createApp } from './http/app.ts';
 import type { Services } from './http/services.ts';
+import { consume, consumeDead, type Verdict } from './pipeline/consume.ts';
+import { reconcile } from './pipeline/reconcile.ts';
 import { logToConsole } from './shared/log.ts';
+import { within } from './shared/within.ts';
 import { createDeadLetters } from './storage/dead-letters.ts';
 import { createInbox } from './storage/inbox.ts';
+import { createReconcileMark } from './storage/reconcile-mark.ts';
 import { createRecordings } from './storage/recordings.ts';
 import { createSeen } from './storage/seen.ts';
+import { createTransfers, type TransferMessage } from './storage/transfers.ts';
 
 const configs = new WeakMap<Env, Config>();
 
@@ -23,19 +28,48 @@ function servicesOf(env: Env): Services {
   const config = configOf(env);
   return {
     config,
+    apis: config.apis,
     origins: config.origins,
     maxRecordingBytes: config.maxRecordingBytes,
     seen: createSeen(env.DEDUPE),
+    reconcileMark: createReconcileMark(env.DEDUPE),
     inbox: createInbox(env.RECORDINGS),
     deadLetters: createDeadLetters(env.RECORDINGS),
     recordings: createRecordings(env.RECORDINGS),
+    transfers: createTransfers(env.TRANSFERS),
     fetch: (input, init) => fetch(input, init),
     now: () => Date.now(),
+    random: () => Math.random(),
+    newToken: () => crypto.randomUUID(),
     timeout: (ms) => AbortSignal.timeout(ms),
+    wait: (ms) => scheduler.wait(ms),
+    within,
     log: logToConsole,
   };
 }
 
 const app = createApp(servicesOf);
 
-export default { fetch: app.fetch } satisfies ExportedHandler<Env>;
+/** The name of the dead-letter queue in wrangler.toml ends so. */
+const DEAD_SUFFIX = '-dead';
+
+async function queue(batch: MessageBatch, env: Env): Promise<void> {
+  const services = servicesOf(env);
+  const isDead = batch.queue.endsWith(DEAD_SUFFIX);
+  for (const message of batch.messages) {
+    const { id, body } = message;
+    settle(message, isDead ? await consumeDead(id, body, services) : await consume(body, services));
+  }
+}
+
+function settle(message: Message, verdict: Verdict): void {
+  if (verdict === 'done') message.ack();
+  else message.retry({ delaySeconds: verdict.retryAfterSeconds });
+}
+
+/** Awaited, not handed to waitUntil, which would cut it off. */
+async function scheduled({ scheduledTime }: ScheduledController, env: Env): Promise<void> {
+  await reconcile(scheduledTime, servicesOf(env));
+}
+
+export default { fetch: app.fetch, queue, scheduled } satisfies ExportedHandler<Env, TransferMessage>;

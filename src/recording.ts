@@ -8,6 +8,10 @@ export interface RecordingFile {
   /** The provider put it into the owner's own storage: there is nothing for us to fetch. */
   readonly storedElsewhere?: boolean | undefined;
   readonly sizeBytes?: number | undefined;
+  /** When the provider says that the link dies. */
+  readonly expiresAt?: string | undefined;
+  /** How long the link lives from the event's arrival, where the provider names no time. */
+  readonly linkLifetimeSeconds?: number | undefined;
 }
 
 /** What a delivery says happened, normalised; times are kept as the provider wrote them. */
@@ -27,6 +31,8 @@ export interface RecordingEvent {
   readonly from?: string | undefined;
   readonly to?: string | undefined;
   readonly clientState?: string | undefined;
+  /** Where the provider's API tells of this recording: path and query below the API's base. */
+  readonly apiPath?: string | undefined;
   readonly files: readonly RecordingFile[];
 }
 
@@ -52,7 +58,16 @@ export interface FailedAttempt {
   }[];
 }
 
-/** An accepted delivery that is not finished. */
+/**
+ * Who works on an entry, and until when to believe it. The token is random, so that no two leases make the
+ * same object: R2's etag, which decides between racers, is the MD5 of the content.
+ */
+export interface Lease {
+  readonly token: string;
+  readonly until: string;
+}
+
+/** An accepted delivery that is not finished: leased while somebody works on it, due at a time otherwise. */
 export interface InboxEntry {
   readonly version: 1;
   /** Tells two deliveries of one event apart that do not announce the same. */
@@ -60,6 +75,10 @@ export interface InboxEntry {
   readonly event: RecordingEvent;
   readonly delivery: KeptDelivery;
   readonly attempts: readonly FailedAttempt[];
+  readonly lease?: Lease | undefined;
+  readonly dueAt?: string | undefined;
+  /** Attempts before this time belong to an earlier life, which ended as a dead letter. */
+  readonly replayedAt?: string | undefined;
 }
 
 /** Given up, kept whole for a person. */
@@ -88,13 +107,15 @@ export interface ArchivedFile {
   readonly etag: string;
   readonly attempts: number;
   readonly archivedAt: string;
+  /** What was compared with the bytes on their way, by name: `ok`, or a difference that was put up with. */
+  readonly checks?: Readonly<Record<string, string>> | undefined;
   /** Where another event than the manifest's announced this file: that event, and how it came. */
   readonly eventId?: string | undefined;
   readonly delivery?: KeptDelivery | undefined;
 }
 
 /** The JSON beside the audio: what was said, and what is stored. */
-export interface Manifest extends Omit<RecordingEvent, 'files' | 'isNamedByCall'> {
+export interface Manifest extends Omit<RecordingEvent, 'files' | 'isNamedByCall' | 'apiPath'> {
   readonly schema: 1;
   readonly files: readonly ArchivedFile[];
   readonly delivery: KeptDelivery;

@@ -19,7 +19,7 @@ const mayImport: Record<string, readonly string[]> = {
   'pipeline/': ['shared/', 'recording.ts', 'signatures/', 'providers/', 'storage/'],
   'config.ts': ['shared/', 'providers/', 'pipeline/'],
   'http/': ['shared/', 'recording.ts', 'providers/', 'pipeline/', 'storage/', 'config.ts'],
-  'index.ts': ['shared/', 'storage/', 'http/', 'config.ts'],
+  'index.ts': ['shared/', 'pipeline/', 'storage/', 'http/', 'config.ts'],
 };
 
 function roomOf(name: string): string {
@@ -60,9 +60,15 @@ describe('the rooms of src', () => {
   test.for([
     ['calls fetch', /(?<![.\w])fetch\(/, ['index.ts', 'pipeline/download.ts']],
     ['reads the clock', /Date\.now\(|new Date\(\)/, ['index.ts']],
-    ['asks for randomness', /Math\.random|getRandomValues|randomUUID/, []],
+    ['asks for randomness', /Math\.random|getRandomValues|randomUUID/, ['index.ts']],
+    ['waits', /scheduler\.|setInterval|AbortSignal\.timeout/, ['index.ts']],
+    ['sets a timer', /setTimeout/, ['shared/within.ts']],
     ['writes to the console', /console\./, ['shared/log.ts']],
-    ['touches KV or R2', /\bR2Bucket\b|\bKVNamespace\b|\.RECORDINGS\b|\.DEDUPE\b/, ['index.ts', 'storage/']],
+    [
+      'touches KV, R2 or the queue',
+      /\b(R2Bucket|KVNamespace|Queue)\b|\.(RECORDINGS|DEDUPE|TRANSFERS)\b/,
+      ['index.ts', 'storage/'],
+    ],
     ['reads the settings', /Reflect\.get\(env/, ['config.ts']],
     ['uses what only Node has', /\bprocess\.|\bBuffer\b|node:/, []],
     ['names a provider', /sautikit|telnyx/i, ['providers/']],

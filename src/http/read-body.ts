@@ -1,4 +1,4 @@
-import { concat } from '../shared/bytes.ts';
+import { readBytes } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 
 /** The bytes of a request's body, unless there are more than `maxBytes`, whatever its headers say. */
@@ -7,16 +7,10 @@ export async function readBody(
   maxBytes: number,
 ): Promise<Result<Uint8Array, 'too_large' | 'body_interrupted'>> {
   if (Number(request.headers.get('content-length') ?? 0) > maxBytes) return err('too_large');
-  const chunks: Uint8Array[] = [];
-  let length = 0;
   try {
-    for await (const chunk of request.body ?? []) {
-      length += chunk.byteLength;
-      if (length > maxBytes) return err('too_large');
-      chunks.push(chunk);
-    }
+    const bytes = await readBytes(request.body, maxBytes);
+    return bytes === undefined ? err('too_large') : ok(bytes);
   } catch {
     return err('body_interrupted'); // The sender went away; nobody is left to be answered.
   }
-  return ok(concat(...chunks));
 }

@@ -1,8 +1,9 @@
 import type { Config } from '../config.ts';
-import type { ArchiveServices } from '../pipeline/archive.ts';
+import type { HandOverServices } from '../pipeline/hand-over.ts';
+import type { ReconcileServices } from '../pipeline/reconcile.ts';
 
-/** Everything a request needs: the settings, the stores, and the outside passed in. */
-export interface Services extends ArchiveServices {
+/** Everything a request, a message or the cron needs: the settings, the stores, and the outside passed in. */
+export interface Services extends HandOverServices, ReconcileServices {
   readonly config: Config;
 }
 

@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono';
-import { archive } from '../pipeline/archive.ts';
+import { archiveOrHandOver } from '../pipeline/hand-over.ts';
 import { type Receipt, receive } from '../pipeline/receive.ts';
 import { providers } from '../providers/index.ts';
 import type { Provider } from '../providers/provider.ts';
@@ -17,7 +17,7 @@ webhooks.all('/:provider', async (c) => {
   const { log, now } = c.var.services;
   const startedMs = now();
   const { pending, outcome, ...facts } = await takeDelivery(c, provider);
-  for (const entry of pending) c.executionCtx.waitUntil(archive(entry, c.var.services));
+  for (const entry of pending) c.executionCtx.waitUntil(archiveOrHandOver(entry, c.var.services));
   const eventType = loggableType(facts.eventType);
   log({ event: 'delivery', provider: provider.id, outcome, ...facts, eventType, ms: now() - startedMs });
   return answer(c, outcome);

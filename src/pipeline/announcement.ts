@@ -22,7 +22,13 @@ export async function bodyId(rawBody: Uint8Array): Promise<string> {
  * have the link that the other lacks.
  */
 export function announcementId({ recordingId, callId, files }: RecordingEvent): Promise<string> {
-  return idOf({ recordingId, callId, files });
+  const told = files.map(({ claimedFormat, link, storedElsewhere, sizeBytes }) => ({
+    claimedFormat,
+    link: link?.split('?', 1)[0],
+    storedElsewhere,
+    sizeBytes,
+  }));
+  return idOf({ recordingId, callId, files: told });
 }
 
 /** The same for a delivery that announces no recording. */
@@ -31,7 +37,5 @@ export function keptId({ code, detail, eventType }: Kept): Promise<string> {
 }
 
 function idOf(said: object): Promise<string> {
-  const withoutQuery = (name: string, value: unknown) =>
-    name === 'link' && typeof value === 'string' ? value.split('?', 1)[0] : value;
-  return sha256Hex(utf8(JSON.stringify(said, withoutQuery)));
+  return sha256Hex(utf8(JSON.stringify(said)));
 }

@@ -1,41 +1,64 @@
 import type { ArchivedFile, InboxEntry, RecordingEvent, RecordingFile } from '../recording.ts';
 import type { Failure } from '../shared/errors.ts';
+import { MAX_WAV_DOUBTS } from '../shared/limits.ts';
 import { err, ok, type Result } from '../shared/result.ts';
-import type { RecordingKeys } from '../storage/keys.ts';
-import type { Recordings } from '../storage/recordings.ts';
-import { copyAudio, type StoredAudio } from './copy.ts';
-import { type Downloader, download } from './download.ts';
+import { keyPart, type RecordingKeys } from '../storage/keys.ts';
+import { adoptAudio } from './adopt.ts';
+import { triesOf } from './attempts.ts';
+import { type CopyServices, copyAudio, type StoredAudio } from './copy.ts';
+import { createOpener, type OpenFileServices } from './open-file.ts';
 
-export interface ArchiveFileServices extends Downloader {
-  readonly recordings: Recordings;
+export interface ArchiveFileServices extends Omit<CopyServices, 'keepLease'>, OpenFileServices {
   readonly maxRecordingBytes: number;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
+}
+
+/** What an attempt may spend, and how it keeps others away. */
+export interface Effort {
+  readonly deadline: AbortSignal;
+  /** What is larger is left to the queue. */
+  readonly handOverBytes: number;
+  readonly keepLease: () => Promise<boolean>;
 }
 
 /**
- * Downloads one file of a recording and stores it, create-once.
- * `siblings` are the files of the recording that are there already.
+ * Downloads one file of a recording and stores it, create-once; what an attempt that died has stored is taken
+ * from the bucket. `siblings` are the files of the recording that are there already.
  */
 export async function archiveFile(
   file: RecordingFile,
   siblings: readonly ArchivedFile[],
-  { event, attempts }: InboxEntry,
+  entry: InboxEntry,
   keys: RecordingKeys,
   services: ArchiveFileServices,
-  deadline: AbortSignal,
+  effort: Effort,
 ): Promise<Result<ArchivedFile, Failure>> {
   if (file.storedElsewhere) return err({ code: 'stored_elsewhere' });
-  if (file.link === undefined) return err({ code: 'link_missing' });
-  const response = await download(file.link, services, deadline);
-  if (!response.ok) return response;
-  const limits = { declaredBytes: file.sizeBytes, maxBytes: services.maxRecordingBytes };
-  const copied = await copyAudio(response.value, keys, services.recordings, limits);
-  if (!copied.ok) return copied;
-  if (isConflict(copied.value, file, siblings, event)) return err({ code: 'recording_conflict' });
-  const { isSame: _, ...audio } = copied.value;
+  const metadata = await marksOf(file, entry);
+  const copyServices = { ...services, keepLease: effort.keepLease };
+  const orphan = entry.attempts.length > 0 && (await adoptAudio(keys, metadata, entry.event, copyServices));
+  const open = createOpener(file, entry, services, effort.deadline);
+  const limits = {
+    declaredBytes: file.sizeBytes,
+    maxBytes: services.maxRecordingBytes,
+    handOverBytes: effort.handOverBytes,
+    doubtsWav: triesOf(entry) < MAX_WAV_DOUBTS,
+  };
+  const stored = orphan || (await copyAudio(open, { keys, metadata, limits }, copyServices));
+  if (!stored.ok) return stored;
+  if (isConflict(stored.value, file, siblings, entry.event)) return err({ code: 'recording_conflict' });
+  const { isSame: _, ...audio } = stored.value;
   const archivedAt = new Date(services.now()).toISOString();
-  return ok({ ...audio, claimedFormat: file.claimedFormat, attempts: attempts.length + 1, archivedAt });
+  const attempts = entry.attempts.length + 1;
+  return ok({ ...audio, claimedFormat: file.claimedFormat, attempts, archivedAt });
+}
+
+/** What an object is known by before its manifest is written: custom metadata takes ASCII only. */
+async function marksOf({ claimedFormat = '' }: RecordingFile, { event, announcementId }: InboxEntry) {
+  return {
+    event: await keyPart(event.eventId),
+    announcement: announcementId,
+    file: await keyPart(claimedFormat),
+  };
 }
 
 /**

@@ -1,17 +1,35 @@
-import type { ArchivedFile, InboxEntry, RecordingEvent, RecordingFile } from '../recording.ts';
+import type { ArchivedFile, RecordingEvent, RecordingFile } from '../recording.ts';
 import type { Failure, FileFailure } from '../shared/errors.ts';
-import { FAST_PATH_DEADLINE_MS } from '../shared/limits.ts';
+import { FAST_PATH_DEADLINE_MS, LARGE_RECORDING_BYTES, QUEUE_DEADLINE_MS } from '../shared/limits.ts';
 import { describeError } from '../shared/log.ts';
 import { err } from '../shared/result.ts';
 import { recordingKeys } from '../storage/keys.ts';
 import type { StoredManifest } from '../storage/recordings.ts';
 import { type ArchiveFileServices, archiveFile } from './archive-file.ts';
+import type { HeldLease } from './lease.ts';
 import { addToManifest } from './manifest.ts';
 
 export interface ArchiveFilesServices extends ArchiveFileServices {
   /** A signal that aborts after so many milliseconds. */
   readonly timeout: (ms: number) => AbortSignal;
 }
+
+/** What an attempt may take, by where it runs. */
+export interface Budget {
+  readonly deadlineMs: number;
+  readonly handOverBytes: number;
+}
+
+/** Behind the answer to a delivery: what does not fit goes on in the queue. */
+export const fastPath: Budget = {
+  deadlineMs: FAST_PATH_DEADLINE_MS,
+  handOverBytes: LARGE_RECORDING_BYTES,
+};
+
+export const fromQueue: Budget = {
+  deadlineMs: QUEUE_DEADLINE_MS,
+  handOverBytes: Number.POSITIVE_INFINITY,
+};
 
 /** The manifest's key, the bytes of the files that this attempt stored or found, and what failed. */
 export interface FilesEnd {
@@ -21,26 +39,36 @@ export interface FilesEnd {
 }
 
 /** Puts every file of a recording that is not there yet into the bucket, and then into the manifest. */
-export async function archiveFiles(entry: InboxEntry, services: ArchiveFilesServices): Promise<FilesEnd> {
+export async function archiveFiles(
+  lease: HeldLease,
+  budget: Budget,
+  services: ArchiveFilesServices,
+): Promise<FilesEnd> {
+  const { entry } = lease.pending();
   const keys = await recordingKeys(entry.event);
   const key = keys.manifest;
   const stored = await services.recordings.readManifest(key);
   if (stored.state === 'unreadable') return { key, bytes: 0, failures: [{ code: 'manifest_unreadable' }] };
-  const deadline = services.timeout(FAST_PATH_DEADLINE_MS);
+  const deadline = services.timeout(budget.deadlineMs);
+  const effort = { deadline, handOverBytes: budget.handOverBytes, keepLease: lease.keep };
   const listed = stored.state === 'present' ? stored.manifest.files : [];
   const files: ArchivedFile[] = [];
   const failures: FileFailure[] = [];
-  for (const file of entry.event.files) {
-    if (isDone(file, entry.event, stored)) continue;
-    const end = await archiveFile(file, [...listed, ...files], entry, keys, services, deadline).catch(
-      internalError,
-    );
+  for (const file of missingFiles(entry.event, stored)) {
+    const siblings = [...listed, ...files];
+    const end = await archiveFile(file, siblings, entry, keys, services, effort).catch(internalError);
     if (end.ok) files.push(end.value);
-    else failures.push({ ...end.error, claimedFormat: file.claimedFormat });
+    else failures.push({ ...inTime(end.error, deadline, budget), claimedFormat: file.claimedFormat });
   }
   const listing = await addToManifest(key, stored, entry, files, services.recordings).catch(internalError);
   if (!listing.ok) failures.push(listing.error);
   return { key, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0), failures };
+}
+
+/** What the fast path had no time for is no failure of the link's. */
+function inTime(failure: Failure, deadline: AbortSignal, budget: Budget): Failure {
+  const isHandedOver = budget === fastPath && deadline.aborted && failure.code === 'download_timeout';
+  return isHandedOver ? { code: 'handed_over', detail: 'Out of time' } : failure;
 }
 
 /** A fault at one file must not keep the others out of the manifest. */
@@ -49,13 +77,15 @@ function internalError(error: unknown): { ok: false; error: Failure } {
 }
 
 /**
- * Whether the manifest lists the file already: under what the event calls it, since the same recording
- * announced again means the same files. But an event that names only a call may mean another recording of
- * that call: then only what this very event announced is known to be done.
+ * The files that the manifest does not list: under what the event calls them, since the same recording announced
+ * again means the same files. But an event that names only a call may mean another recording of that call: then
+ * only what this very event announced is known to be done.
  */
-function isDone({ claimedFormat }: RecordingFile, event: RecordingEvent, stored: StoredManifest): boolean {
-  if (stored.state !== 'present') return false;
+export function missingFiles(event: RecordingEvent, stored: StoredManifest): readonly RecordingFile[] {
+  if (stored.state !== 'present') return event.files;
   const { eventId, files } = stored.manifest;
-  const candidates = files.filter((file) => file.claimedFormat === claimedFormat);
-  return candidates.some((file) => !event.isNamedByCall || (file.eventId ?? eventId) === event.eventId);
+  return event.files.filter(({ claimedFormat }) => {
+    const candidates = files.filter((file) => file.claimedFormat === claimedFormat);
+    return !candidates.some((file) => !event.isNamedByCall || (file.eventId ?? eventId) === event.eventId);
+  });
 }

@@ -1,47 +1,69 @@
 import { type FileFailure, isTransient } from '../shared/errors.ts';
-import { describeError, type Log, orLogFault } from '../shared/log.ts';
-import type { DeadLetters } from '../storage/dead-letters.ts';
-import type { Inbox, PendingEntry } from '../storage/inbox.ts';
-import type { Seen } from '../storage/seen.ts';
-import { type ArchiveFilesServices, archiveFiles } from './archive-files.ts';
-import { deadLetter, withAttempt } from './give-up.ts';
+import { describeError, orLogFault } from '../shared/log.ts';
+import { patiently } from '../shared/patience.ts';
+import type { PendingEntry } from '../storage/inbox.ts';
+import { type ArchiveFilesServices, archiveFiles, type Budget } from './archive-files.ts';
+import { receivedMs, withAttempt } from './attempts.ts';
+import { type FinishServices, finish, giveUp } from './finish.ts';
+import { type HeldLease, holdLease, type LeaseServices } from './lease.ts';
+import { linkDiesMs } from './link-deadline.ts';
+import { decide } from './retry-policy.ts';
 
-export interface ArchiveServices extends ArchiveFilesServices {
-  readonly inbox: Inbox;
-  readonly deadLetters: DeadLetters;
-  readonly seen: Seen;
-  readonly log: Log;
+export interface ArchiveServices extends ArchiveFilesServices, LeaseServices, FinishServices {
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  readonly wait: (ms: number) => Promise<void>;
 }
 
 /**
- * Archives what an inbox entry announces, and ends it: archived, dead, or still pending with the
- * failures written down. Never rejects: after a fault of our own the entry simply stays.
+ * How an attempt ended. `lost`: another one works on the entry, and this one has nothing more to say.
+ * Pending without a time to come again: that could not be written down, and the lease has to lapse.
  */
-export async function archive(pending: PendingEntry, services: ArchiveServices): Promise<void> {
+export interface AttemptEnd {
+  readonly outcome: 'archived' | 'pending' | 'dead' | 'lost';
+  readonly retryAtMs?: number | undefined;
+  readonly key?: string | undefined;
+  readonly bytes?: number | undefined;
+  readonly code?: string | undefined;
+  readonly detail?: string | undefined;
+}
+
+/**
+ * Archives what a leased inbox entry announces, and ends it: archived, dead, or still pending with the failures
+ * written down. Never rejects: after a fault of our own the entry stays, and its lease lapses.
+ */
+export async function archive(
+  pending: PendingEntry,
+  budget: Budget,
+  services: ArchiveServices,
+): Promise<AttemptEnd> {
   const { event, attempts } = pending.entry;
   const startedMs = services.now();
-  const end = await attempt(pending, services).catch(
-    (error: unknown) =>
-      ({ outcome: 'pending', code: 'internal_error', detail: describeError(error) }) as const,
+  const lease = holdLease(pending, services);
+  const end = await attempt(lease, budget, services).catch(
+    (error: unknown): AttemptEnd => ({ outcome: 'pending', ...internalError(error) }),
   );
-  const line = {
+  const { retryAtMs, ...said } = end;
+  services.log({
     event: 'attempt',
     provider: event.provider,
     eventId: event.eventId,
     attempt: attempts.length + 1,
-  } as const;
-  services.log({ ...line, ...end, ms: services.now() - startedMs });
+    ...said,
+    retryAt: retryAtMs === undefined ? undefined : new Date(retryAtMs).toISOString(),
+    ms: services.now() - startedMs,
+  });
+  return end;
 }
 
-async function attempt(pending: PendingEntry, services: ArchiveServices) {
-  const { key, bytes, failures } = await archiveFiles(pending.entry, services);
-  const [failure, ...others] = failures.toSorted(transientFirst);
-  if (failure === undefined) {
-    await finish(pending, services);
-    return { outcome: 'archived', key, bytes } as const;
-  }
-  const outcome = await setAside(pending, [failure, ...others], services);
-  return { outcome, bytes, code: failure.code, detail: failure.detail };
+async function attempt(lease: HeldLease, budget: Budget, services: ArchiveServices): Promise<AttemptEnd> {
+  const files = await archiveFiles(lease, budget, services).catch((error: unknown) => internalError(error));
+  if ('code' in files) return setAside(lease, [files], services);
+  const { key, bytes } = files;
+  const [failure, ...others] = files.failures.toSorted(transientFirst);
+  if (failure !== undefined) return { ...(await setAside(lease, [failure, ...others], services)), bytes };
+  await finish(lease.pending(), services);
+  return { outcome: 'archived', key, bytes };
 }
 
 /** What keeps an entry pending is told before what is permanent. */
@@ -51,31 +73,35 @@ function transientFirst(one: FileFailure, other: FileFailure): number {
 
 /** Keeps the entry while another attempt may help, else makes it a dead letter. */
 async function setAside(
-  pending: PendingEntry,
+  lease: HeldLease,
   failures: readonly [FileFailure, ...FileFailure[]],
   services: ArchiveServices,
-): Promise<'pending' | 'dead'> {
-  const entry = withAttempt(pending.entry, failures, services.now());
-  if (isTransient(failures[0])) {
-    // Unwritten, the entry stays as it was, which is all that a later attempt needs.
-    await orLogFault(
-      services.inbox.update(pending, entry),
-      'attempt_not_recorded',
-      entry.event,
-      services.log,
-    );
-    return 'pending';
-  }
-  await services.deadLetters.create(deadLetter(entry, failures[0], services.now()));
-  await finish(pending, services);
-  return 'dead';
+): Promise<AttemptEnd> {
+  const lost = failures.find(({ code }) => code === 'lease_lost');
+  if (lost !== undefined) return { outcome: 'lost', code: lost.code };
+  const pending = lease.pending();
+  const nowMs = services.now();
+  const entry = withAttempt(pending.entry, failures, nowMs);
+  const linkDies = firstDeathMs(pending, services);
+  const decision = decide(entry, failures, { nowMs, random: services.random(), linkDiesMs: linkDies });
+  if ('giveUp' in decision) return giveUp({ ...pending, entry }, decision.giveUp, services);
+  const { retryAtMs, failure } = decision;
+  const due = { ...entry, dueAt: new Date(retryAtMs).toISOString() };
+  const updating = patiently(() => services.inbox.update(pending, due), services.wait);
+  const writing = updating.then((updated) => (updated === undefined ? 'lost' : 'written'));
+  const written = await orLogFault(writing, 'attempt_not_recorded', entry.event, services.log);
+  if (written === 'lost') return { outcome: 'lost', code: 'lease_lost' };
+  const { code, detail } = failure;
+  return { outcome: 'pending', retryAtMs: written === undefined ? undefined : retryAtMs, code, detail };
 }
 
-/** The entry goes last: whoever dies before leaves it, and a later attempt finds the work done. */
-async function finish(pending: PendingEntry, { seen, inbox, log }: ArchiveServices): Promise<void> {
-  const { event, announcementId } = pending.entry;
-  const marking = seen.mark(event.provider, event.eventId, announcementId);
-  // Only a filter: without the mark a repeated delivery costs a look at the manifest, nothing more.
-  await orLogFault(marking, 'seen_not_marked', event, log);
-  await inbox.remove(pending);
+/** When the first link dies that nobody can replace, in ms since 1970. */
+function firstDeathMs({ entry }: PendingEntry, { apis }: ArchiveServices): number {
+  const { provider, apiPath, files } = entry.event;
+  if (apiPath !== undefined && apis.get(provider)?.key !== undefined) return Number.POSITIVE_INFINITY;
+  return Math.min(...files.map((file) => linkDiesMs(file, receivedMs(entry))));
+}
+
+function internalError(error: unknown): { code: 'internal_error'; detail: string } {
+  return { code: 'internal_error', detail: describeError(error) };
 }

@@ -1,18 +1,30 @@
 import type { ArchivedFile } from '../recording.ts';
 import type { Failure, FailureCode } from '../shared/errors.ts';
+import { MAX_RESTARTS, STALL_MS } from '../shared/limits.ts';
 import { describeError } from '../shared/log.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import type { RecordingKeys } from '../storage/keys.ts';
-import type { Recordings, Upload, UploadEnd } from '../storage/recordings.ts';
+import type { Recordings } from '../storage/recordings.ts';
+import type { Upload, UploadEnd } from '../storage/upload.ts';
 import { type AudioFormat, detectAudioFormat } from './audio-format.ts';
-import { discard, networkFailure } from './download.ts';
-import { type BlockReader, createFingerprinter, type Fingerprint, fingerprint, readBlocks } from './pump.ts';
+import { announcementProblem, type Checked, type CopyLimits, checkEnd, checkSize } from './checks.ts';
+import { discard } from './download.ts';
+import { type Checksum, statedChecksum, wavBytes } from './integrity.ts';
+import type { Open } from './open-file.ts';
+import { createFingerprinter, type Fingerprint, fingerprint } from './pump.ts';
+import { lengthOf, readSource, type Source, type SourceFailure, type SourceServices } from './source.ts';
 
-/** What a copy must fulfil to be stored. */
-export interface CopyLimits {
-  /** What the provider said of the size, if anything. */
-  readonly declaredBytes: number | undefined;
-  readonly maxBytes: number;
+export interface CopyServices extends SourceServices {
+  readonly recordings: Recordings;
+  /** Called at each block; false when somebody else has taken over. */
+  readonly keepLease: () => Promise<boolean>;
+}
+
+/** Where a copy goes, and what it leaves there to be known by. */
+export interface CopyTarget {
+  readonly keys: RecordingKeys;
+  readonly metadata: Record<string, string>;
+  readonly limits: CopyLimits;
 }
 
 /** What is in the bucket after a copy, and whether that is what was downloaded. */
@@ -21,113 +33,147 @@ export type StoredAudio = Omit<ArchivedFile, 'claimedFormat' | 'attempts' | 'arc
 };
 
 /**
- * Streams a response into the bucket, create-once, under a key that follows what the first bytes are.
- * On any failure nothing is stored: the last block is held back until every check has passed.
+ * Streams a file into the bucket, create-once, under a key that follows what the first bytes are. On any failure
+ * nothing is stored: the last block is held back until every check has passed.
  */
 export async function copyAudio(
-  response: Response,
-  keys: RecordingKeys,
-  recordings: Recordings,
-  limits: CopyLimits,
+  open: Open,
+  target: CopyTarget,
+  services: CopyServices,
 ): Promise<Result<StoredAudio, Failure>> {
-  const length = announcedBytes(response, limits);
-  if (!length.ok || response.body === null) {
-    await discard(response);
-    return length.ok ? failure('empty_body') : length;
+  for (let restarts = 0; ; restarts++) {
+    const copied = await copyOnce(open, target, services);
+    if (copied.ok) return copied;
+    const { beginAgain, ...failure } = copied.error;
+    if (beginAgain === undefined || restarts === MAX_RESTARTS) return err(failure);
   }
-  const source = readBlocks(response.body);
+}
+
+type Copied = Result<StoredAudio, SourceFailure>;
+
+async function copyOnce(open: Open, target: CopyTarget, services: CopyServices): Promise<Copied> {
+  const opened = await open();
+  if (!opened.ok) return opened;
+  const { headers } = opened.value;
+  const lengthBytes = lengthOf(headers);
+  const problem = announcementProblem(lengthBytes, target.limits);
+  if (problem !== undefined) {
+    await discard(opened.value);
+    return err(problem);
+  }
+  const source = readSource(opened.value, open, services);
   try {
-    return await copyBlocks(source, length.value, keys, recordings);
+    return await copyBlocks(source, lengthBytes, statedChecksum(headers), target, services);
   } finally {
     await source.cancel(); // Does nothing after a whole copy.
   }
 }
 
-/** The length that the origin announces, if it can be trusted to be the length of what we will read. */
-function announcedBytes(
-  response: Response,
-  { declaredBytes, maxBytes }: CopyLimits,
-): Result<number, Failure> {
-  const header = response.headers.get('content-length') ?? '';
-  const isCoded = (response.headers.get('content-encoding') ?? 'identity') !== 'identity';
-  if (isCoded || !/^\d{1,15}$/.test(header)) return failure('length_unknown');
-  const bytes = Number(header);
-  if (bytes === 0) return failure('empty_body');
-  if (bytes > maxBytes) return failure('too_large', `${bytes} bytes, the limit is ${maxBytes}`);
-  const isAsDeclared = declaredBytes === undefined || declaredBytes === bytes;
-  return isAsDeclared
-    ? ok(bytes)
-    : failure('length_mismatch', `${bytes} bytes, the event said ${declaredBytes}`);
-}
-
 async function copyBlocks(
-  source: BlockReader,
-  lengthBytes: number,
-  keys: RecordingKeys,
-  recordings: Recordings,
-): Promise<Result<StoredAudio, Failure>> {
-  const first = await nextBlock(source);
+  source: Source,
+  lengthBytes: number | undefined,
+  checksum: Checksum | undefined,
+  { keys, metadata, limits }: CopyTarget,
+  services: CopyServices,
+): Promise<Copied> {
+  const first = await source.next();
   if (!first.ok) return first;
   if (first.value === undefined) return failure('empty_body');
   const audio = detectAudioFormat(first.value);
   if (audio === undefined) return failure('not_audio');
   const key = keys.audio(audio.format);
-  const upload = recordings.startUpload(key, lengthBytes, audio.contentType);
-  const sent = await sendBlocks(source, first.value, lengthBytes, upload);
-  if (sent.ok) return describeStored(await upload.commit(), sent.value, { ...audio, key }, recordings);
-  await upload.abort(sent.error.code);
-  return sent;
+  const md5 = checksum?.algorithm === 'md5' ? checksum.hex : undefined;
+  const upload = services.recordings.startUpload(key, {
+    lengthBytes,
+    contentType: audio.contentType,
+    metadata,
+    md5,
+  });
+  const wanted = { lengthBytes, wavBytes: wavBytes(first.value), checksum, limits };
+  const sent = await sendBlocks(source, first.value, wanted, upload, services);
+  if (!sent.ok) {
+    await upload.abort(sent.error.code);
+    return sent;
+  }
+  const end = await upload.commit();
+  return describeStored(end, sent.value, { ...audio, key }, services);
 }
 
+/** What all blocks together must be. */
+interface Wanted {
+  readonly lengthBytes: number | undefined;
+  readonly wavBytes: number | undefined;
+  readonly checksum: Checksum | undefined;
+  readonly limits: CopyLimits;
+}
+
+type Sent = Fingerprint & { readonly checks: Checked };
+
 /**
- * Sends everything and gives its fingerprint. Reads one block ahead, so that the last one is known before
- * it goes out: R2 stores an object as soon as it has all the announced bytes, even if the stream is aborted.
+ * Sends everything and tells what it was. Reads one block ahead, so that the last one is known before it goes
+ * out: R2 stores an object as soon as it has all the announced bytes, even if the stream is aborted.
  */
 async function sendBlocks(
-  source: BlockReader,
+  source: Source,
   first: Uint8Array,
-  lengthBytes: number,
+  wanted: Wanted,
   upload: Upload,
-): Promise<Result<Fingerprint, Failure>> {
-  const fingerprinter = createFingerprinter();
+  { keepLease, within }: CopyServices,
+): Promise<Result<Sent, SourceFailure>> {
+  const fingerprinter = createFingerprinter(wanted.checksum?.algorithm === 'crc32c');
   for (let block = first; ; ) {
     await fingerprinter.add(block);
-    const next = await nextBlock(source);
+    const next = await source.next();
     if (!next.ok) return next;
-    const problem = lengthProblem(fingerprinter.bytes(), next.value === undefined, lengthBytes);
-    if (problem !== undefined) return failure('length_mismatch', problem);
-    await upload.write(block);
-    if (next.value === undefined) return ok(await fingerprinter.finish());
+    const problem = checkSize(
+      fingerprinter.bytes(),
+      next.value === undefined,
+      wanted.lengthBytes,
+      wanted.limits,
+    );
+    if (problem !== undefined) return err(problem);
+    if (!(await keepLease())) return failure('lease_lost');
+    if (next.value === undefined)
+      return sendLast(block, await fingerprinter.finish(), wanted, upload, within);
+    if (!(await write(upload, block, within))) return failure('storage_failed', 'R2 stopped taking bytes');
     block = next.value;
   }
 }
 
-function lengthProblem(bytes: number, isEnd: boolean, lengthBytes: number): string | undefined {
-  if (isEnd && bytes !== lengthBytes) return `${bytes} bytes, the origin announced ${lengthBytes}`;
-  return !isEnd && bytes >= lengthBytes ? `More bytes than the announced ${lengthBytes}` : undefined;
+async function sendLast(
+  block: Uint8Array,
+  fingerprint: Fingerprint,
+  wanted: Wanted,
+  upload: Upload,
+  within: CopyServices['within'],
+): Promise<Result<Sent, SourceFailure>> {
+  const checks = checkEnd(fingerprint, wanted);
+  if (!checks.ok) return checks;
+  await write(upload, block, within);
+  return ok({ ...fingerprint, checks: checks.value });
 }
 
-async function nextBlock(source: BlockReader): Promise<Result<Uint8Array | undefined, Failure>> {
-  try {
-    return ok(await source.next());
-  } catch (error) {
-    return err(networkFailure(error, 'download_interrupted'));
-  }
+async function write(upload: Upload, block: Uint8Array, within: CopyServices['within']): Promise<boolean> {
+  return within(STALL_MS, upload.write(block)).catch(() => false); // A store that hangs has failed.
 }
 
 /** An object that was there before is described by its own bytes, not by those downloaded this time. */
 async function describeStored(
   end: UploadEnd,
-  sent: Fingerprint,
+  { checks, crc32c: _, ...sent }: Sent,
   audio: AudioFormat & { key: string },
-  recordings: Recordings,
+  { recordings, now, keepLease }: CopyServices,
 ): Promise<Result<StoredAudio, Failure>> {
   if (end.state === 'failed') return failure('storage_failed', describeError(end.error));
-  if (end.state === 'stored') return ok({ ...audio, ...sent, etag: end.etag, isSame: true });
+  if (end.state === 'mismatch') return failure('checksum_mismatch', 'md5');
+  if (end.state === 'stored') return ok({ ...audio, ...sent, etag: end.etag, checks, isSame: true });
   const object = await recordings.readAudio(audio.key);
   if (object === null) return failure('storage_failed', 'The object vanished');
-  const present = await fingerprint(object.body);
-  return ok({ ...audio, ...present, etag: object.etag, isSame: present.sha256 === sent.sha256 });
+  const present = await fingerprint(object.body, now, keepLease);
+  if (present === undefined) return failure('lease_lost');
+  const { sha256, bytes } = present;
+  const isSame = sha256 === sent.sha256;
+  return ok({ ...audio, sha256, bytes, etag: object.etag, ...(isSame && { checks }), isSame });
 }
 
 function failure(code: FailureCode, detail?: string): { ok: false; error: Failure } {

@@ -15,6 +15,19 @@ export function parseOriginPattern(entry: string): OriginPattern | undefined {
 }
 
 /**
+ * The base of a provider's API, ending in a slash; nothing when a key must not be sent there: it is neither https
+ * nor on this machine.
+ */
+export function parseApiUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  if (url === null || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
+    return undefined;
+  const isLocal = ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
+  const isAllowed = url.protocol === 'https:' || (url.protocol === 'http:' && isLocal);
+  return isAllowed ? url.href.replace(/\/*$/, '/') : undefined;
+}
+
+/**
  * Why a link must not be requested, or nothing: decided before any request, for each hop.
  * With `origins`, only they are allowed; without, any https host of the public internet by name.
  */

@@ -1,56 +1,108 @@
 import type { Failure, FailureCode } from '../shared/errors.ts';
-import { MAX_REDIRECTS } from '../shared/limits.ts';
+import { MAX_ERROR_BYTES, MAX_REDIRECTS } from '../shared/limits.ts';
+import { readBytes } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
+import { retryAfterSeconds } from '../shared/retry-after.ts';
 import { linkProblem, type OriginPattern } from './download-policy.ts';
 
 /** What a download needs of the outside. */
 export interface Downloader {
   readonly fetch: typeof fetch;
   readonly origins: readonly OriginPattern[];
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
-const requestInit = {
-  redirect: 'manual', // Each hop is looked at before it is requested.
-  cache: 'no-store', // A recording must not linger in a cache between here and its origin.
-  headers: { 'accept-encoding': 'identity', 'user-agent': 'callvault' },
-} as const;
+/** Where to go on in a file: only if it is still the version that `validator` names. */
+export interface Range {
+  readonly offsetBytes: number;
+  readonly validator: string;
+}
 
 /**
- * Requests a link and follows its redirects; ok is a response with status 200 whose body is unread.
- * Sends no credentials: an S3 link answers 400 to a second way of signing in.
+ * Requests a link and follows its redirects; ok is a response whose body is unread, with status 200, or for a
+ * range also 206 or 416. Sends no credentials: an S3 link answers 400 to a second way of signing in.
  */
 export async function download(
   link: string,
-  { fetch, origins }: Downloader,
+  services: Downloader,
   signal: AbortSignal,
+  range?: Range,
 ): Promise<Result<Response, Failure>> {
+  const init = { headers: headersOf(range), signal };
   let next = URL.parse(link);
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    if (next === null) return failure('link_forbidden', 'The link is not a URL');
-    const problem = linkProblem(next, origins);
-    if (problem !== undefined) return failure('link_forbidden', problem);
-    const answered = await request(fetch, next, signal);
-    if (!answered.ok || answered.value.status === 200) return answered;
-    const location = answered.value.headers.get('location');
-    await discard(answered.value);
-    if (!isRedirect(answered.value.status) || location === null) {
-      return failure('download_refused', `Status ${answered.value.status}`);
-    }
-    next = URL.parse(location, next.href);
+    const hop = await follow(next, init, services, range === undefined ? [200] : [200, 206, 416]);
+    if (!hop.ok) return hop;
+    if (hop.value instanceof Response) return ok(hop.value);
+    next = hop.value.to;
   }
   return failure('too_many_redirects', `More than ${MAX_REDIRECTS} redirects`);
 }
 
-async function request(
+/** One hop: a welcome answer, or where a redirect leads. */
+async function follow(
+  url: URL | null,
+  init: RequestInit,
+  services: Downloader,
+  welcome: readonly number[],
+): Promise<Result<Response | { readonly to: URL | null }, Failure>> {
+  if (url === null) return failure('link_forbidden', 'The link is not a URL');
+  const problem = linkProblem(url, services.origins);
+  if (problem !== undefined) return failure('link_forbidden', problem);
+  const answered = await request(services.fetch, url.href, init);
+  if (!answered.ok) return err(networkFailure(answered.error, 'download_unreachable'));
+  const response = answered.value;
+  if (welcome.includes(response.status)) return ok(response);
+  const location = response.headers.get('location');
+  if (!isRedirect(response.status) || location === null) return err(await refusal(response, services.now()));
+  await discard(response);
+  return ok({ to: URL.parse(location, url.href) });
+}
+
+function headersOf(range: Range | undefined): Record<string, string> {
+  // A compressed body would have no length, and could not be gone on with.
+  const headers = { 'accept-encoding': 'identity', 'user-agent': 'callvault' };
+  return range === undefined
+    ? headers
+    : { ...headers, range: `bytes=${range.offsetBytes}-`, 'if-range': range.validator };
+}
+
+/** The only request there is: to one address, without following; an error is whatever `fetch` threw. */
+export async function request(
   fetcher: typeof fetch,
-  url: URL,
-  signal: AbortSignal,
-): Promise<Result<Response, Failure>> {
+  url: string,
+  init: RequestInit,
+): Promise<Result<Response, unknown>> {
   try {
-    return ok(await fetcher(url.href, { ...requestInit, signal }));
+    // Each hop is looked at before it is requested, and nothing lingers in a cache on the way.
+    return ok(await fetcher(url, { ...init, redirect: 'manual', cache: 'no-store' }));
   } catch (error) {
-    return err(networkFailure(error, 'download_unreachable'));
+    return err(error);
   }
+}
+
+/** What an answer means that is not the recording: that there is none, that it may come, or that it is over. */
+async function refusal(response: Response, nowMs: number): Promise<Failure> {
+  const { status, headers } = response;
+  const detail = `Status ${status}`;
+  const later = { detail, retryAfterSeconds: retryAfterSeconds(headers.get('retry-after'), nowMs) };
+  const isServers = status < 400 || status >= 500 || [408, 425, 429].includes(status);
+  const isExpired = [400, 401, 403].includes(status) && (await saysExpired(response));
+  await discard(response);
+  if (status === 410) return { code: 'link_gone', detail };
+  if (isExpired) return { code: 'link_expired', detail };
+  return { code: isServers ? 'download_refused' : 'link_refused', ...later };
+}
+
+/**
+ * S3 answers a link that is over like one that was never any good, but for these words.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+ */
+async function saysExpired({ body }: Response): Promise<boolean> {
+  const bytes = await readBytes(body, MAX_ERROR_BYTES).catch(() => undefined); // Cut off, it says nothing.
+  const text = new TextDecoder().decode(bytes);
+  return /<Code>ExpiredToken<|<Message>Request has expired</.test(text);
 }
 
 /** A rejected request or read as a failure, without the error's message, which may quote the link. */

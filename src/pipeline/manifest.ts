@@ -39,6 +39,6 @@ function isListed({ key, claimedFormat }: ArchivedFile, listed: readonly Archive
 }
 
 function newManifest({ event, delivery }: InboxEntry): Manifest {
-  const { files: _links, isNamedByCall: _, ...facts } = event;
+  const { files: _links, isNamedByCall: _named, apiPath: _path, ...facts } = event;
   return { schema: 1, ...facts, files: [], delivery };
 }

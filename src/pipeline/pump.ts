@@ -1,7 +1,7 @@
 import { toHex } from '../shared/bytes.ts';
-import { PUMP_BLOCK_BYTES } from '../shared/limits.ts';
+import { PUMP_BLOCK_BYTES, SLOW_BLOCK_BYTES, SLOW_READ_MS } from '../shared/limits.ts';
 
-/** Reads a stream in blocks of 256 KiB; only the last is shorter. A block is valid until the next but one. */
+/** Reads a stream in blocks of up to 256 KiB. A block is valid until the next but one. */
 export interface BlockReader {
   /** The next block, or nothing at the end; rejects when the source fails. */
   next(): Promise<Uint8Array | undefined>;
@@ -9,14 +9,18 @@ export interface BlockReader {
 }
 
 /** Two buffers take turns, which is all the memory a copy needs; default reads of 4 KiB cost twice the CPU. */
-export function readBlocks(body: ReadableStream<Uint8Array>): BlockReader {
+export function readBlocks(body: ReadableStream<Uint8Array>, now: () => number): BlockReader {
   const reader = body.getReader({ mode: 'byob' });
   let free = new ArrayBuffer(PUMP_BLOCK_BYTES);
   let lent = new ArrayBuffer(PUMP_BLOCK_BYTES);
+  let wantedBytes = SLOW_BLOCK_BYTES;
   return {
     async next() {
-      const { value } = await reader.readAtLeast(PUMP_BLOCK_BYTES, new Uint8Array(free));
+      const startedMs = now();
+      const { value } = await reader.readAtLeast(wantedBytes, new Uint8Array(free));
       if (value === undefined || value.byteLength === 0) return undefined;
+      // A slow source must be seen to move, or it would be taken for a dead one.
+      wantedBytes = now() - startedMs > SLOW_READ_MS ? SLOW_BLOCK_BYTES : PUMP_BLOCK_BYTES;
       [free, lent] = [lent, value.buffer];
       return value;
     },
@@ -26,34 +30,53 @@ export function readBlocks(body: ReadableStream<Uint8Array>): BlockReader {
   };
 }
 
-/** A SHA-256 and a count of the bytes that passed. */
+/** What passed: lower-case hex, and a count. */
 export interface Fingerprint {
   readonly sha256: string;
   readonly bytes: number;
+  readonly crc32c?: string | undefined;
 }
 
-export function createFingerprinter() {
-  const digest = new crypto.DigestStream('SHA-256');
-  const writer = digest.getWriter();
+/** A SHA-256 and a count of the bytes that pass; with `wantsCrc32c` that one, too. */
+export function createFingerprinter(wantsCrc32c = false) {
+  const sha256 = startDigest('SHA-256');
+  const crc32c = wantsCrc32c ? startDigest('CRC32C') : undefined;
   let bytes = 0;
   return {
     async add(block: Uint8Array): Promise<void> {
-      await writer.write(block);
+      await sha256.add(block);
+      await crc32c?.add(block);
       bytes += block.byteLength;
     },
     bytes: () => bytes,
     async finish(): Promise<Fingerprint> {
-      await writer.close();
-      return { sha256: toHex(await digest.digest), bytes };
+      return { sha256: await sha256.finish(), bytes, crc32c: await crc32c?.finish() };
     },
   };
 }
 
-/** The fingerprint of a whole stream. */
-export async function fingerprint(body: ReadableStream<Uint8Array>): Promise<Fingerprint> {
-  const source = readBlocks(body);
+function startDigest(algorithm: string) {
+  const digest = new crypto.DigestStream(algorithm);
+  const writer = digest.getWriter();
+  return {
+    add: (block: Uint8Array) => writer.write(block),
+    async finish(): Promise<string> {
+      await writer.close();
+      return toHex(await digest.digest);
+    },
+  };
+}
+
+/** The fingerprint of a whole stream; `keep` is asked at each block whether to go on. */
+export async function fingerprint(
+  body: ReadableStream<Uint8Array>,
+  now: () => number,
+  keep: () => Promise<boolean>,
+): Promise<Fingerprint | undefined> {
+  const source = readBlocks(body, now);
   const fingerprinter = createFingerprinter();
   for (let block = await source.next(); block !== undefined; block = await source.next()) {
+    if (!(await keep())) return void (await source.cancel());
     await fingerprinter.add(block);
   }
   return fingerprinter.finish();

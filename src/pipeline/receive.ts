@@ -1,12 +1,14 @@
 import type { Provider, Secrets, SignedDelivery } from '../providers/provider.ts';
 import type { DeadLetter, InboxEntry, KeptDelivery, RecordingEvent } from '../recording.ts';
+import { LARGE_RECORDING_BYTES } from '../shared/limits.ts';
 import { describeError, type Log, orLogFault } from '../shared/log.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
 import type { Inbox, PendingEntry } from '../storage/inbox.ts';
 import type { Seen } from '../storage/seen.ts';
 import { announcementId, nameEvent } from './announcement.ts';
-import { keptLetter } from './give-up.ts';
+import { keptLetter } from './dead-letter.ts';
 import { keepDelivery } from './kept-delivery.ts';
+import { newLease } from './lease.ts';
 
 export interface ReceiveServices {
   readonly seen: Seen;
@@ -14,6 +16,7 @@ export interface ReceiveServices {
   readonly deadLetters: DeadLetters;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  readonly newToken: () => string;
   readonly log: Log;
 }
 
@@ -70,13 +73,7 @@ async function accept(
   const about = { eventId: events[0]?.eventId, eventType: events[0]?.eventType, pending };
   try {
     for (const event of events) {
-      const entry = {
-        version: 1,
-        announcementId: await announcementId(event),
-        event,
-        delivery,
-        attempts: [],
-      } as const;
+      const entry = await newEntry(event, delivery, services);
       if (await isSeen(entry, services)) continue;
       const created = await services.inbox.create(entry);
       if (created !== undefined) pending.push(created);
@@ -85,6 +82,17 @@ async function accept(
   } catch (error) {
     return { ...about, outcome: 'unavailable', code: 'inbox_failed', detail: describeError(error) };
   }
+}
+
+/** Leased to the fast path, which begins behind the answer; what is announced as large is the queue's at once. */
+async function newEntry(
+  event: RecordingEvent,
+  delivery: KeptDelivery,
+  services: ReceiveServices,
+): Promise<InboxEntry> {
+  const isLarge = event.files.some(({ sizeBytes = 0 }) => sizeBytes > LARGE_RECORDING_BYTES);
+  const turn = isLarge ? { dueAt: delivery.receivedAt } : { lease: newLease(services) };
+  return { version: 1, announcementId: await announcementId(event), event, delivery, attempts: [], ...turn };
 }
 
 /** Whether KV knows that just this is finished. KV is only a filter: when it fails, the inbox decides. */

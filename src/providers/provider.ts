@@ -1,5 +1,6 @@
-import type { RecordingEvent } from '../recording.ts';
+import type { RecordingEvent, RecordingFile } from '../recording.ts';
 import type { RejectionReason } from '../shared/errors.ts';
+import type { JsonObject } from '../shared/json.ts';
 import type { Result } from '../shared/result.ts';
 
 /** A delivery before anything about it is believed: the bytes as received and all headers. */
@@ -39,6 +40,31 @@ export type Parsed =
   | { readonly kind: 'ignored'; readonly eventType: string }
   | Kept;
 
+/** An answer of a provider's API, whose redirects are not followed. */
+export interface ApiAnswer {
+  readonly status: number;
+  readonly location: string | null;
+  /** Absent when the body is not a JSON object. */
+  readonly body: JsonObject | undefined;
+}
+
+/** What the API says of a recording's link; `absent` may change while the recording is young. */
+export type Refreshed =
+  | { readonly kind: 'link'; readonly link: string }
+  | { readonly kind: 'pending'; readonly retryAfterSeconds: number | undefined }
+  | { readonly kind: 'absent' | 'gone' | 'refused' | 'failed'; readonly detail: string };
+
+/** How a provider's API gives a fresh link: what to ask is in an event's `apiPath`. */
+export interface ProviderApi {
+  /** The secret that opens the API. */
+  readonly keySetting: string;
+  readonly urlSetting: { readonly name: string; readonly fallback: string };
+  /** The value of the Authorization header. */
+  readonly authorization: (key: string) => string;
+  /** Reads an answer that is neither 429 nor 5xx; never throws on any input. */
+  readonly readLink: (answer: ApiAnswer, event: RecordingEvent, file: RecordingFile) => Refreshed;
+}
+
 /**
  * A provider is data and pure functions: no I/O, no clock, no names of other providers.
  * To add one: this file's shape in `<id>.ts`, a line in `index.ts`, a test and a folder of fixtures.
@@ -65,6 +91,8 @@ export interface Provider {
   readonly verify: (delivery: SignedDelivery, secrets: Secrets, nowSeconds: number) => Promise<Verified>;
   /** Reads a delivery that was verified; never throws on any input. */
   readonly parse: (delivery: SignedDelivery) => Parsed;
+  /** Absent for a provider without an API for recordings. */
+  readonly api?: ProviderApi;
 }
 
 export function unreadable(detail: string): Kept {

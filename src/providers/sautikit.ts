@@ -13,6 +13,7 @@ import {
   unreadable,
   type Verified,
 } from './provider.ts';
+import { apiPathOf, sautikitApi } from './sautikit-api.ts';
 
 const SIGNATURE = 'x-sautikit-signature';
 const EVENT_TYPE = 'call.recording.ready';
@@ -34,6 +35,7 @@ export const sautikit: Provider = {
   signatureHeaders: [SIGNATURE],
   verify,
   parse,
+  api: sautikitApi,
 };
 
 /** A signature header, taken apart: the MAC in hex, and the signed time where there is one. */
@@ -131,13 +133,12 @@ function detailOf(body: JsonObject): JsonObject {
 function parseRecording(body: JsonObject): Parsed {
   const detail = detailOf(body);
   const recordingId = textAt(detail, 'recording_id');
-  const callId =
-    textAt(detail, 'call_id') ??
-    textAt(body, 'call_id', 'sessionId', 'session_id', 'pbx_call_id') ??
-    recordingId;
+  const call = textAt(detail, 'call_id') ?? textAt(body, 'call_id', 'sessionId', 'session_id', 'pbx_call_id');
+  const callId = call ?? recordingId;
   if (callId === undefined) return unreadable('The event names neither a call nor a recording');
   const link = textAt(detail, 'download_url');
   const size = quantityAt(detail, 'size_bytes', 'recording_size_bytes');
+  const sizeBytes = Number.isInteger(size) && size !== 0 ? size : undefined; // 0 says nothing.
   const event = {
     eventId: textAt(body, 'event_id'),
     eventType: EVENT_TYPE,
@@ -148,7 +149,8 @@ function parseRecording(body: JsonObject): Parsed {
     durationSeconds: quantityAt(detail, 'duration_seconds', 'recording_duration_seconds'),
     from: textAt(detail, 'from'),
     to: textAt(detail, 'to'),
-    files: [{ link, sizeBytes: Number.isInteger(size) && size !== 0 ? size : undefined }], // 0 says nothing.
+    apiPath: call && apiPathOf(call),
+    files: [{ link, sizeBytes, expiresAt: textAt(detail, 'expires_at') }],
   };
   return { kind: 'recordings', events: [event] };
 }

@@ -1,6 +1,9 @@
 import type { RecordingFile } from '../recording.ts';
 import { type JsonObject, objectAt, textAt } from '../shared/json.ts';
 
+/** Of `recording_urls`; the public ones live as long as the file. */
+const LINK_LIFETIME_SECONDS = 600;
+
 /**
  * A file per format that has a link, the lasting public links (off by default) as the last resort;
  * without any link one file that says so.
@@ -10,10 +13,13 @@ export function filesOf(payload: JsonObject): RecordingFile[] {
   const publicLinks = objectAt(payload, 'public_recording_urls') ?? {};
   const formats = new Set(['wav', 'mp3', ...Object.keys(links), ...Object.keys(publicLinks)]);
   const files = Array.from(formats).flatMap((format) => {
-    const candidates = [textAt(links, format), textAt(publicLinks, format)].filter(
-      (link) => link !== undefined,
-    );
-    return candidates.length === 0 ? [] : [{ claimedFormat: format, ...linkOf(candidates) }];
+    const link = textAt(links, format);
+    const candidates = [link, textAt(publicLinks, format)].filter((candidate) => candidate !== undefined);
+    if (candidates.length === 0) return [];
+    const chosen = linkOf(candidates);
+    const linkLifetimeSeconds =
+      link !== undefined && chosen.link === link ? LINK_LIFETIME_SECONDS : undefined;
+    return [{ claimedFormat: format, ...chosen, linkLifetimeSeconds }];
   });
   return files.length > 0 ? files : [{}];
 }

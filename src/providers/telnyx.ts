@@ -13,6 +13,7 @@ import {
   unreadable,
   type Verified,
 } from './provider.ts';
+import { apiPathOf, telnyxApi } from './telnyx-api.ts';
 import { filesOf, linkOf } from './telnyx-links.ts';
 
 const SIGNATURE = 'telnyx-signature-ed25519';
@@ -34,6 +35,7 @@ export const telnyx: Provider = {
   signatureHeaders: [TIMESTAMP, SIGNATURE],
   verify,
   parse,
+  api: telnyxApi,
 };
 
 async function verify(
@@ -107,6 +109,7 @@ function parseSaved(event: JsonObject, eventType: string, payload: JsonObject): 
     from: textAt(payload, 'from'),
     to: textAt(payload, 'to'),
     clientState: decodeClientState(textAt(payload, 'client_state')),
+    apiPath: apiPathOf(payload),
     files: filesOf(payload),
   };
   return { kind: 'recordings', events: [recording] };

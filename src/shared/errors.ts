@@ -22,6 +22,10 @@ export const failureCodes = {
     transient: false,
     advice: 'Read the raw body kept here: the provider may have changed its format',
   },
+  unreadable_message: {
+    transient: false,
+    advice: 'Look whether another version of callvault was deployed: the message of the queue is kept here',
+  },
   provider_reported_error: {
     transient: false,
     advice: 'Ask the provider: it says that it could not record or store this call',
@@ -33,6 +37,18 @@ export const failureCodes = {
   stored_elsewhere: {
     transient: false,
     advice: 'Look in your own storage: the provider was set to put the recording there',
+  },
+  link_expired: {
+    transient: false,
+    advice: 'Fetch the recording from the provider: its link died before it could be downloaded',
+  },
+  link_gone: {
+    transient: false,
+    advice: 'Look for the recording at the provider: it says that there is none any more',
+  },
+  attempts_exhausted: {
+    transient: false,
+    advice: 'Mend what the attempts below failed for, and replay this dead letter',
   },
   link_forbidden: {
     transient: false,
@@ -48,11 +64,31 @@ export const failureCodes = {
     transient: false,
     advice: 'Compare the two: another recording is stored under the same name',
   },
+  link_refused: {
+    transient: true,
+    advice: 'The link was refused: the recording may not be there yet, or the link is dead',
+  },
+  handed_over: { transient: true, advice: 'Too much for the background task: the queue goes on with it' },
+  lease_lost: { transient: true, advice: 'Another attempt works on this recording' },
+  attempt_died: { transient: true, advice: 'The runtime ended in the middle of the attempt' },
+  api_refused: {
+    transient: true,
+    advice: "Check the provider's API key and its scopes: the provider's API refused it",
+  },
+  api_unavailable: { transient: true, advice: "The provider's API did not give a fresh link" },
+  recording_pending: { transient: true, advice: 'The provider is still preparing the recording' },
+  source_changed: {
+    transient: true,
+    advice: 'The recording changed while it was downloaded, again and again',
+  },
+  checksum_mismatch: {
+    transient: true,
+    advice: 'The bytes do not fit the checksum that the origin states',
+  },
   download_refused: { transient: true, advice: 'The link answered with another status than 200' },
   download_unreachable: { transient: true, advice: 'The origin of the link could not be reached' },
   download_interrupted: { transient: true, advice: 'The connection broke in the middle of the recording' },
   download_timeout: { transient: true, advice: 'The recording did not arrive in time' },
-  length_unknown: { transient: true, advice: 'The origin did not say how long the recording is' },
   length_mismatch: { transient: true, advice: 'The recording is shorter or longer than was announced' },
   empty_body: { transient: true, advice: 'The origin sent no bytes' },
   not_audio: {
@@ -72,6 +108,8 @@ export type FailureCode = keyof typeof failureCodes;
 export interface Failure {
   readonly code: FailureCode;
   readonly detail?: string | undefined;
+  /** How long whoever failed us asks us to wait. */
+  readonly retryAfterSeconds?: number | undefined;
 }
 
 /** A failure of one file of a recording. */

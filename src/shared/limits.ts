@@ -18,6 +18,47 @@ export const RETRY_AFTER_SECONDS = 30;
 /** The platform cancels background work 30 s after the answer, without running a `catch`. */
 export const FAST_PATH_DEADLINE_MS = 25_000;
 
+/** A consumer has 15 min of wall time; the rest is for writing down how the attempt ended. */
+export const QUEUE_DEADLINE_MS = 14 * 60_000;
+
+/** More than the 25 s of the fast path may be enough for: goes to the queue at once. */
+export const LARGE_RECORDING_BYTES = 64 * 1024 ** 2;
+
+/** A worker that dies is missed after this; longer than the fast path, which never renews. */
+export const LEASE_MS = 60_000;
+
+/** A lease with less left is renewed; two stalls and a renewal fit into the rest. */
+export const LEASE_RENEWAL_MS = 40_000;
+
+/** A source or a store that moves nothing for so long is taken for dead. */
+export const STALL_MS = 15_000;
+
+/** The first wait between two attempts; early ones come fast, since Telnyx's links live 10 minutes. */
+export const FIRST_WAIT_MS = 2_000;
+
+/** Each wait is longer than the one before by this: nine attempts in the first 10 minutes. */
+export const WAIT_GROWTH = 1.8;
+
+export const LONGEST_WAIT_MS = 12 * 60 * 60_000;
+
+/** With the waits above, the last attempt comes after about four days. */
+export const MAX_ATTEMPTS = 24;
+
+/** The last attempt before a link dies comes so long before that. */
+export const LAST_CHANCE_MS = 15_000;
+
+/** A 403 or 404 so soon after the event may mean that the recording is not there yet. */
+export const NOT_THERE_YET_MS = 5 * 60_000;
+
+/** The longest delay that a queue takes; also what is believed of a `Retry-After`. */
+export const MAX_DELAY_SECONDS = 24 * 60 * 60;
+
+/** What a store answers with 429 is tried again after this: R2 takes one write a second per key. */
+export const STORE_PAUSE_MS = 1_100;
+
+/** One write of the ledger: the second and third try are for a 429 and for a hiccup. */
+export const STORE_TRIES = 3;
+
 /** Redirects followed for one download; S3 and CDNs need one or two. */
 export const MAX_REDIRECTS = 5;
 
@@ -32,3 +73,38 @@ export const MAX_KEY_PART_BYTES = 240;
 
 /** Conflicting writers of one manifest are two or three; more means that something is wrong. */
 export const MAX_MANIFEST_WRITES = 5;
+
+/** Of a refusal's body so much is read, to tell an expired link from others; S3's are under 1 KiB. */
+export const MAX_ERROR_BYTES = 8 * 1024;
+
+/** An answer of a provider's API: a page of 100 recordings with links is under 300 KiB. */
+export const MAX_API_ANSWER_BYTES = 2 * 1024 ** 2;
+
+/** How often one download goes on after a break before the attempt has failed. */
+export const MAX_RESUMES = 8;
+
+/** How often one attempt begins again because the recording changed, or the origin cannot go on. */
+export const MAX_RESTARTS = 2;
+
+/** R2's smallest part, of which one is in memory; 10,000 of them are 48 GiB. */
+export const PART_BYTES = 5 * 1024 ** 2;
+
+/** A read that took longer came from a slow source, whose next is asked for less, so that it is seen moving. */
+export const SLOW_READ_MS = 1_000;
+
+export const SLOW_BLOCK_BYTES = 4 * 1024;
+
+/** So often is a WAV file fetched that is shorter than its own header says, before it is taken for all there is. */
+export const MAX_WAV_DOUBTS = 2;
+
+/** An entry is missed when it was due, or its lease ended, so long ago; the queue itself needs a moment. */
+export const OVERDUE_MS = 60_000;
+
+/** A run of the cron opens so many pages of up to 1,000 entries: about 20 s of lists. */
+export const MAX_RECONCILE_PAGES = 100;
+
+/** A run sends so many messages, 100 at a time: what is more waits for its next turn. */
+export const MAX_RECONCILE_SENDS = 5_000;
+
+/** A message that cannot be worked on now, for a fault of a store, comes again after this. */
+export const MESSAGE_RETRY_SECONDS = 60;

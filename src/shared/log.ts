@@ -3,7 +3,7 @@
  * Never a body, a signature, a secret, a phone number or a link: a new field is a change of this type.
  */
 export interface LogLine {
-  readonly event: 'delivery' | 'attempt' | 'settings' | 'fault';
+  readonly event: 'delivery' | 'attempt' | 'message' | 'reconcile' | 'audit' | 'settings' | 'fault';
   readonly provider?: string | undefined;
   readonly eventId?: string | undefined;
   readonly eventType?: string | undefined;
@@ -16,6 +16,13 @@ export interface LogLine {
   readonly bytes?: number | undefined;
   readonly ms?: number | undefined;
   readonly key?: string | undefined;
+  /** When the next attempt is due. */
+  readonly retryAt?: string | undefined;
+  /** How many entries were looked at, and how many of them were sent to the queue. */
+  readonly listed?: number | undefined;
+  readonly sent?: number | undefined;
+  /** Whether there is more than one run may look at: the next one goes on. */
+  readonly isCut?: boolean | undefined;
 }
 
 export type Log = (line: LogLine) => void;

@@ -1,15 +1,61 @@
 import type { DeadLetter } from '../recording.ts';
+import { parseJsonObject } from '../shared/json.ts';
 import { deadLetterKey } from './keys.ts';
-import { countObjects, createAnnounced } from './objects.ts';
+import { announcedKeys, countObjects, createAnnounced, putJson } from './objects.ts';
+
+/** What names a dead letter. */
+export interface LetterName {
+  readonly provider: string;
+  readonly eventId: string;
+}
 
 /** What was given up, kept whole with the reason. */
 export function createDeadLetters(bucket: R2Bucket) {
+  const keyFor = (provider: string) => (id: string) => deadLetterKey(provider, id);
+
+  async function create(letter: DeadLetter): Promise<boolean> {
+    const { provider, eventId } = letter;
+    const created = await createAnnounced(bucket, keyFor(provider), eventId, letter, metadataOf(letter));
+    return created !== undefined;
+  }
+
+  /** The letter of just this announcement, if there is one. */
+  async function find({ provider, eventId }: LetterName, announcementId: string) {
+    for (const key of await announcedKeys(keyFor(provider), eventId, announcementId)) {
+      const object = await bucket.get(key);
+      const letter = parseJsonObject((await object?.text()) ?? '');
+      if (object !== null && letter?.announcementId === announcementId) return { key, etag: object.etag };
+    }
+    return undefined;
+  }
+
   return {
     /** False when just this is here already: the first account of it stays. */
-    async create(letter: DeadLetter): Promise<boolean> {
-      const keyOf = (id: string) => deadLetterKey(letter.provider, id);
-      const metadata = { code: letter.failure.code };
-      return (await createAnnounced(bucket, keyOf, letter.eventId, letter, metadata)) !== undefined;
+    create,
+
+    /** Creates the letter, or puts it in the place of what was said of an earlier life of the same. */
+    async write(letter: DeadLetter): Promise<void> {
+      if (await create(letter)) return;
+      const known = await find(letter, letter.announcementId);
+      if (known !== undefined)
+        await putJson(bucket, known.key, letter, { etag: known.etag }, metadataOf(letter));
+    },
+
+    async remove(name: LetterName, announcementId: string): Promise<void> {
+      const known = await find(name, announcementId);
+      if (known !== undefined) await bucket.delete(known.key);
+    },
+
+    /** Keeps a message of the queue that nobody understands. */
+    async keepMessage(
+      id: string,
+      message: unknown,
+      failure: DeadLetter['failure'],
+      deadAt: string,
+    ): Promise<void> {
+      const key = await deadLetterKey('queue', id);
+      const kept = { version: 1, failure, deadAt, message };
+      await putJson(bucket, key, kept, { absent: true }, { code: failure.code, deadAt });
     },
 
     count(): Promise<number> {
@@ -19,3 +65,7 @@ export function createDeadLetters(bucket: R2Bucket) {
 }
 
 export type DeadLetters = ReturnType<typeof createDeadLetters>;
+
+function metadataOf({ failure, deadAt }: DeadLetter): Record<string, string> {
+  return { code: failure.code, deadAt };
+}

@@ -1,4 +1,7 @@
 import type { InboxEntry } from '../recording.ts';
+import { parseJsonObject } from '../shared/json.ts';
+import { parseTimeMs } from '../shared/time.ts';
+import { isInboxEntry } from './entry-guard.ts';
 import { inboxKey } from './keys.ts';
 import { countObjects, createAnnounced, putJson } from './objects.ts';
 
@@ -9,26 +12,52 @@ export interface PendingEntry {
   readonly entry: InboxEntry;
 }
 
+/** What a list tells of an entry without opening it: since when nobody minds it, in ms since 1970. */
+export interface ListedEntry {
+  readonly key: string;
+  readonly dueMs: number;
+}
+
+export interface InboxPage {
+  readonly entries: readonly ListedEntry[];
+  /** Where the next page begins; absent on the last. */
+  readonly cursor?: string | undefined;
+}
+
 /** The ledger of what was accepted and is not finished. */
 export function createInbox(bucket: R2Bucket) {
   return {
     /** Of any number of simultaneous duplicates exactly one creates the entry; the others get nothing. */
     async create(entry: InboxEntry): Promise<PendingEntry | undefined> {
       const { provider, eventId } = entry.event;
-      const created = await createAnnounced(bucket, (id) => inboxKey(provider, id), eventId, entry, {
-        attempts: '0',
-      });
+      const keyOf = (id: string) => inboxKey(provider, id);
+      const created = await createAnnounced(bucket, keyOf, eventId, entry, metadataOf(entry));
       return created && { ...created, entry };
     },
 
-    /** Replaces the entry, unless it was finished or changed in the meantime. */
-    async update({ key, etag }: PendingEntry, entry: InboxEntry): Promise<void> {
-      const lastFailure = entry.attempts.at(-1)?.failures[0]?.code ?? '';
-      await putJson(bucket, key, entry, { etag }, { attempts: String(entry.attempts.length), lastFailure });
+    /** The entry, that it is finished, or that the object is none of ours to understand. */
+    async read(key: string): Promise<PendingEntry | 'absent' | 'unreadable'> {
+      const object = await bucket.get(key);
+      if (object === null) return 'absent';
+      const entry: unknown = parseJsonObject(await object.text());
+      return isInboxEntry(entry) ? { key, etag: object.etag, entry } : 'unreadable';
+    },
+
+    /** Replaces the entry; nothing if it was finished or changed in the meantime. */
+    async update({ key, etag }: PendingEntry, entry: InboxEntry): Promise<PendingEntry | undefined> {
+      const stored = await putJson(bucket, key, entry, { etag }, metadataOf(entry));
+      return stored === undefined ? undefined : { key, etag: stored, entry };
     },
 
     async remove({ key }: PendingEntry): Promise<void> {
       await bucket.delete(key);
+    },
+
+    /** One page of the entries, told from their metadata alone. */
+    async list(cursor: string | undefined): Promise<InboxPage> {
+      const options: R2ListOptions = { prefix: 'inbox/', include: ['customMetadata'] };
+      const page = await bucket.list(cursor === undefined ? options : { ...options, cursor });
+      return { entries: page.objects.map(listed), cursor: page.truncated ? page.cursor : undefined };
     },
 
     count(): Promise<number> {
@@ -38,3 +67,19 @@ export function createInbox(bucket: R2Bucket) {
 }
 
 export type Inbox = ReturnType<typeof createInbox>;
+
+/** For the cron and for whoever looks at the bucket: all that they need without opening the entry. */
+function metadataOf({ attempts, lease, dueAt }: InboxEntry): Record<string, string> {
+  return {
+    attempts: String(attempts.length),
+    lastFailure: attempts.at(-1)?.failures[0]?.code ?? '',
+    ...(lease && { leaseUntil: lease.until }),
+    ...(dueAt !== undefined && { dueAt }),
+  };
+}
+
+/** What says neither has been due since it came. */
+function listed({ key, customMetadata = {}, uploaded }: R2Object): ListedEntry {
+  const { leaseUntil, dueAt } = customMetadata;
+  return { key, dueMs: parseTimeMs(leaseUntil) ?? parseTimeMs(dueAt) ?? uploaded.getTime() };
+}

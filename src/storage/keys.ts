@@ -44,6 +44,8 @@ export async function seenKey(provider: string, eventId: string): Promise<string
 
 /** Where a recording's objects are: the manifest, and the audio once its format is known. */
 export interface RecordingKeys {
+  /** What all of them begin with; a dot and an extension follow. */
+  readonly stem: string;
   readonly manifest: string;
   readonly audio: (format: string) => string;
 }
@@ -52,7 +54,7 @@ export interface RecordingKeys {
 export async function recordingKeys(event: RecordingEvent): Promise<RecordingKeys> {
   const folder = `recordings/${event.provider}/${dayOf(event)}/${await keyPart(event.callId)}`;
   const stem = `${folder}/${await keyPart(event.recordingId)}`;
-  return { manifest: `${stem}.json`, audio: (format) => `${stem}.${format}` };
+  return { stem, manifest: `${stem}.json`, audio: (format) => `${stem}.${format}` };
 }
 
 /**

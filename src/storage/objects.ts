@@ -35,14 +35,22 @@ export async function createAnnounced(
   value: Announced,
   metadata: Record<string, string>,
 ): Promise<{ key: string; etag: string } | undefined> {
-  for (const id of [eventId, `${eventId}_${value.announcementId}`]) {
-    const key = await keyOf(id);
+  for (const key of await announcedKeys(keyOf, eventId, value.announcementId)) {
     const etag = await putJson(bucket, key, value, { absent: true }, metadata);
     if (etag !== undefined) return { key, etag };
     const stored = parseJsonObject((await (await bucket.get(key))?.text()) ?? '');
     if (stored?.announcementId === value.announcementId) return undefined;
   }
   return undefined;
+}
+
+/** Where one announcement of an event may be: at the event's own key, or at one of its own. */
+export function announcedKeys(
+  keyOf: (eventId: string) => Promise<string>,
+  eventId: string,
+  announcementId: string,
+): Promise<string[]> {
+  return Promise.all([eventId, `${eventId}_${announcementId}`].map(keyOf));
 }
 
 /** How many objects have this prefix, over all pages of the list. */

@@ -1,6 +1,9 @@
 import type { ArchivedFile, Manifest } from '../recording.ts';
 import { isJsonObject, parseJsonObject, quantityAt, textAt } from '../shared/json.ts';
 import { type Expected, putJson } from './objects.ts';
+import { startPartUpload } from './part-upload.ts';
+import { startStreamUpload } from './stream-upload.ts';
+import type { Upload, UploadOptions } from './upload.ts';
 
 /** A manifest as it is in the bucket, or that there is none, or that it is not one of ours. */
 export type StoredManifest =
@@ -8,20 +11,11 @@ export type StoredManifest =
   | { readonly state: 'present'; readonly expected: Expected; readonly manifest: Manifest }
   | { readonly state: 'unreadable' };
 
-/** How an upload ended; `exists` means that the key was taken and this upload changed nothing. */
-export type UploadEnd =
-  | { readonly state: 'stored'; readonly etag: string }
-  | { readonly state: 'exists' }
-  | { readonly state: 'failed'; readonly error: unknown };
-
-/** An object on its way into the bucket: nothing is stored before its last byte is written. */
-export interface Upload {
-  /** Does nothing once the bucket has stopped reading, as it may when the key is taken. */
-  write(bytes: Uint8Array): Promise<void>;
-  /** To be called after the last byte. */
-  commit(): Promise<UploadEnd>;
-  /** Stores nothing; to be called before the last byte. */
-  abort(reason: string): Promise<void>;
+/** An audio object as it lies in the bucket, and what its upload left there to be known by. */
+export interface StoredObject {
+  readonly key: string;
+  readonly contentType: string;
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** The audio and the manifests. */
@@ -40,9 +34,25 @@ export function createRecordings(bucket: R2Bucket) {
       return (await putJson(bucket, key, manifest, expected)) !== undefined;
     },
 
-    /** Starts a create-once upload of exactly `lengthBytes` bytes. */
-    startUpload(key: string, lengthBytes: number, contentType: string): Upload {
-      return startUpload(bucket, key, lengthBytes, contentType);
+    /** Starts a create-once upload. */
+    startUpload(key: string, options: UploadOptions): Upload {
+      const { lengthBytes } = options;
+      return lengthBytes === undefined
+        ? startPartUpload(bucket, key, options)
+        : startStreamUpload(bucket, key, lengthBytes, options);
+    },
+
+    /** The audio of a recording in whatever format it is; `stem` is its key up to the extension's dot. */
+    async findAudio(stem: string): Promise<StoredObject[]> {
+      const include: R2ListOptions['include'] = ['customMetadata', 'httpMetadata'];
+      const { objects } = await bucket.list({ prefix: `${stem}.`, include });
+      return objects
+        .filter(({ key }) => !key.endsWith('.json'))
+        .map(({ key, customMetadata = {}, httpMetadata }) => ({
+          key,
+          contentType: httpMetadata?.contentType ?? '',
+          metadata: customMetadata,
+        }));
     },
 
     readAudio(key: string): Promise<R2ObjectBody | null> {
@@ -52,39 +62,6 @@ export function createRecordings(bucket: R2Bucket) {
 }
 
 export type Recordings = ReturnType<typeof createRecordings>;
-
-function startUpload(bucket: R2Bucket, key: string, lengthBytes: number, contentType: string): Upload {
-  const { readable, writable } = new FixedLengthStream(lengthBytes);
-  const writer = writable.getWriter();
-  // Create-once: `*` fits any object, so the write happens only where there is none.
-  const put = bucket.put(key, readable, { onlyIf: { etagDoesNotMatch: '*' }, httpMetadata: { contentType } });
-  const end: Promise<UploadEnd> = put.then(
-    (object) => (object === null ? { state: 'exists' } : { state: 'stored', etag: object.etag }),
-    (error: unknown) => ({ state: 'failed', error }),
-  );
-  // A put that ends early fails the writer, or leaves it hanging: its own end says why.
-  let isOver = false;
-  void end.then(() => {
-    isOver = true;
-  });
-  const unlessOver = (work: () => Promise<void>) =>
-    isOver ? end : Promise.race([work().catch(nothing), end]);
-  return {
-    async write(bytes) {
-      await unlessOver(() => writer.write(bytes));
-    },
-    async commit() {
-      await unlessOver(() => writer.close());
-      return end;
-    },
-    async abort(reason) {
-      await writer.abort(reason).catch(nothing); // Already failed is as good as aborted.
-      await end;
-    },
-  };
-}
-
-function nothing(): void {}
 
 function isManifest(value: unknown): value is Manifest {
   if (!isJsonObject(value) || value.schema !== 1 || !Array.isArray(value.files)) return false;

@@ -161,8 +161,13 @@ describe('Sautikit events', () => {
           callId: '01900000-0000-7000-8000-000000000003',
           occurredAt: '2026-06-27T10:06:00.000Z',
           durationSeconds: 295,
+          apiPath: 'calls/01900000-0000-7000-8000-000000000003/recording',
           files: [
-            { link: 'https://storage.example.com/recordings/...?X-Amz-Expires=3600', sizeBytes: 2457600 },
+            {
+              link: 'https://storage.example.com/recordings/...?X-Amz-Expires=3600',
+              sizeBytes: 2457600,
+              expiresAt: '2026-06-27T11:06:00.000Z',
+            },
           ],
         },
       ],
@@ -181,6 +186,7 @@ describe('Sautikit events', () => {
           isNamedByCall: true,
           occurredAt: '2026-06-27T12:01:30Z',
           durationSeconds: 72,
+          apiPath: 'calls/01900000-0000-7000-8000-000000000003/recording',
           files: [{ sizeBytes: 576000 }],
         },
       ],

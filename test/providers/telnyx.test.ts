@@ -108,10 +108,12 @@ describe('Telnyx events', () => {
             endedAt: '2018-02-02T22:20:27.521992Z',
             channels: 1,
             clientState: 'have a nice day =]',
-            files: [
-              { claimedFormat: 'wav', link: 'http://example.com/recording.wav' },
-              { claimedFormat: 'mp3', link: 'http://example.com/recording.mp3' },
-            ],
+            apiPath: 'recordings?filter[call_leg_id]=428c31b6-7af4-4bcb-b7f5-5013ef9657c1',
+            files: ['wav', 'mp3'].map((format) => ({
+              claimedFormat: format,
+              link: `http://example.com/recording.${format}`,
+              linkLifetimeSeconds: 600,
+            })),
           },
         ],
       });

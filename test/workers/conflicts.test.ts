@@ -1,12 +1,11 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { archive } from '../../src/pipeline/archive.ts';
 import type { DeadLetter, InboxEntry, Manifest, RecordingEvent } from '../../src/recording.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { archiveServices, createVault, jsonAt, keysOf, link, requestsOf } from './support.ts';
+import { attempt, createVault, jsonAt, keysOf, link, requestsOf, testServices } from './support.ts';
 
 /** An accepted event of Sautikit; without a `recordingId` it names only its call. */
 async function accepted(call: string, eventId: string, path: string, more: Partial<RecordingEvent> = {}) {
@@ -34,10 +33,10 @@ const deadOf = (id: string) => jsonAt<DeadLetter>(`dead/sautikit/${id}.json`);
 
 describe('two events of one call that name no recording', () => {
   test('with the same bytes are one recording', async ({ expect }) => {
-    const services = archiveServices();
+    const services = testServices();
 
-    await archive(await accepted('same', 'a', '/audio/mono.wav'), services);
-    await archive(await accepted('same', 'b', '/audio/mono.wav'), services);
+    await attempt(await accepted('same', 'a', '/audio/mono.wav'), services);
+    await attempt(await accepted('same', 'b', '/audio/mono.wav'), services);
 
     expect(services.lines).toMatchObject([{ outcome: 'archived' }, { outcome: 'archived' }]);
     expect((await manifestOf('same')).files).toHaveLength(1);
@@ -50,15 +49,15 @@ describe('two events of one call that name no recording', () => {
     'with different bytes %s: the second is kept as a conflict',
     async ([title, between], { expect }) => {
       const call = title.replaceAll(' ', '-');
-      const services = archiveServices();
+      const services = testServices();
       const [a, b] = [
         await accepted(call, 'a', '/audio/mono.wav'),
         await accepted(call, 'b', '/audio/dual.wav'),
       ];
 
-      const first = archive(a, services);
-      await between(first);
-      await Promise.all([first, archive(b, services)]);
+      const first = attempt(a, services);
+      await between(first.then(() => undefined));
+      await Promise.all([first, attempt(b, services)]);
 
       const { eventId, files, delivery } = await manifestOf(call);
       const winner = eventId === `${call}-a` ? 'a' : 'b';
@@ -75,7 +74,7 @@ describe('two events of one call that name no recording', () => {
   test('never get each other’s delivery when one comes between the audio and the manifest of the other', async ({
     expect,
   }) => {
-    const services = archiveServices();
+    const services = testServices();
     const [a, b] = [
       await accepted('between', 'a', '/audio/mono.wav'),
       await accepted('between', 'b', '/audio/dual.wav'),
@@ -84,12 +83,12 @@ describe('two events of one call that name no recording', () => {
     const interrupted = {
       ...real,
       async writeManifest(...args: Parameters<typeof real.writeManifest>) {
-        await archive(b, services);
+        await attempt(b, services);
         return real.writeManifest(...args);
       },
     };
 
-    await archive(a, { ...services, recordings: interrupted });
+    await attempt(a, { ...services, recordings: interrupted });
 
     const { eventId, delivery, files } = await manifestOf('between');
     expect([eventId, delivery.rawBody]).toEqual(['between-a', 'body of a']);
@@ -98,14 +97,14 @@ describe('two events of one call that name no recording', () => {
   });
 
   test('in different formats are both kept, each with its own delivery', async ({ expect }) => {
-    const services = archiveServices();
-    await archive(await accepted('formats', 'a', '/audio/mono.wav'), services);
+    const services = testServices();
+    await attempt(await accepted('formats', 'a', '/audio/mono.wav'), services);
     const second = await accepted('formats', 'b', '/audio/mono.mp3');
 
-    await archive(second, services);
+    await attempt(second, services);
     await env.DEDUPE.delete('seen/sautikit/formats-b');
     await createInbox(env.RECORDINGS).create(second.entry);
-    await archive(second, services);
+    await attempt(second, services);
 
     const { eventId, files } = await manifestOf('formats');
     expect(eventId).toBe('formats-a');
@@ -120,20 +119,20 @@ describe('two events of one call that name no recording', () => {
   test('of the same length are told apart although R2 refuses before it reads', async ({ expect }) => {
     const wav = (last: number) => {
       const bytes = new Uint8Array(600_000).fill(last);
-      bytes.set(new TextEncoder().encode('RIFF\u0001\u0001\u0001\u0001WAVEfmt '));
+      bytes.set(new TextEncoder().encode('RIFF\0\0\0\0WAVEfmt '));
       return bytes;
     };
     const serving =
       (bytes: Uint8Array): typeof fetch =>
       async () =>
         new Response(bytes, { headers: { 'content-length': String(bytes.length) } });
-    const services = archiveServices();
-    await archive(await accepted('early', 'a', '/'), { ...services, fetch: serving(wav(1)) });
+    const services = testServices();
+    await attempt(await accepted('early', 'a', '/'), { ...services, fetch: serving(wav(1)) });
     const refusing = { put: async () => null } as unknown as R2Bucket;
     const recordings = { ...services.recordings, startUpload: createRecordings(refusing).startUpload };
 
-    await archive(await accepted('early', 'b', '/'), { ...services, recordings, fetch: serving(wav(2)) });
-    await archive(await accepted('early', 'c', '/'), { ...services, recordings, fetch: serving(wav(1)) });
+    await attempt(await accepted('early', 'b', '/'), { ...services, recordings, fetch: serving(wav(2)) });
+    await attempt(await accepted('early', 'c', '/'), { ...services, recordings, fetch: serving(wav(1)) });
 
     expect(services.lines.map(({ outcome }) => outcome)).toEqual(['archived', 'dead', 'archived']);
   });
@@ -143,14 +142,14 @@ describe('two events of one named recording', () => {
   const named = { recordingId: 'r', isNamedByCall: undefined };
 
   test('that bring a file each: the manifest keeps both deliveries', async ({ expect }) => {
-    const services = archiveServices();
+    const services = testServices();
     const files = (claimedFormat: string) => ({
       ...named,
       files: [{ claimedFormat, link: link(`/audio/mono.${claimedFormat}`, 'n') }],
     });
-    await archive(await accepted('named', 'a', '', files('wav')), services);
+    await attempt(await accepted('named', 'a', '', files('wav')), services);
 
-    await archive(await accepted('named', 'b', '', files('mp3')), services);
+    await attempt(await accepted('named', 'b', '', files('mp3')), services);
 
     const { eventId, files: listed } = await jsonAt<Manifest>(`${folderOf('named')}r.json`);
     expect(eventId).toBe('named-a');
@@ -161,14 +160,14 @@ describe('two events of one named recording', () => {
   });
 
   test('whose bytes differ when they are fetched again: the stored ones count', async ({ expect }) => {
-    const services = archiveServices();
+    const services = testServices();
     const fail = async () => {
       throw new Error('R2 is away');
     };
     const first = await accepted('refetched', 'a', '/audio/mono.wav', named);
-    await archive(first, { ...services, recordings: { ...services.recordings, writeManifest: fail } });
+    await attempt(first, { ...services, recordings: { ...services.recordings, writeManifest: fail } });
 
-    await archive(await accepted('refetched', 'b', '/audio/dual.wav', named), services);
+    await attempt(await accepted('refetched', 'b', '/audio/dual.wav', named), services);
 
     const { files } = await jsonAt<Manifest>(`${folderOf('refetched')}r.json`);
     expect(files).toMatchObject([{ bytes: 135_988 }]);

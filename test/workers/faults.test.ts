@@ -1,13 +1,13 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { archive } from '../../src/pipeline/archive.ts';
 import { receive } from '../../src/pipeline/receive.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { DeadLetter, InboxEntry, Manifest } from '../../src/recording.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
-import { createRecordings, type Upload } from '../../src/storage/recordings.ts';
+import { createRecordings } from '../../src/storage/recordings.ts';
+import type { Upload } from '../../src/storage/upload.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { announcement, archiveServices, jsonAt, keysOf, link, requestsOf } from './support.ts';
+import { announcement, attempt, jsonAt, keysOf, link, requestsOf, testServices } from './support.ts';
 
 const fail = async (): Promise<never> => {
   throw new Error('KV PUT failed: 429 Too Many Requests');
@@ -30,7 +30,7 @@ const folderOf = (run: string) => `recordings/telnyx/2026/06/27/call-${run}/`;
 
 describe('receive()', () => {
   test('accepts although KV can not be read', async ({ expect }) => {
-    const services = archiveServices({ seen: { find: fail, mark: fail } });
+    const services = testServices({ seen: { find: fail, mark: fail } });
     const { delivery, secrets } = await signed('kv-get');
 
     const { outcome, pending } = await receive(delivery, telnyx, secrets, services);
@@ -41,7 +41,7 @@ describe('receive()', () => {
   });
 
   test('is unavailable, not accepted, when the inbox can not be written', async ({ expect }) => {
-    const services = archiveServices();
+    const services = testServices();
     const { delivery, secrets } = await signed('inbox-put');
 
     const receipt = await receive(delivery, telnyx, secrets, {
@@ -54,7 +54,7 @@ describe('receive()', () => {
   });
 
   test('is unavailable, not kept, when the dead letter can not be written', async ({ expect }) => {
-    const services = archiveServices();
+    const services = testServices();
     const { delivery, secrets } = await signed('', 'not json');
 
     const receipt = await receive(delivery, telnyx, secrets, {
@@ -69,7 +69,7 @@ describe('receive()', () => {
 describe('archive()', () => {
   async function accepted(run: string) {
     const { delivery, secrets } = await signed(run);
-    const services = archiveServices();
+    const services = testServices();
     const { pending } = await receive(delivery, telnyx, secrets, services);
     const [entry] = pending;
     if (entry === undefined) throw new Error('Cannot test: nothing was accepted');
@@ -79,7 +79,7 @@ describe('archive()', () => {
   test('is done although KV can not be written: the mark is only a filter', async ({ expect }) => {
     const { entry, services } = await accepted('kv-put');
 
-    await archive(entry, { ...services, seen: { ...services.seen, mark: fail } });
+    await attempt(entry, { ...services, seen: { ...services.seen, mark: fail } });
 
     expect(services.lines).toMatchObject([{ outcome: 'seen_not_marked' }, { outcome: 'archived' }]);
     expect(await keysOf(folderOf('kv-put'))).toHaveLength(2);
@@ -92,9 +92,9 @@ describe('archive()', () => {
       const run = method.toLowerCase();
       const { entry, services } = await accepted(run);
 
-      await archive(entry, { ...services, recordings: { ...services.recordings, [method]: fail } });
+      await attempt(entry, { ...services, recordings: { ...services.recordings, [method]: fail } });
       const afterFault = await keysOf(`inbox/telnyx/event-${run}`);
-      await archive(entry, services);
+      await attempt(entry, services);
 
       expect(services.lines).toMatchObject([
         { outcome: 'pending', code: 'internal_error', detail: expect.stringMatching(/^Error at /) },
@@ -110,10 +110,10 @@ describe('archive()', () => {
     expect,
   }) => {
     const { entry, services } = await accepted('between');
-    await archive(entry, { ...services, recordings: { ...services.recordings, writeManifest: fail } });
+    await attempt(entry, { ...services, recordings: { ...services.recordings, writeManifest: fail } });
     const before = await env.RECORDINGS.head(`${folderOf('between')}rec-between.wav`);
 
-    await archive(entry, services);
+    await attempt(entry, services);
 
     const { files } = await jsonAt<Manifest>(`${folderOf('between')}rec-between.json`);
     expect(files).toMatchObject([{ bytes: 135_988, etag: before?.etag }]);
@@ -138,7 +138,7 @@ describe('archive()', () => {
       },
     };
 
-    await archive(entry, { ...services, recordings: racing });
+    await attempt(entry, { ...services, recordings: racing });
 
     const { files } = await jsonAt<Manifest>(`${folderOf('conflict')}rec-conflict.json`);
     expect(files.map(({ claimedFormat }) => claimedFormat)).toEqual(['mp3', 'wav']);
@@ -148,7 +148,7 @@ describe('archive()', () => {
   test('gives up writing a manifest that never stops changing, and stays pending', async ({ expect }) => {
     const { entry, services } = await accepted('restless');
 
-    await archive(entry, {
+    await attempt(entry, {
       ...services,
       recordings: { ...services.recordings, writeManifest: async () => false },
     });
@@ -165,7 +165,7 @@ describe('archive()', () => {
       const { entry, services } = await accepted('strange');
       await env.RECORDINGS.put(`${folderOf('strange')}rec-strange.json`, strange);
 
-      await archive(entry, services);
+      await attempt(entry, services);
 
       expect(services.lines.at(-1)).toMatchObject({ outcome: 'dead', code: 'manifest_unreadable' });
       expect(await (await env.RECORDINGS.get(`${folderOf('strange')}rec-strange.json`))?.text()).toBe(
@@ -180,7 +180,7 @@ describe('archive()', () => {
     const broken = { ...env.RECORDINGS, put: async () => fail() } as unknown as R2Bucket;
     const { startUpload } = createRecordings(broken);
 
-    await archive(entry, { ...services, recordings: { ...services.recordings, startUpload } });
+    await attempt(entry, { ...services, recordings: { ...services.recordings, startUpload } });
 
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'storage_failed' });
     expect(await keysOf(folderOf('r2-put'))).toEqual([]);
@@ -192,13 +192,13 @@ describe('archive()', () => {
   test('takes an early "exists" for an answer, when R2 refuses before reading', async ({ expect }) => {
     const { entry, services } = await accepted('early');
     const first = await accepted('early2');
-    await archive(first.entry, first.services);
+    await attempt(first.entry, first.services);
     const taken = await env.RECORDINGS.get(`${folderOf('early2')}rec-early2.wav`);
     await env.RECORDINGS.put(`${folderOf('early')}rec-early.wav`, await (taken?.arrayBuffer() ?? ''));
     const refusing = { put: async () => null } as unknown as R2Bucket;
     const { startUpload } = createRecordings(refusing);
 
-    await archive(entry, { ...services, recordings: { ...services.recordings, startUpload } });
+    await attempt(entry, { ...services, recordings: { ...services.recordings, startUpload } });
 
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'archived' });
     expect((await jsonAt<Manifest>(`${folderOf('early')}rec-early.json`)).files).toMatchObject([
@@ -210,11 +210,11 @@ describe('archive()', () => {
     const { entry, services } = await accepted('unwritten');
     const inbox = { ...services.inbox, update: fail };
 
-    await archive(entry, { ...services, inbox, fetch: async () => new Response('', { status: 404 }) });
+    await attempt(entry, { ...services, inbox, fetch: async () => new Response('', { status: 404 }) });
 
     expect(services.lines).toMatchObject([
       { event: 'fault', outcome: 'attempt_not_recorded' },
-      { event: 'attempt', outcome: 'pending', code: 'download_refused' },
+      { event: 'attempt', outcome: 'pending', code: 'link_refused', retryAt: undefined },
     ]);
     expect(await keysOf('inbox/telnyx/event-unwritten')).toHaveLength(1);
   });
@@ -226,16 +226,16 @@ describe('archive()', () => {
       return new Response('gone', { status: 404 });
     };
 
-    await archive(entry, { ...services, fetch: slow });
+    await attempt(entry, { ...services, fetch: slow });
 
     expect(await keysOf('inbox/telnyx/event-finished')).toEqual([]);
   });
 
   test('keeps the entry when the dead letter can not be written', async ({ expect }) => {
     const { entry, services } = await accepted('undead');
-    const deadLetters = { ...services.deadLetters, create: fail };
+    const deadLetters = { ...services.deadLetters, write: fail };
 
-    await archive(entry, { ...services, deadLetters, origins: [] });
+    await attempt(entry, { ...services, deadLetters, origins: [] });
 
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'internal_error' });
     expect(await keysOf('inbox/telnyx/event-undead')).toHaveLength(1);
@@ -252,7 +252,7 @@ describe('archive()', () => {
     for (const one of [entry.entry, entry.entry, other]) {
       await services.inbox.remove(entry);
       const pending = await services.inbox.create(one);
-      if (pending !== undefined) await archive(pending, { ...services, origins: [] });
+      if (pending !== undefined) await attempt(pending, { ...services, origins: [] });
     }
 
     const letters = await keysOf('dead/telnyx/event-twodead');
@@ -270,7 +270,7 @@ describe('archive()', () => {
       { claimedFormat: 'mp3', link: link('/status/503', 'mixed') },
     ];
 
-    await archive({ ...entry, entry: { ...entry.entry, event: { ...entry.entry.event, files } } }, services);
+    await attempt({ ...entry, entry: { ...entry.entry, event: { ...entry.entry.event, files } } }, services);
 
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'download_refused' });
     expect(await jsonAt<InboxEntry>('inbox/telnyx/event-mixed.json')).toMatchObject({
@@ -293,7 +293,7 @@ describe('archive()', () => {
       },
     };
 
-    await archive(
+    await attempt(
       { ...entry, entry: { ...entry.entry, event: { ...entry.entry.event, files } } },
       { ...services, recordings },
     );
@@ -310,7 +310,7 @@ describe('archive()', () => {
       throw new TypeError(`Fetch failed: ${String(input)}`);
     };
 
-    await archive(entry, { ...services, fetch: quoting });
+    await attempt(entry, { ...services, fetch: quoting });
 
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'download_unreachable' });
     const { attempts } = await jsonAt<InboxEntry>('inbox/telnyx/event-quoting.json');
@@ -330,7 +330,7 @@ describe('archive()', () => {
       return AbortSignal.timeout(ms);
     };
 
-    await archive(entry, { ...services, fetch: recorder, timeout });
+    await attempt(entry, { ...services, fetch: recorder, timeout });
 
     expect(inits).toMatchObject([{ redirect: 'manual', cache: 'no-store' }]);
     expect(times).toEqual([25_000]);
@@ -356,7 +356,7 @@ describe('archive()', () => {
         return new Response(body, { status, headers });
       };
 
-      await archive(entry, { ...services, fetch: answering });
+      await attempt(entry, { ...services, fetch: answering });
 
       expect(cancelled).toBeGreaterThan(0);
     },
@@ -392,9 +392,10 @@ describe('archive()', () => {
       return new Response(body, { headers: { 'content-length': String(3 * block) } });
     };
 
-    await archive(entry, { ...services, recordings, fetch: breaking });
+    await attempt(entry, { ...services, recordings, fetch: breaking });
 
-    expect(aborted).toEqual(['download_interrupted']);
+    // Without a validator it begins again, twice, and lets each upload go.
+    expect(aborted).toEqual(['download_interrupted', 'download_interrupted', 'download_interrupted']);
   });
 
   test('holds the last block back until nothing more comes', async ({ expect }) => {
@@ -415,7 +416,7 @@ describe('archive()', () => {
       return new Response(body, { headers: { 'content-length': String(block) } });
     };
 
-    await archive(entry, { ...services, fetch: late });
+    await attempt(entry, { ...services, fetch: late });
 
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'length_mismatch' });
     expect(await keysOf(folderOf('late'))).toEqual([]);
@@ -423,15 +424,15 @@ describe('archive()', () => {
 
   test('does not ask again for a recording that another event has archived', async ({ expect }) => {
     const first = await accepted('once');
-    await archive(first.entry, first.services);
+    await attempt(first.entry, first.services);
     const body = telnyxTwin.announce(
       announcement('once', { wav: link('/audio/mono.wav', 'once') }, { eventId: 'once-2' }),
     );
     const { delivery, secrets } = await signed('once', body);
-    const services = archiveServices();
+    const services = testServices();
     const { pending } = await receive(delivery, telnyx, secrets, services);
 
-    for (const entry of pending) await archive(entry, services);
+    for (const entry of pending) await attempt(entry, services);
 
     expect(services.lines).toMatchObject([{ outcome: 'archived' }]);
     expect(await requestsOf('once')).toHaveLength(1);
@@ -451,7 +452,7 @@ describe('archive()', () => {
       wav.set(new TextEncoder().encode('RIFF\u0001\u0001\u0001\u0001WAVEfmt '));
       const lying: typeof fetch = async () =>
         new Response(wav, { headers: { 'content-length': String(length) } });
-      await archive(entry, { ...services, fetch: lying });
+      await attempt(entry, { ...services, fetch: lying });
       expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'length_mismatch' });
     }
     expect(await keysOf(folderOf('lying'))).toEqual([]);
@@ -460,7 +461,7 @@ describe('archive()', () => {
 
 test('of 20 that create one inbox entry at once exactly one succeeds', async ({ expect }) => {
   const { delivery, secrets } = await signed('exactly');
-  const services = archiveServices();
+  const services = testServices();
   const { pending } = await receive(delivery, telnyx, secrets, services);
   const [first] = pending;
   if (first === undefined) throw new Error('Cannot test: nothing was accepted');
@@ -473,11 +474,12 @@ test('of 20 that create one inbox entry at once exactly one succeeds', async ({ 
 });
 
 test('an upload that is aborted before its last byte stores nothing', async ({ expect }) => {
-  const upload: Upload = createRecordings(env.RECORDINGS).startUpload(
-    'recordings/aborted.wav',
-    10,
-    'audio/wav',
-  );
+  const upload = createRecordings(env.RECORDINGS).startUpload('recordings/aborted.wav', {
+    lengthBytes: 10,
+    contentType: 'audio/wav',
+    metadata: {},
+    md5: undefined,
+  });
   await upload.write(new Uint8Array(9));
 
   await upload.abort('length_mismatch');

@@ -1,6 +1,5 @@
 import { env } from 'cloudflare:workers';
 import { test } from 'vitest';
-import { archive } from '../../src/pipeline/archive.ts';
 import { receive } from '../../src/pipeline/receive.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
@@ -8,7 +7,7 @@ import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen } from '../../src/storage/seen.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { announcement, archiveServices, link } from './support.ts';
+import { announcement, attempt, link, testServices } from './support.ts';
 
 /** The binding itself, with every call of its methods counted by name. */
 function counted<T extends object>(binding: T, name: string, counts: Record<string, number>): T {
@@ -28,7 +27,7 @@ function counted<T extends object>(binding: T, name: string, counts: Record<stri
 test('what the owner pays for one recording of one file, and for a duplicate', async ({ expect }) => {
   const counts: Record<string, number> = {};
   const bucket = counted(env.RECORDINGS, 'R2', counts);
-  const services = archiveServices({
+  const services = testServices({
     seen: createSeen(counted(env.DEDUPE, 'KV', counts)),
     inbox: createInbox(bucket),
     deadLetters: createDeadLetters(bucket),
@@ -41,7 +40,7 @@ test('what the owner pays for one recording of one file, and for a duplicate', a
   const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
 
   const { pending } = await receive({ rawBody, headers }, telnyx, secrets, services);
-  for (const entry of pending) await archive(entry, services);
+  for (const entry of pending) await attempt(entry, services);
   const first = { ...counts };
   const again = await receive({ rawBody, headers }, telnyx, secrets, services);
 

@@ -1,14 +1,21 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { inject } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+import type { Services } from '../../src/http/services.ts';
 import worker from '../../src/index.ts';
-import type { ArchiveServices } from '../../src/pipeline/archive.ts';
+import { type AttemptEnd, archive } from '../../src/pipeline/archive.ts';
+import { fastPath } from '../../src/pipeline/archive-files.ts';
 import { parseOriginPattern } from '../../src/pipeline/download-policy.ts';
+import { newLease } from '../../src/pipeline/lease.ts';
 import type { LogLine } from '../../src/shared/log.ts';
+import { within } from '../../src/shared/within.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
-import { createInbox } from '../../src/storage/inbox.ts';
+import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
+import { createReconcileMark } from '../../src/storage/reconcile-mark.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen } from '../../src/storage/seen.ts';
+import type { TransferMessage, Transfers } from '../../src/storage/transfers.ts';
 import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import type { Announcement, Twin } from '../fixtures/twin.ts';
@@ -39,8 +46,10 @@ const unset = {
 export async function createVault(settings: Record<string, unknown> = {}) {
   const sautikit = await sautikitTwin.newKey();
   const telnyx = await telnyxTwin.newKey();
+  const queue = recordingQueue();
   const bindings = {
     ...env,
+    TRANSFERS: queue.binding,
     ...unset, // Whatever a developer's own .env or .dev.vars says.
     SAUTIKIT_WEBHOOK_SECRET: sautikit.trusted,
     TELNYX_PUBLIC_KEY: telnyx.trusted,
@@ -62,7 +71,7 @@ export async function createVault(settings: Record<string, unknown> = {}) {
   ): Promise<Response> {
     return send(await delivery(twin, signing[twin.id] ?? '', body, extra));
   }
-  return { send, deliver, signing };
+  return { send, deliver, signing, bindings, sent: queue.sent };
 }
 
 /** A signed delivery of this moment. */
@@ -130,22 +139,69 @@ export async function sha256Of(bytes: ArrayBuffer): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** What `archive` needs, over the real stores, with a log that is kept and a fetch that goes nowhere. */
-export function archiveServices(more: Partial<ArchiveServices> = {}): ArchiveServices & { lines: LogLine[] } {
+/** What was sent to the queue. */
+export interface SentMessage {
+  readonly inboxKey: string;
+  readonly delaySeconds: number;
+}
+
+/** A queue that keeps what is sent to it: the real one would deliver it to a worker with other settings. */
+export function recordingQueue() {
+  const sent: SentMessage[] = [];
+  const binding = {
+    async send({ inboxKey }: TransferMessage, { delaySeconds = 0 } = {}) {
+      sent.push({ inboxKey, delaySeconds });
+    },
+    async sendBatch(messages: Iterable<{ body: TransferMessage }>) {
+      for (const { body } of messages) sent.push({ inboxKey: body.inboxKey, delaySeconds: 0 });
+    },
+  } as unknown as Queue;
+  return { binding, sent };
+}
+
+/** One attempt of the fast path on an entry as it is now, as if its lease had been taken. */
+export async function attempt(pending: PendingEntry, services: Services): Promise<AttemptEnd> {
+  const inbox = createInbox(env.RECORDINGS);
+  const present = await inbox.read(pending.key);
+  if (typeof present === 'string') return archive(pending, fastPath, services);
+  const { attempts } = present.entry;
+  const leased = await inbox.update(present, { ...pending.entry, attempts, lease: newLease(services) });
+  return archive(leased ?? pending, fastPath, services);
+}
+
+/** All services, over the real stores, with a log and a queue that are kept. */
+export function testServices(
+  more: Partial<Services> = {},
+): Services & { lines: LogLine[]; sent: SentMessage[] } {
   const lines: LogLine[] = [];
+  const sent: SentMessage[] = [];
+  const transfers: Transfers = {
+    send: async (inboxKey, delaySeconds = 0) => void sent.push({ inboxKey, delaySeconds }),
+    sendAll: async (keys) => void sent.push(...keys.map((inboxKey) => ({ inboxKey, delaySeconds: 0 }))),
+  };
   const origin = parseOriginPattern(originUrl);
+  const config = readConfig({});
   return {
     lines,
+    sent,
+    config,
+    apis: config.apis,
     log: (line) => void lines.push(line),
     seen: createSeen(env.DEDUPE),
+    reconcileMark: createReconcileMark(env.DEDUPE),
     inbox: createInbox(env.RECORDINGS),
     deadLetters: createDeadLetters(env.RECORDINGS),
     recordings: createRecordings(env.RECORDINGS),
+    transfers,
     origins: origin === undefined ? [] : [origin],
     maxRecordingBytes: 1_000_000_000,
     fetch: (input, init) => fetch(input, init),
     now: () => Date.now(),
+    random: () => 0.5,
+    newToken: () => crypto.randomUUID(),
     timeout: (ms) => AbortSignal.timeout(ms),
+    wait: async () => undefined,
+    within,
     ...more,
   };
 }

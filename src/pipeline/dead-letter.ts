@@ -3,17 +3,12 @@ import type { DeadLetter, InboxEntry, KeptDelivery } from '../recording.ts';
 import { type FailureCode, type FileFailure, failureCodes } from '../shared/errors.ts';
 import { bodyId, keptId } from './announcement.ts';
 
-/** The entry with one more failed attempt in its history. */
-export function withAttempt(entry: InboxEntry, failures: readonly FileFailure[], nowMs: number): InboxEntry {
-  const attempt = { number: entry.attempts.length + 1, at: new Date(nowMs).toISOString(), failures };
-  return { ...entry, attempts: [...entry.attempts, attempt] };
-}
-
 /** What is kept of an entry that no further attempt will help. */
 export function deadLetter(entry: InboxEntry, { code, detail }: FileFailure, nowMs: number): DeadLetter {
   const { provider, eventId, eventType } = entry.event;
   const failure = explain(code, detail);
-  return { ...entry, provider, eventId, eventType, failure, deadAt: new Date(nowMs).toISOString() };
+  const { lease: _, dueAt: _due, ...kept } = entry;
+  return { ...kept, provider, eventId, eventType, failure, deadAt: new Date(nowMs).toISOString() };
 }
 
 /** The dead letter of a delivery that has nothing to archive. */
@@ -37,6 +32,6 @@ export async function keptLetter(
 }
 
 /** A failure with the sentence that tells the owner what to do. */
-function explain(code: FailureCode, detail: string | undefined): DeadLetter['failure'] {
+export function explain(code: FailureCode, detail?: string): DeadLetter['failure'] {
   return { code, detail, advice: failureCodes[code].advice };
 }

@@ -1,0 +1,61 @@
+import { MAX_RECONCILE_PAGES, MAX_RECONCILE_SENDS, OVERDUE_MS } from '../shared/limits.ts';
+import { describeError, type Log } from '../shared/log.ts';
+import type { Inbox, ListedEntry } from '../storage/inbox.ts';
+import type { ReconcileMark } from '../storage/reconcile-mark.ts';
+import type { Transfers } from '../storage/transfers.ts';
+
+export interface ReconcileServices {
+  readonly inbox: Inbox;
+  readonly transfers: Transfers;
+  readonly reconcileMark: ReconcileMark;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/**
+ * Finds what was accepted and nobody works on, and puts it back to work: leases that have lapsed, and entries
+ * that are overdue because their message was lost. Runs once a minute; what one run cannot look at the next does.
+ * `scheduledMs` is the time that the run was meant for, so that from run to run it is a minute later.
+ */
+export async function reconcile(scheduledMs: number, services: ReconcileServices): Promise<void> {
+  const startedMs = services.now();
+  const found = { listed: 0, sent: 0, isCut: false };
+  try {
+    await sendOverdue(found, scheduledMs, services);
+    services.log({ event: 'reconcile', outcome: 'done', ...found, ms: services.now() - startedMs });
+  } catch (error) {
+    const detail = describeError(error);
+    services.log({ event: 'reconcile', outcome: 'failed', ...found, detail, ms: services.now() - startedMs });
+    throw error;
+  }
+}
+
+async function sendOverdue(
+  found: { listed: number; sent: number; isCut: boolean },
+  scheduledMs: number,
+  { inbox, transfers, reconcileMark }: ReconcileServices,
+): Promise<void> {
+  let cursor = await reconcileMark.read();
+  const begun = cursor;
+  for (let pages = 0; pages < MAX_RECONCILE_PAGES && found.sent < MAX_RECONCILE_SENDS; pages++) {
+    const page = await inbox.list(cursor);
+    const overdue = page.entries.filter((entry) => isToBeSent(entry, scheduledMs));
+    await transfers.sendAll(overdue.map(({ key }) => key));
+    found.listed += page.entries.length;
+    found.sent += overdue.length;
+    cursor = page.cursor;
+    if (cursor === undefined) break;
+  }
+  found.isCut = cursor !== undefined;
+  if (cursor !== begun) await reconcileMark.write(cursor);
+}
+
+/**
+ * Whether an overdue entry's turn has come: a minute after it was due, and then 2, 4, 8 … minutes. While the queue
+ * is behind, its messages are there already, and more of them each minute would only put it further behind.
+ */
+export function isToBeSent({ dueMs }: ListedEntry, scheduledMs: number): boolean {
+  const minutes = Math.floor((scheduledMs - dueMs) / OVERDUE_MS);
+  return minutes >= 1 && Number.isInteger(Math.log2(minutes));
+}

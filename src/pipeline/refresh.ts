@@ -1,0 +1,87 @@
+import type { ApiAnswer, ProviderApi, Refreshed } from '../providers/provider.ts';
+import type { RecordingEvent, RecordingFile } from '../recording.ts';
+import { decodeUtf8 } from '../shared/bytes.ts';
+import type { Failure, FailureCode } from '../shared/errors.ts';
+import { parseJsonObject } from '../shared/json.ts';
+import { MAX_API_ANSWER_BYTES } from '../shared/limits.ts';
+import { readBytes } from '../shared/read-bytes.ts';
+import { err, ok, type Result } from '../shared/result.ts';
+import { retryAfterSeconds } from '../shared/retry-after.ts';
+import { type Downloader, networkFailure, request } from './download.ts';
+
+/** A provider's API as this vault may use it; without a key not at all. */
+export interface ApiAccess {
+  readonly api: ProviderApi;
+  /** Ends in a slash. */
+  readonly baseUrl: string;
+  readonly key: string | undefined;
+}
+
+/** Gets a fresh link for one file from the provider's API. `isYoung`: what is absent may still come. */
+export async function refreshLink(
+  file: RecordingFile,
+  event: RecordingEvent,
+  access: ApiAccess,
+  isYoung: boolean,
+  services: Downloader,
+  signal: AbortSignal,
+): Promise<Result<string, Failure>> {
+  const answer = await askApi(event.apiPath ?? '', access, services, signal);
+  if (!answer.ok) return answer;
+  const refreshed = access.api.readLink(answer.value, event, file);
+  return refreshed.kind === 'link' ? ok(refreshed.link) : err(meaningOf(refreshed, isYoung));
+}
+
+type Unrefreshed = Exclude<Refreshed, { kind: 'link' }>;
+
+function meaningOf(refreshed: Unrefreshed, isYoung: boolean): Failure {
+  switch (refreshed.kind) {
+    case 'pending':
+      return { code: 'recording_pending', retryAfterSeconds: refreshed.retryAfterSeconds };
+    case 'absent':
+      return { code: isYoung ? 'recording_pending' : 'link_gone', detail: refreshed.detail };
+    case 'gone':
+      return { code: 'link_gone', detail: refreshed.detail };
+    case 'refused':
+      return { code: 'api_refused', detail: refreshed.detail };
+    case 'failed':
+      return { code: 'api_unavailable', detail: refreshed.detail };
+  }
+}
+
+/** One request to the API. The key goes to that host alone: redirects are handed back, never followed. */
+export async function askApi(
+  path: string,
+  { api, baseUrl, key = '' }: ApiAccess,
+  { fetch, now }: Pick<Downloader, 'fetch' | 'now'>,
+  signal: AbortSignal,
+): Promise<Result<ApiAnswer, Failure>> {
+  const headers = {
+    authorization: api.authorization(key),
+    accept: 'application/json',
+    'user-agent': 'callvault',
+  };
+  const answered = await request(fetch, `${baseUrl}${path}`, { headers, signal });
+  if (!answered.ok) return err(networkFailure(answered.error, 'api_unavailable'));
+  const { status, headers: answer } = answered.value;
+  const body = await readJson(answered.value);
+  if (status === 429 || status >= 500) {
+    const asked = retryAfterSeconds(answer.get('retry-after'), now());
+    return failure('api_unavailable', `The API answered with status ${status}`, asked);
+  }
+  return ok({ status, location: answer.get('location'), body });
+}
+
+async function readJson({ body }: Response): Promise<ApiAnswer['body']> {
+  const bytes = await readBytes(body, MAX_API_ANSWER_BYTES).catch(() => undefined); // Cut off: no answer.
+  const text = bytes && decodeUtf8(bytes);
+  return text === undefined ? undefined : parseJsonObject(text);
+}
+
+function failure(
+  code: FailureCode,
+  detail: string,
+  retryAfterSeconds: number | undefined,
+): { ok: false; error: Failure } {
+  return err({ code, detail, retryAfterSeconds });
+}

@@ -1,0 +1,64 @@
+import type { InboxEntry } from '../recording.ts';
+import { type FileFailure, isTransient } from '../shared/errors.ts';
+import {
+  FIRST_WAIT_MS,
+  LAST_CHANCE_MS,
+  LONGEST_WAIT_MS,
+  MAX_ATTEMPTS,
+  MAX_DELAY_SECONDS,
+  WAIT_GROWTH,
+} from '../shared/limits.ts';
+import { triesOf } from './attempts.ts';
+
+/** What is to be done about a failed attempt: another one at a time, or none, for this reason. */
+export type Decision =
+  | { readonly retryAtMs: number; readonly failure: FileFailure }
+  | { readonly giveUp: FileFailure };
+
+/** What a decision depends on besides the attempts; times are in ms since 1970. */
+export interface Circumstances {
+  readonly nowMs: number;
+  /** From 0 up to 1. */
+  readonly random: number;
+  /** When the first of the links dies that nobody can replace. */
+  readonly linkDiesMs: number;
+}
+
+/**
+ * Decides after an attempt that failed, which the entry has in its history already. While one file may still
+ * come the recording is not given up; what keeps it pending is told before what is permanent.
+ */
+export function decide(
+  entry: InboxEntry,
+  failures: readonly [FileFailure, ...FileFailure[]],
+  circumstances: Circumstances,
+): Decision {
+  const transient = failures.filter(isTransient);
+  const [worst] = transient;
+  if (worst === undefined) return { giveUp: failures[0] };
+  const tried = triesOf(entry);
+  if (tried >= MAX_ATTEMPTS) return { giveUp: exhausted(worst) };
+  const { nowMs } = circumstances;
+  const atMs = Math.min(nowMs + waitMs(tried, transient, circumstances), lastChance(circumstances));
+  return { retryAtMs: atMs, failure: worst };
+}
+
+export function exhausted({ claimedFormat, code, detail }: FileFailure): FileFailure {
+  const last = detail === undefined ? code : `${code}, ${detail}`;
+  return { claimedFormat, code: 'attempts_exhausted', detail: `Last: ${last}` };
+}
+
+/** What the other side asks for wins over our own schedule; jitter keeps many entries from coming at once. */
+function waitMs(tried: number, failures: readonly FileFailure[], { random }: Circumstances): number {
+  if (failures.every(({ code }) => code === 'handed_over')) return 0;
+  const asked = Math.max(...failures.map(({ retryAfterSeconds = 0 }) => retryAfterSeconds));
+  if (asked > 0) return Math.min(asked, MAX_DELAY_SECONDS) * 1000 * (1 + random / 10);
+  const nominalMs = Math.min(FIRST_WAIT_MS * WAIT_GROWTH ** (tried - 1), LONGEST_WAIT_MS);
+  return nominalMs * (0.5 + random / 2);
+}
+
+/** Just before the link dies, if it still lives; afterwards nothing is urgent any more. */
+function lastChance({ nowMs, random, linkDiesMs }: Circumstances): number {
+  if (linkDiesMs <= nowMs) return Number.POSITIVE_INFINITY;
+  return Math.max(nowMs + 1000, linkDiesMs - LAST_CHANCE_MS * (1 + random));
+}

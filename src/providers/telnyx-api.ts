@@ -1,0 +1,48 @@
+import type { RecordingEvent, RecordingFile } from '../recording.ts';
+import { isJsonObject, type JsonObject, objectAt, textAt } from '../shared/json.ts';
+import { parseTimeMs } from '../shared/time.ts';
+import type { ApiAnswer, ProviderApi, Refreshed } from './provider.ts';
+
+/**
+ * `GET /v2/recordings/{id}`, or the recordings of a leg: fresh links at each request.
+ * @see https://developers.telnyx.com/api-reference/call-recordings/retrieve-a-call-recording
+ */
+export const telnyxApi: ProviderApi = {
+  keySetting: 'TELNYX_API_KEY',
+  urlSetting: { name: 'TELNYX_API_URL', fallback: 'https://api.telnyx.com/v2/' },
+  authorization: (key) => `Bearer ${key}`,
+  readLink,
+};
+
+/** Where the API tells of a recording: by its own id, else among those of its leg. */
+export function apiPathOf(payload: JsonObject): string | undefined {
+  const recordingId = textAt(payload, 'recording_id');
+  if (recordingId !== undefined) return `recordings/${encodeURIComponent(recordingId)}`;
+  const leg = textAt(payload, 'call_leg_id');
+  return leg === undefined ? undefined : `recordings?filter[call_leg_id]=${encodeURIComponent(leg)}`;
+}
+
+function readLink({ status, body }: ApiAnswer, event: RecordingEvent, file: RecordingFile): Refreshed {
+  const detail = `The API answered with status ${status}`;
+  if (status === 404) return { kind: 'absent', detail };
+  if (status === 410) return { kind: 'gone', detail };
+  if (status === 401 || status === 403) return { kind: 'refused', detail };
+  if (status !== 200 || body === undefined) return { kind: 'failed', detail };
+  const recording = Array.isArray(body.data) ? amongAll(body.data, event) : objectAt(body, 'data');
+  if (recording === undefined) return { kind: 'absent', detail: 'The API does not list the recording' };
+  const link = freshLink(objectAt(recording, 'download_urls') ?? {}, file);
+  return link === undefined ? { kind: 'pending', retryAfterSeconds: undefined } : { kind: 'link', link };
+}
+
+/** A leg may have been recorded several times: the one that began when the event says. */
+function amongAll(recordings: readonly unknown[], { startedAt }: RecordingEvent): JsonObject | undefined {
+  const startedMs = parseTimeMs(startedAt);
+  const began = (recording: JsonObject) => parseTimeMs(textAt(recording, 'recording_started_at'));
+  const all = recordings.filter(isJsonObject);
+  return startedMs === undefined && all.length === 1 ? all[0] : all.find((one) => began(one) === startedMs);
+}
+
+/** An event without a link has not said which format it means: the one that loses nothing. */
+function freshLink(links: JsonObject, { claimedFormat }: RecordingFile): string | undefined {
+  return claimedFormat === undefined ? textAt(links, 'wav', 'mp3') : textAt(links, claimedFormat);
+}

@@ -1,0 +1,31 @@
+import type { UploadEnd, UploadOptions } from './upload.ts';
+
+/**
+ * Parts that become an object all at once. R2 cannot make that create-once: so the key is looked for before the
+ * first part and before the end, and in between the lease keeps others away.
+ */
+export function startMultipart(bucket: R2Bucket, key: string, { contentType, metadata }: UploadOptions) {
+  let upload: R2MultipartUpload | undefined;
+  const parts: R2UploadedPart[] = [];
+  const isTaken = async () => (await bucket.head(key)) !== null;
+  return {
+    /** Nothing, unless the key is taken. */
+    async send(part: Uint8Array): Promise<UploadEnd | undefined> {
+      if (upload === undefined && (await isTaken())) return { state: 'exists' };
+      const options = { httpMetadata: { contentType }, customMetadata: metadata };
+      upload ??= await bucket.createMultipartUpload(key, options);
+      parts.push(await upload.uploadPart(parts.length + 1, part));
+      return undefined;
+    },
+    async complete(): Promise<UploadEnd> {
+      if (upload === undefined || (await isTaken())) return { state: 'exists' };
+      return { state: 'stored', etag: (await upload.complete(parts)).etag };
+    },
+    /** What cannot be aborted now R2 aborts itself after seven days; until then it is no object. */
+    async abort(): Promise<void> {
+      await upload?.abort().catch(() => undefined);
+    },
+  };
+}
+
+export type Multipart = ReturnType<typeof startMultipart>;

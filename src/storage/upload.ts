@@ -1,0 +1,51 @@
+/**
+ * How an upload ended; `exists` means that the key was taken and this upload changed nothing, `mismatch` that the
+ * bytes did not have the stated MD5 and nothing was stored.
+ */
+export type UploadEnd =
+  | { readonly state: 'stored'; readonly etag: string }
+  | { readonly state: 'exists' | 'mismatch' }
+  | { readonly state: 'failed'; readonly error: unknown };
+
+/** An object on its way into the bucket: nothing is stored before its last byte is written. */
+export interface Upload {
+  /** False once the bucket has failed: `commit` tells of what. */
+  write(bytes: Uint8Array): Promise<boolean>;
+  /** To be called after the last byte. */
+  commit(): Promise<UploadEnd>;
+  /** Stores nothing; to be called before the last byte. */
+  abort(reason: string): Promise<void>;
+}
+
+export interface UploadOptions {
+  /** Absent when nobody knows it beforehand. */
+  readonly lengthBytes: number | undefined;
+  readonly contentType: string;
+  readonly metadata: Record<string, string>;
+  /** Lower-case hex of the MD5 that the bytes must have. */
+  readonly md5: string | undefined;
+}
+
+/** Create-once: `*` fits any object, so the write happens only where there is none. */
+export function putOptions({
+  contentType,
+  metadata,
+  md5,
+}: UploadOptions): R2PutOptions & { onlyIf: R2Conditional } {
+  const options = { httpMetadata: { contentType }, customMetadata: metadata };
+  const onlyIf = { etagDoesNotMatch: '*' };
+  return md5 === undefined ? { ...options, onlyIf } : { ...options, onlyIf, md5 };
+}
+
+/** How a conditional put ended. */
+export async function endOf(put: Promise<R2Object | null>): Promise<UploadEnd> {
+  return put.then(
+    (object) => (object === null ? { state: 'exists' } : { state: 'stored', etag: object.etag }),
+    (error: unknown) => (isBadDigest(error) ? { state: 'mismatch' } : { state: 'failed', error }),
+  );
+}
+
+/** R2's errors carry their number at the end. @see https://developers.cloudflare.com/r2/api/error-codes/ */
+function isBadDigest(error: unknown): boolean {
+  return error instanceof Error && error.message.endsWith('(10037)');
+}

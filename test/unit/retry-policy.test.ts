@@ -1,0 +1,190 @@
+import fc from 'fast-check';
+import { describe, test } from 'vitest';
+import { linkDiesMs } from '../../src/pipeline/link-deadline.ts';
+import { decide } from '../../src/pipeline/retry-policy.ts';
+import type { FailedAttempt, InboxEntry } from '../../src/recording.ts';
+import type { FileFailure } from '../../src/shared/errors.ts';
+import { LONGEST_WAIT_MS, MAX_ATTEMPTS } from '../../src/shared/limits.ts';
+import { retryAfterSeconds } from '../../src/shared/retry-after.ts';
+
+const nowMs = Date.UTC(2026, 5, 27, 10, 0, 0);
+const never = Number.POSITIVE_INFINITY;
+
+function tried(times: number, more: Partial<InboxEntry> = {}): InboxEntry {
+  const attempt = (_: unknown, index: number): FailedAttempt => ({
+    number: index + 1,
+    at: new Date(nowMs - 1000).toISOString(),
+    failures: [],
+  });
+  return {
+    version: 1,
+    announcementId: 'a',
+    event: {
+      provider: 'p',
+      eventId: 'e',
+      eventType: 't',
+      recordingId: 'r',
+      callId: 'c',
+      files: [],
+    },
+    delivery: { receivedAt: new Date(nowMs).toISOString(), headers: {} },
+    attempts: Array.from({ length: times }, attempt),
+    ...more,
+  };
+}
+
+function waitOf(times: number, failure: FileFailure, random = 0.5, dies = never): number | string {
+  const decision = decide(tried(times), [failure], { nowMs, random, linkDiesMs: dies });
+  return 'giveUp' in decision ? decision.giveUp.code : decision.retryAtMs - nowMs;
+}
+
+const unreachable: FileFailure = { code: 'download_unreachable' };
+
+describe('decide()', () => {
+  test('waits longer from attempt to attempt, up to 12 hours', ({ expect }) => {
+    const waits = Array.from({ length: MAX_ATTEMPTS - 1 }, (_, index) =>
+      Number(waitOf(index + 1, unreachable, 1)),
+    );
+
+    expect(waits.slice(0, 4)).toEqual([2000, 3600, 6480, 11664].map((ms) => expect.closeTo(ms)));
+    expect(waits).toEqual(waits.toSorted((a, b) => a - b));
+    expect(waits.at(-1)).toBe(LONGEST_WAIT_MS);
+  });
+
+  test('makes nine attempts within the ten minutes of a link', ({ expect }) => {
+    const waits = Array.from({ length: 8 }, (_, index) => Number(waitOf(index + 1, unreachable, 1)));
+
+    expect(waits.reduce((sum, ms) => sum + ms)).toBeLessThan(600_000);
+  });
+
+  test('takes half of each wait from chance', ({ expect }) => {
+    expect([0, 0.5, 1].map((random) => waitOf(1, unreachable, random))).toEqual([1000, 1500, 2000]);
+  });
+
+  test('gives up after the last attempt, and says what it failed of', ({ expect }) => {
+    const decision = decide(tried(MAX_ATTEMPTS), [{ ...unreachable, detail: 'Status 9' }], {
+      nowMs,
+      random: 0,
+      linkDiesMs: never,
+    });
+
+    expect(decision).toEqual({
+      giveUp: {
+        claimedFormat: undefined,
+        code: 'attempts_exhausted',
+        detail: 'Last: download_unreachable, Status 9',
+      },
+    });
+  });
+
+  test('counts anew after a replay', ({ expect }) => {
+    const entry = tried(MAX_ATTEMPTS, { replayedAt: new Date(nowMs).toISOString() });
+    const failed = { number: 25, at: new Date(nowMs).toISOString(), failures: [] };
+
+    const decision = decide({ ...entry, attempts: [...entry.attempts, failed] }, [unreachable], {
+      nowMs,
+      random: 1,
+      linkDiesMs: never,
+    });
+
+    expect(decision).toEqual({ retryAtMs: nowMs + 2000, failure: unreachable });
+  });
+
+  test('gives up at once what no attempt will help', ({ expect }) => {
+    expect(waitOf(1, { code: 'too_large' })).toBe('too_large');
+  });
+
+  test('waits for the file that may still come, whatever happened to the other', ({ expect }) => {
+    const failures: [FileFailure, FileFailure] = [{ code: 'too_large' }, unreachable];
+
+    expect(decide(tried(1), failures, { nowMs, random: 1, linkDiesMs: never })).toEqual({
+      retryAtMs: nowMs + 2000,
+      failure: unreachable,
+    });
+  });
+
+  test('goes on at once with what was handed over', ({ expect }) => {
+    expect(waitOf(1, { code: 'handed_over' })).toBe(0);
+  });
+
+  test.for([
+    [30, 0, 30_000],
+    [30, 1, 33_000],
+    [0, 1, 2000],
+    [10 ** 9, 0, 86_400_000],
+  ])('lets a Retry-After of %i s win over the schedule', ([retryAfterSeconds, random, ms], { expect }) => {
+    expect(waitOf(1, { ...unreachable, retryAfterSeconds }, random)).toBe(ms);
+  });
+
+  test('comes a last time just before the link dies, even before a Retry-After', ({ expect }) => {
+    const dies = nowMs + 60_000;
+
+    expect(waitOf(8, unreachable, 0, dies)).toBe(45_000);
+    expect(waitOf(8, { ...unreachable, retryAfterSeconds: 3600 }, 1, dies)).toBe(30_000);
+    expect(waitOf(8, unreachable, 0, nowMs + 3000)).toBe(1000);
+    expect(waitOf(8, unreachable, 1, nowMs - 1)).toBeGreaterThan(60_000);
+  });
+
+  test('never comes in the past, and never more than a day and a tenth from now', ({ expect }) => {
+    const codes = fc.constantFrom('download_refused', 'handed_over', 'storage_failed', 'link_refused');
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: MAX_ATTEMPTS - 1 }),
+        fc.record({ code: codes, retryAfterSeconds: fc.option(fc.nat(), { nil: undefined }) }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.oneof(
+          fc.constant(never),
+          fc.integer({ min: -1_000_000, max: 1_000_000 }).map((ms) => nowMs + ms),
+        ),
+        (times, failure, random, dies) => {
+          const wait = Number(waitOf(times, failure as FileFailure, random, dies));
+          expect(wait).toBeGreaterThanOrEqual(0);
+          expect(wait).toBeLessThanOrEqual(86_400_000 * 1.1);
+        },
+      ),
+    );
+  });
+});
+
+describe('linkDiesMs()', () => {
+  const presigned = 'https://s3.example.com/a.wav?X-Amz-Date=20260627T100000Z&X-Amz-Expires=600';
+  const inMs = (file: Parameters<typeof linkDiesMs>[0]) => linkDiesMs(file, nowMs) - nowMs;
+
+  test.for([
+    ['nothing said', { link: 'https://a.example/x.wav' }, never],
+    [
+      'the time in the event',
+      { link: 'https://a.example/x', expiresAt: '2026-06-27T11:00:00.000Z' },
+      3_600_000,
+    ],
+    ['the signature of the link', { link: presigned }, 600_000],
+    ['the earlier of both', { link: presigned, expiresAt: '2026-06-27T10:05:00Z' }, 300_000],
+    ['the earlier of both', { link: presigned, expiresAt: '2026-06-27T11:05:00Z' }, 600_000],
+    ['the documented lifetime', { link: 'https://a.example/x', linkLifetimeSeconds: 60 }, 60_000],
+    ['the signature before the lifetime', { link: presigned, linkLifetimeSeconds: 60 }, 600_000],
+    ['a broken signature', { link: presigned.replace('20260627T', '20269927T') }, never],
+    ['a negative lifetime', { link: presigned.replace('=600', '=-600') }, never],
+    ['no link', { expiresAt: 'soon' }, never],
+  ] as const)('knows %s', ([, file, ms], { expect }) => {
+    expect(inMs(file)).toBe(ms);
+  });
+});
+
+describe('retryAfterSeconds()', () => {
+  test.for([
+    ['30', 30],
+    [' 0 ', 0],
+    ['Sat, 27 Jun 2026 10:00:30 GMT', 30],
+    ['Sat, 27 Jun 2026 09:00:30 GMT', 0],
+    ['Sat, 31 Feb 2026 10:00:30 GMT', undefined],
+    ['Sat, 27 Jux 2026 10:00:30 GMT', undefined],
+    ['2026-06-27T10:00:30Z', undefined],
+    ['-5', undefined],
+    ['1.5', undefined],
+    ['99999999999', undefined],
+    ['', undefined],
+    [null, undefined],
+  ] as const)('reads %s', ([header, seconds], { expect }) => {
+    expect(retryAfterSeconds(header, nowMs)).toBe(seconds);
+  });
+});
