@@ -1,8 +1,9 @@
 import type { Failure, FailureCode } from '../shared/errors.ts';
-import { MAX_ERROR_BYTES, MAX_REDIRECTS } from '../shared/limits.ts';
+import { MAX_ERROR_BYTES, MAX_REDIRECTS, STALL_MS } from '../shared/limits.ts';
 import { readBytes } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { retryAfterSeconds } from '../shared/retry-after.ts';
+import type { Within } from '../shared/within.ts';
 import { linkProblem, type OriginPattern } from './download-policy.ts';
 
 /** What a download needs of the outside. */
@@ -11,6 +12,7 @@ export interface Downloader {
   readonly origins: readonly OriginPattern[];
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  readonly within: Within;
 }
 
 /** Where to go on in a file: only if it is still the version that `validator` names. */
@@ -29,10 +31,10 @@ export async function download(
   signal: AbortSignal,
   range?: Range,
 ): Promise<Result<Response, Failure>> {
-  const init = { headers: headersOf(range), signal };
+  const headers = headersOf(range);
   let next = URL.parse(link);
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const hop = await follow(next, init, services, range === undefined ? [200] : [200, 206, 416]);
+    const hop = await follow(next, headers, services, signal, range === undefined ? [200] : [200, 206, 416]);
     if (!hop.ok) return hop;
     if (hop.value instanceof Response) return ok(hop.value);
     next = hop.value.to;
@@ -43,14 +45,15 @@ export async function download(
 /** One hop: a welcome answer, or where a redirect leads. */
 async function follow(
   url: URL | null,
-  init: RequestInit,
+  headers: Record<string, string>,
   services: Downloader,
+  signal: AbortSignal,
   welcome: readonly number[],
 ): Promise<Result<Response | { readonly to: URL | null }, Failure>> {
   if (url === null) return failure('link_forbidden', 'The link is not a URL');
   const problem = linkProblem(url, services.origins);
   if (problem !== undefined) return failure('link_forbidden', problem);
-  const answered = await request(services.fetch, url.href, init);
+  const answered = await request(url.href, headers, services, signal);
   if (!answered.ok) return err(networkFailure(answered.error, 'download_unreachable'));
   const response = answered.value;
   if (welcome.includes(response.status)) return ok(response);
@@ -70,14 +73,20 @@ function headersOf(range: Range | undefined): Record<string, string> {
 
 /** The only request there is: to one address, without following; an error is whatever `fetch` threw. */
 export async function request(
-  fetcher: typeof fetch,
   url: string,
-  init: RequestInit,
+  headers: Record<string, string>,
+  { fetch, within }: Pick<Downloader, 'fetch' | 'within'>,
+  signal: AbortSignal,
 ): Promise<Result<Response, unknown>> {
+  const stalled = new AbortController();
+  // Each hop is looked at before it is requested, and nothing lingers in a cache on the way.
+  const init = { headers, redirect: 'manual', cache: 'no-store' } as const;
   try {
-    // Each hop is looked at before it is requested, and nothing lingers in a cache on the way.
-    return ok(await fetcher(url, { ...init, redirect: 'manual', cache: 'no-store' }));
+    return ok(
+      await within(STALL_MS, fetch(url, { ...init, signal: AbortSignal.any([signal, stalled.signal]) })),
+    );
   } catch (error) {
+    stalled.abort();
     return err(error);
   }
 }

@@ -49,18 +49,26 @@ export function createOpener(
     if (!refreshed.ok) return refreshed;
     link = refreshed.value;
     isFresh = true;
-    return byLink(range);
+    const opened = await byLink(range);
+    return opened.ok ? opened : err(ofFreshLink(opened.error));
+  }
+
+  /** What is over by the clock is tried all the same when the API does not help. */
+  async function byFreshOrOldLink(range?: Range): Promise<Result<Response, Failure>> {
+    const fresh = await byFreshLink(range);
+    if (fresh.ok || isFresh || link === undefined) return fresh;
+    const old = await byLink(range);
+    return old.ok ? old : fresh;
   }
 
   return async (range) => {
-    const isDead = !isFresh && linkDiesMs(file, receivedMs(entry)) <= services.now();
-    if (mayRefresh && (isDead || link === undefined)) return byFreshLink(range);
+    const isDead = linkDiesMs(file, receivedMs(entry)) <= services.now();
+    if (mayRefresh && (isDead || link === undefined)) return byFreshOrOldLink(range);
     const opened = await byLink(range);
     if (opened.ok) return opened;
+    if (isFresh) return err(ofFreshLink(opened.error));
     if (mayRefresh && ofTheLink.includes(opened.error.code)) return byFreshLink(range);
-    return err(
-      isFresh ? ofFreshLink(opened.error) : verdict(opened.error, isDead, entry, access, services.now()),
-    );
+    return err(ofOldLink(opened.error, isDead, entry, access, services.now()));
   };
 }
 
@@ -70,7 +78,7 @@ function ofFreshLink(failure: Failure): Failure {
 }
 
 /** Tells "not there yet" from "gone", and names the key that would have helped. */
-function verdict(
+function ofOldLink(
   failure: Failure,
   isDead: boolean,
   entry: InboxEntry,
@@ -79,11 +87,9 @@ function verdict(
 ): Failure {
   if (isDead && perhapsOfTheLink.includes(failure.code))
     return withHint('link_expired', failure, entry, access);
-  if (failure.code === 'link_refused' && !isYoungEntry(entry, nowMs))
-    return withHint('link_gone', failure, entry, access);
-  return ofTheLink.includes(failure.code) && failure.code !== 'link_refused'
-    ? withHint(failure.code, failure, entry, access)
-    : failure;
+  if (failure.code === 'link_refused')
+    return isYoungEntry(entry, nowMs) ? failure : withHint('link_gone', failure, entry, access);
+  return ofTheLink.includes(failure.code) ? withHint(failure.code, failure, entry, access) : failure;
 }
 
 function withHint(

@@ -53,7 +53,7 @@ function meaningOf(refreshed: Unrefreshed, isYoung: boolean): Failure {
 export async function askApi(
   path: string,
   { api, baseUrl, key = '' }: ApiAccess,
-  { fetch, now }: Pick<Downloader, 'fetch' | 'now'>,
+  services: Downloader,
   signal: AbortSignal,
 ): Promise<Result<ApiAnswer, Failure>> {
   const headers = {
@@ -61,12 +61,12 @@ export async function askApi(
     accept: 'application/json',
     'user-agent': 'callvault',
   };
-  const answered = await request(fetch, `${baseUrl}${path}`, { headers, signal });
+  const answered = await request(`${baseUrl}${path}`, headers, services, signal);
   if (!answered.ok) return err(networkFailure(answered.error, 'api_unavailable'));
   const { status, headers: answer } = answered.value;
   const body = await readJson(answered.value);
   if (status === 429 || status >= 500) {
-    const asked = retryAfterSeconds(answer.get('retry-after'), now());
+    const asked = retryAfterSeconds(answer.get('retry-after'), services.now());
     return failure('api_unavailable', `The API answered with status ${status}`, asked);
   }
   return ok({ status, location: answer.get('location'), body });

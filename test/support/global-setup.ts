@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startOrigin } from './origin.ts';
 
@@ -7,9 +9,16 @@ declare module 'vitest' {
   }
 }
 
-/** One origin for all tests in workerd, which cannot listen themselves. */
+const results = join(import.meta.dirname, '..', '..', '.results');
+
+/** One origin for all tests in workerd, which cannot listen themselves; what they report goes into .results. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const origin = await startOrigin();
   project.provide('originUrl', origin.url);
-  return origin.close;
+  return async () => {
+    mkdirSync(results, { recursive: true });
+    for (const [name, rows] of origin.reports)
+      writeFileSync(join(results, `${name}.json`), JSON.stringify(rows, null, 2));
+    await origin.close();
+  };
 }

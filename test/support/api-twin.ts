@@ -1,0 +1,85 @@
+import type { Exchange } from './behaviours.ts';
+
+export type ApiAsk = Exchange;
+
+/** The key that the twin of either API takes. */
+export const API_KEY = 'key-of-the-api';
+
+/**
+ * Both providers' APIs as they are documented: `/api/<mode>/<run>/<the provider's own path>`. Without the right key
+ * every mode answers 401.
+ */
+export function answerApi(ask: ApiAsk): void {
+  const isKnown = ask.request.headers.authorization === `Bearer ${API_KEY}`;
+  const [status, body, headers = {}] = isKnown ? answerOf(ask) : ([401, noSuchKey] as const);
+  ask.response.writeHead(status, { 'content-type': 'application/json', ...headers });
+  ask.response.end(JSON.stringify(body));
+}
+
+function answerOf(ask: ApiAsk): Answer {
+  const [mode = '', run = '', resource] = ask.rest;
+  const link = `http://${ask.request.headers.host}/audio/mono.wav?run=${run}`;
+  return (resource === 'calls' ? sautikit : telnyx)(mode, link, ask) ?? [500, {}];
+}
+
+const noSuchKey = { error: { code: 'api_key.invalid', message: 'No such key', request_id: 'r1' } };
+
+type Answer = readonly [status: number, body: object, headers?: Record<string, string>];
+
+function sautikit(mode: string, link: string, { nth }: ApiAsk): Answer | undefined {
+  const ready: Answer = [302, {}, { location: link }];
+  const answers: Record<string, Answer> = {
+    ready,
+    'pending-then-ready': nth > 1 ? ready : [202, { status: 'pending', retry_after_seconds: 45 }],
+    absent: [404, { error: { code: 'calls.recording_not_found', message: 'None', request_id: 'r1' } }],
+    'absent-then-ready':
+      nth > 2
+        ? ready
+        : [404, { error: { code: 'calls.recording_not_found', message: 'None', request_id: 'r1' } }],
+    gone: [410, { code: 'recording_unavailable', reason: 'pbx_deleted_before_capture' }],
+    pruned: [409, { error: { code: 'calls.recording_expired', message: 'Pruned', request_id: 'r1' } }],
+    'failed-then-ready': nth > 1 ? ready : [409, { code: 'calls.recording_failed', reason: 'try_again' }],
+    scope: [403, { error: { code: 'api_key.scope_denied', message: 'No', request_id: 'r1' } }],
+    'busy-then-ready': nth > 1 ? ready : [429, {}, { 'retry-after': '20' }],
+    'to-foreign': [302, {}, { location: 'https://elsewhere.example/a.wav' }],
+  };
+  return answers[mode];
+}
+
+function telnyx(mode: string, link: string, { nth, url }: ApiAsk): Answer | undefined {
+  const recording = (startedAt: string, wav: string) => ({
+    id: 'recording',
+    recording_started_at: startedAt,
+    status: 'completed',
+    download_urls: { wav, mp3: wav },
+  });
+  const one: Answer = [200, { data: recording('2026-06-27T10:05:52.000Z', link) }];
+  const several: Answer = [
+    200,
+    {
+      data: [
+        recording('2026-06-27T09:00:00.000Z', `${link}&wrong`),
+        recording('2026-06-27T10:05:52.000000Z', link),
+      ],
+    },
+  ];
+  const ready = url.searchParams.has('filter[call_leg_id]') ? several : one;
+  const none: Answer = [404, { errors: [{ code: '10005', title: 'Resource not found' }] }];
+  const answers: Record<string, Answer> = {
+    ready,
+    'pending-then-ready': nth > 1 ? ready : [200, { data: { status: 'processing', download_urls: {} } }],
+    absent: none,
+    'absent-then-ready': nth > 2 ? ready : none,
+    gone: [410, { errors: [{ code: '10005', title: 'Gone' }] }],
+    pruned: [200, { data: [] }],
+    'failed-then-ready': nth > 1 ? ready : [500, {}],
+    scope: [403, { errors: [{ code: '10010', title: 'Authorization failed' }] }],
+    'busy-then-ready': nth > 1 ? ready : [429, {}, { 'retry-after': '20' }],
+    'same-version': [
+      200,
+      { data: recording('2026-06-27T10:05:52.000Z', link.replace('/audio/mono.wav', '/versioned')) },
+    ],
+    'to-foreign': [200, { data: recording('2026-06-27T10:05:52.000Z', 'https://elsewhere.example/a.wav') }],
+  };
+  return answers[mode];
+}

@@ -1,0 +1,209 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+/** One request to the origin; `nth` counts the requests of this run for this path from 1. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+  /** The parts of the path behind the behaviour's name. */
+  readonly rest: readonly string[];
+  readonly nth: number;
+}
+
+type Behaviour = (exchange: Exchange) => void;
+
+const audioFolder = join(import.meta.dirname, '..', 'fixtures', 'audio');
+const wav = readFileSync(join(audioFolder, 'mono.wav'));
+const otherWav = readFileSync(join(audioFolder, 'dual.wav'));
+const html = '<!DOCTYPE html><title>Sign in</title><p>Your session has expired.';
+const xml = '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>';
+const expired =
+  '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>';
+/** Where a broken connection breaks. */
+const CUT = 70_000;
+
+export const behaviours: Record<string, Behaviour> = {
+  audio: ({ response, rest }) => send(response, readFileSync(join(audioFolder, rest[0] ?? ''))),
+  html: ({ response }) => send(response, Buffer.from(html), { 'content-type': 'audio/wav' }),
+  xml: ({ response }) => send(response, Buffer.from(xml), { 'content-type': 'application/xml' }),
+  empty: ({ response }) => send(response, Buffer.alloc(0)),
+  status: ({ response, rest }) => void response.writeHead(Number(rest[0])).end(xml),
+  expired: ({ response }) => void response.writeHead(403, { 'content-type': 'application/xml' }).end(expired),
+  'retry-after': ({ response, rest }) =>
+    void response.writeHead(429, { 'retry-after': rest[0] ?? '' }).end('slow down'),
+  /** The given status for so many requests, and then the audio. */
+  later: ({ response, rest, nth }) =>
+    nth <= Number(rest[1]) ? void response.writeHead(Number(rest[0])).end() : send(response, wav),
+
+  'reset-at-once': ({ response }) => response.destroy(),
+  short: ({ response }) => cutOff(response, { 'content-length': String(wav.length) }),
+  long: ({ response }) => raw(response, ['content-length: 100000'], wav),
+  'no-length': ({ response }) => raw(response, ['connection: close'], wav),
+  'no-length-cut': ({ response }) => cutOff(response, {}),
+  chunked: ({ response }) => void response.writeHead(200, { 'content-type': 'audio/wav' }).end(wav),
+  gzip: ({ response }) => send(response, gzipSync(wav), { 'content-encoding': 'gzip' }),
+  'gzip-cut': ({ response }) =>
+    send(response, gzipSync(wav).subarray(0, 20_000), { 'content-encoding': 'gzip' }),
+  'stall-before-headers': () => undefined,
+  'stall-in-body': ({ response }) => {
+    response.writeHead(200, { 'content-length': wav.length });
+    response.write(wav.subarray(0, CUT));
+  },
+  /** Sends everything, a little at a time. */
+  drip: ({ response, rest }) => {
+    response.writeHead(200, { 'content-length': wav.length });
+    let at = 0;
+    const timer = setInterval(() => {
+      response.write(wav.subarray(at, at + 4000));
+      at += 4000;
+      if (at >= wav.length) {
+        clearInterval(timer);
+        response.end();
+      }
+    }, Number(rest[0]));
+    response.on('close', () => clearInterval(timer));
+  },
+
+  redirect: ({ response, url, rest }) => {
+    const left = Number(rest[0]);
+    const next = left > 1 ? `/redirect/${left - 1}` : '/audio/mono.wav';
+    response.writeHead(302, { location: `${next}${url.search}` }).end('moved');
+  },
+  'redirect-loop': ({ response, url }) =>
+    void response.writeHead(302, { location: `/redirect-loop${url.search}` }).end(),
+  'redirect-to': ({ response, url }) =>
+    void response.writeHead(307, { location: url.searchParams.get('to') ?? '' }).end(),
+  'no-location': ({ response }) => void response.writeHead(302).end(),
+
+  /** Breaks, and is refused from then on. */
+  'dies-in-the-middle': (exchange) =>
+    breakOnce(exchange, () => void exchange.response.writeHead(403).end(expired)),
+  /** Always the same version, whole or in part. */
+  versioned: (exchange) => sendRest(exchange, wav, '"v1"'),
+
+  /** Breaks in the first answer, and goes on when asked for the rest. */
+  'range-honoured': (exchange) => breakOnce(exchange, () => sendRest(exchange, wav, '"v1"')),
+  'range-stalled': ({ request, response }) => {
+    if (request.headers.range !== undefined) return sendRange(request, response, wav, '"v1"');
+    response.writeHead(200, { 'content-length': wav.length, etag: '"v1"' });
+    response.write(wav.subarray(0, CUT));
+  },
+  'range-chunked': ({ request, response }) => {
+    if (request.headers.range !== undefined) return sendRange(request, response, wav, '"v1"');
+    cutOff(response, { etag: '"v1"' });
+  },
+  /** Never sends more than so many bytes at once. */
+  'range-capped': ({ request, response }) => {
+    if (request.headers.range !== undefined) return sendRange(request, response, wav, '"v1"', 50_000);
+    cutOff(response, { 'content-length': String(wav.length), etag: '"v1"' }, 4096);
+  },
+  'range-ignored': (exchange) => breakOnce(exchange, () => send(exchange.response, wav, { etag: '"v1"' })),
+  'range-refused': (exchange) =>
+    breakOnce(exchange, () =>
+      exchange.request.headers.range === undefined
+        ? send(exchange.response, wav, { etag: '"v1"' })
+        : void exchange.response.writeHead(416, { 'content-range': `bytes */${wav.length}` }).end(),
+    ),
+  /** Serves another recording from the second request on, and says so. */
+  'etag-changed': (exchange) =>
+    breakOnce(exchange, () => send(exchange.response, otherWav, { etag: '"v2"' })),
+  /** The same without looking at If-Range: the rest of another version. */
+  'etag-mixed': (exchange) => breakOnce(exchange, () => sendRest(exchange, otherWav, '"v2"')),
+  'weak-etag': (exchange) => breakOnce(exchange, () => sendRest(exchange, wav, 'W/"v1"'), 'W/"v1"'),
+  'last-modified': (exchange) => {
+    const dates = { 'last-modified': 'Sat, 27 Jun 2026 10:06:00 GMT' };
+    if (exchange.request.headers.range !== undefined)
+      return sendRange(exchange.request, exchange.response, wav, '', 1e9, dates);
+    cutOff(exchange.response, { 'content-length': String(wav.length), ...dates });
+  },
+
+  'content-md5': ({ response, rest }) => send(response, wav, { 'content-md5': md5(rest[0], 'base64') }),
+  's3-etag': ({ response, rest }) =>
+    send(response, wav, { etag: `"${md5(rest[0], 'hex')}"`, 'x-amz-request-id': 'ABC' }),
+  's3-kms': ({ response }) =>
+    send(response, wav, {
+      etag: `"${md5('wrong', 'hex')}"`,
+      'x-amz-request-id': 'ABC',
+      'x-amz-server-side-encryption': 'aws:kms',
+    }),
+  'x-goog-hash': ({ response, rest }) => send(response, wav, { 'x-goog-hash': rest.join('/') }),
+  'chunked-md5': ({ response, rest }) => {
+    response.writeHead(200, { 'content-md5': md5(rest[0], 'base64') });
+    response.end(wav);
+  },
+  /** A WAV file cut short, whose header still tells of the whole. */
+  'wav-cut': ({ response }) => send(response, wav.subarray(0, 100_000)),
+  'wav-open': ({ response }) => send(response, openWav()),
+  big: ({ response, rest }) => send(response, bigWav(Number(rest[0])), { 'content-type': 'audio/wav' }),
+  'big-chunked': ({ response, rest }) => void response.writeHead(200).end(bigWav(Number(rest[0]))),
+};
+
+function send(response: ServerResponse, body: Buffer, headers: Record<string, string> = {}): void {
+  response.writeHead(200, { 'content-type': 'audio/wav', ...headers, 'content-length': body.length });
+  response.end(body);
+}
+
+/** Some of the audio, and then nothing but a closed connection. */
+function cutOff(response: ServerResponse, headers: Record<string, string>, bytes = CUT): void {
+  response.writeHead(200, headers);
+  response.write(wav.subarray(0, bytes), () => response.destroy());
+}
+
+/** An answer that Node's own server would not write. */
+function raw({ socket }: ServerResponse, headers: readonly string[], body: Buffer): void {
+  socket?.write(`HTTP/1.1 200 OK\r\n${headers.join('\r\n')}\r\n\r\n`);
+  socket?.end(body);
+}
+
+function breakOnce({ response, nth }: Exchange, then: () => void, etag = '"v1"'): void {
+  if (nth > 1) then();
+  else cutOff(response, { 'content-length': String(wav.length), etag });
+}
+
+function sendRest({ request, response }: Exchange, body: Buffer, etag: string): void {
+  if (request.headers.range === undefined) send(response, body, { etag });
+  else sendRange(request, response, body, etag);
+}
+
+function sendRange(
+  { headers }: IncomingMessage,
+  response: ServerResponse,
+  body: Buffer,
+  etag: string,
+  maxBytes = Number.POSITIVE_INFINITY,
+  more: Record<string, string> = { etag },
+): void {
+  const start = Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1]);
+  const part = body.subarray(start, start + maxBytes);
+  response.writeHead(206, {
+    ...more,
+    'content-range': `bytes ${start}-${start + part.length - 1}/${body.length}`,
+    'content-length': part.length,
+  });
+  response.end(part);
+}
+
+function md5(which: string | undefined, encoding: 'hex' | 'base64'): string {
+  return createHash('md5')
+    .update(which === 'wrong' ? 'other' : wav)
+    .digest(encoding);
+}
+
+/** As from a recorder that could not go back to fill in the length. */
+function openWav(): Buffer {
+  const body = Buffer.from(wav);
+  body.writeUInt32LE(0xffff_ffff, 4);
+  return body;
+}
+
+/** A WAVE header and then a pattern, so that a mixed-up order of blocks changes the checksum. */
+export function bigWav(bytes: number): Buffer {
+  const body = Buffer.alloc(bytes);
+  for (let at = 0; at + 4 <= bytes; at += 4) body.writeUInt32LE(at, at);
+  wav.copy(body, 0, 0, 44);
+  return body;
+}

@@ -1,0 +1,127 @@
+import type { Services } from '../../src/http/services.ts';
+import { consume } from '../../src/pipeline/consume.ts';
+import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
+import { freeAtMs } from '../../src/pipeline/lease.ts';
+import { receive } from '../../src/pipeline/receive.ts';
+import { providers } from '../../src/providers/index.ts';
+import type { DeadLetter } from '../../src/recording.ts';
+import type { LogLine } from '../../src/shared/log.ts';
+import { within } from '../../src/shared/within.ts';
+import type { PendingEntry } from '../../src/storage/inbox.ts';
+import type { Announcement, Twin } from '../fixtures/twin.ts';
+import { announcement, jsonAt, keysOf, link, requestsOf, testServices } from './support.ts';
+
+/** When every recording of these tests arrives: ten seconds after its end. */
+export const arrivedMs = Date.UTC(2026, 5, 27, 10, 6, 10);
+
+/** A recording's life in a vault whose clock the test holds. */
+export interface Life {
+  readonly twin: Twin;
+  readonly run: string;
+  /** The path that its link names at the origin. */
+  readonly path: string;
+  readonly start: 'fast path' | 'queue';
+  /** Everything waits so many times less than it would. */
+  readonly speed?: number;
+  readonly services?: Partial<Services>;
+  readonly announced?: Partial<Announcement>;
+}
+
+/** What became of it. */
+export interface LifeEnd {
+  readonly state: 'archived' | 'dead' | 'pending';
+  readonly code: string | undefined;
+  readonly detail: string | undefined;
+  readonly audio: number;
+  readonly manifests: number;
+  readonly requests: number;
+  readonly attempts: number;
+  /** From the arrival to the end, by the test's clock. */
+  readonly seconds: number;
+  readonly codes: readonly string[];
+}
+
+/** Delivers, and lets the clock jump from attempt to attempt until the recording is archived or dead. */
+export async function live(life: Life): Promise<LifeEnd> {
+  const clock = createClock(life.speed ?? 1);
+  const services = testServices({ ...clock.services, ...life.services });
+  let pending = await accept(life, services);
+  if (life.start === 'queue') pending = await withoutLease(pending, services);
+  else await archiveOrHandOver(pending, services);
+  await consumeAll(pending.key, services, clock);
+  return endOf(life, services, clock.now());
+}
+
+type Clock = ReturnType<typeof createClock>;
+
+function createClock(speed: number) {
+  const beganMs = Date.now();
+  let jumpedMs = 0;
+  const now = () => arrivedMs + jumpedMs + (speed === 1 ? 0 : (Date.now() - beganMs) * speed);
+  return {
+    now,
+    jumpTo(ms: number): void {
+      jumpedMs += Math.max(0, ms - now());
+    },
+    services: {
+      now,
+      timeout: (ms: number) => AbortSignal.timeout(ms / speed),
+      within: <T>(ms: number, work: Promise<T>) => within(ms / speed, work),
+    },
+  };
+}
+
+async function accept({ twin, run, path, announced }: Life, services: Services): Promise<PendingEntry> {
+  const provider = providers.find(({ id }) => id === twin.id);
+  if (provider === undefined) throw new Error(`Cannot test: no provider ${twin.id}`);
+  const key = await twin.newKey();
+  const body = twin.announce(
+    announcement(run, { wav: link(path, run) }, { sizeBytes: undefined, ...announced }),
+  );
+  const rawBody = new TextEncoder().encode(body);
+  const headers = new Headers(await twin.sign(rawBody, key.signing, Math.floor(arrivedMs / 1000)));
+  const secrets = { values: [key.trusted], scheme: 'any', toleranceSeconds: 300 };
+  const { pending, outcome } = await receive({ rawBody, headers }, provider, secrets, services);
+  const [entry] = pending;
+  if (entry === undefined) throw new Error(`Cannot test: the delivery was ${outcome}`);
+  return entry;
+}
+
+async function withoutLease(pending: PendingEntry, { inbox }: Services): Promise<PendingEntry> {
+  const { lease: _, ...entry } = pending.entry;
+  const free = await inbox.update(pending, { ...entry, dueAt: new Date(arrivedMs).toISOString() });
+  if (free === undefined) throw new Error('Cannot test: the entry has changed');
+  return free;
+}
+
+const MAX_MESSAGES = 200;
+
+async function consumeAll(inboxKey: string, services: Services, clock: Clock): Promise<void> {
+  for (let messages = 0; messages < MAX_MESSAGES; messages++) {
+    const present = await services.inbox.read(inboxKey);
+    if (typeof present === 'string') return;
+    clock.jumpTo(freeAtMs(present.entry));
+    const verdict = await consume({ version: 1, inboxKey }, services);
+    if (verdict !== 'done') clock.jumpTo(clock.now() + verdict.retryAfterSeconds * 1000);
+  }
+  throw new Error(`Cannot test: still pending after ${MAX_MESSAGES} messages`);
+}
+
+async function endOf({ twin, run }: Life, { lines }: { lines: LogLine[] }, nowMs: number): Promise<LifeEnd> {
+  const stored = await keysOf(`recordings/${twin.id}/2026/06/27/call-${run}/`);
+  const [deadKey] = await keysOf(`dead/${twin.id}/event-${run}`);
+  const letter = deadKey === undefined ? undefined : await jsonAt<DeadLetter>(deadKey);
+  const attempts = lines.filter(({ event }) => event === 'attempt');
+  const manifests = stored.filter((key) => key.endsWith('.json')).length;
+  return {
+    state: letter !== undefined ? 'dead' : manifests > 0 ? 'archived' : 'pending',
+    code: letter?.failure.code,
+    detail: letter?.failure.detail,
+    audio: stored.length - manifests,
+    manifests,
+    requests: (await requestsOf(run)).length,
+    attempts: attempts.length,
+    seconds: Math.round((nowMs - arrivedMs) / 1000),
+    codes: attempts.map(({ code, outcome }) => code ?? outcome),
+  };
+}
