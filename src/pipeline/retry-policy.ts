@@ -48,17 +48,20 @@ export function exhausted({ claimedFormat, code, detail }: FileFailure): FileFai
   return { claimedFormat, code: 'attempts_exhausted', detail: `Last: ${last}` };
 }
 
-/** What the other side asks for wins over our own schedule; jitter keeps many entries from coming at once. */
+/**
+ * The other side's `Retry-After` wins over a shorter wait of our own; where it asks for less, our own keeps the
+ * attempts from being used up. Jitter keeps many entries from coming at once.
+ */
 function waitMs(tried: number, failures: readonly FileFailure[], { random }: Circumstances): number {
   if (failures.every(({ code }) => code === 'handed_over')) return 0;
   const asked = Math.max(...failures.map(({ retryAfterSeconds = 0 }) => retryAfterSeconds));
-  if (asked > 0) return Math.min(asked, MAX_DELAY_SECONDS) * 1000 * (1 + random / 10);
+  const askedMs = Math.min(asked, MAX_DELAY_SECONDS) * 1000 * (1 + random / 10);
   const nominalMs = Math.min(FIRST_WAIT_MS * WAIT_GROWTH ** (tried - 1), LONGEST_WAIT_MS);
-  return nominalMs * (0.5 + random / 2);
+  return Math.max(askedMs, nominalMs * (0.5 + random / 2));
 }
 
-/** Just before the link dies, if it still lives; afterwards nothing is urgent any more. */
+/** Just before the link dies; once that has been, nothing is urgent any more. */
 function lastChance({ nowMs, random, linkDiesMs }: Circumstances): number {
-  if (linkDiesMs <= nowMs) return Number.POSITIVE_INFINITY;
-  return Math.max(nowMs + 1000, linkDiesMs - LAST_CHANCE_MS * (1 + random));
+  const chanceMs = linkDiesMs - LAST_CHANCE_MS * (1 + random);
+  return chanceMs > nowMs ? chanceMs : Number.POSITIVE_INFINITY;
 }

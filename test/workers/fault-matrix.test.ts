@@ -1,0 +1,67 @@
+import { describe, test } from 'vitest';
+import type { Manifest } from '../../src/recording.ts';
+import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
+import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import type { Twin } from '../fixtures/twin.ts';
+import { type Count, type FaultRow, faultRows, slowRow } from './fault-rows.ts';
+import { type Life, type LifeEnd, live } from './life.ts';
+import { jsonAt, keysOf, originUrl, sha256At } from './support.ts';
+
+const ways = [sautikitTwin, telnyxTwin].flatMap((twin) =>
+  (['fast path', 'queue'] as const).map((start) => ({ twin, start })),
+);
+
+function countOf(count: Count, { twin, start }: Pick<Life, 'twin' | 'start'>): number | undefined {
+  return typeof count === 'number' ? count : (count[twin.id] ?? count[start]);
+}
+
+async function play(
+  row: FaultRow,
+  index: number,
+  way: Pick<Life, 'twin' | 'start'>,
+): Promise<LifeEnd & { run: string }> {
+  const { path, speed = 1, maxRecordingBytes = 1e9, announced = {} } = row;
+  const run = `row${index}-${way.twin.id}-${way.start === 'queue' ? 'q' : 'f'}`;
+  const end = await live({ ...way, run, path, speed, announced, services: { maxRecordingBytes } });
+  const told = { title: row.title, provider: way.twin.id, start: way.start, ...end };
+  await fetch(`${originUrl}/report?to=fault-matrix`, { method: 'POST', body: JSON.stringify(told) });
+  return { ...end, run };
+}
+
+/** Whether what the manifest says is what lies there. */
+async function isProven(run: string, { id }: Twin): Promise<boolean> {
+  const manifestKey = `recordings/${id}/2026/06/27/call-${run}/rec-${run}.json`;
+  const { files } = await jsonAt<Manifest>(manifestKey);
+  const sums = await Promise.all(files.map(async ({ key, sha256 }) => (await sha256At(key)) === sha256));
+  return files.length === 1 && sums.every(Boolean);
+}
+
+describe.for(faultRows.map((row, index) => ({ ...row, index })))('an origin that sends $title', (row) => {
+  const chosen = ways.filter(({ twin }) => row.only === undefined || row.only === twin.id);
+
+  test.for(chosen)('ends as it must for $twin.id by the $start', async (way, { expect }) => {
+    const end = await play(row, row.index, way);
+
+    expect(end).toMatchObject({
+      state: row.end === 'archived' ? 'archived' : 'dead',
+      code: row.end === 'archived' ? undefined : row.end,
+      audio: row.audio,
+      manifests: row.audio,
+      requests: countOf(row.requests, way),
+      attempts: countOf(row.attempts, way),
+    });
+    expect(await keysOf(`inbox/${way.twin.id}/event-${end.run}`)).toEqual([]);
+    if (row.audio === 1) expect(await isProven(end.run, way.twin)).toBe(true);
+  });
+});
+
+describe(`an origin that sends ${slowRow.title}`, () => {
+  test.for(ways)('is handed over to the queue for $twin.id by the $start', async (way, { expect }) => {
+    const end = await play(slowRow, faultRows.length, way);
+
+    const isFast = way.start === 'fast path';
+    expect(end).toMatchObject({ state: 'archived', audio: 1, requests: isFast ? 2 : 1 });
+    expect(end.codes).toEqual(isFast ? ['handed_over', 'archived'] : ['archived']);
+    expect(await isProven(end.run, way.twin)).toBe(true);
+  });
+});

@@ -1,0 +1,138 @@
+import type { Announcement } from '../fixtures/twin.ts';
+
+/** A count, or one by provider, whose links live for different times, or by the way, whose deadlines differ. */
+export type Count = number | { readonly [way: string]: number };
+
+/** One behaviour of an origin, and how a recording behind it must end, without an API key. */
+export interface FaultRow {
+  readonly title: string;
+  readonly path: string;
+  /** `archived`, or the code of the dead letter. */
+  readonly end: string;
+  /** Objects with audio in the bucket. */
+  readonly audio: 0 | 1;
+  /** Requests to the origin, over all attempts. */
+  readonly requests: Count;
+  readonly attempts: Count;
+  readonly speed?: number;
+  readonly maxRecordingBytes?: number;
+  readonly announced?: Partial<Announcement>;
+  /** The provider that says what the row is about. */
+  readonly only?: string;
+}
+
+type Ends = Omit<FaultRow, 'title' | 'path'>;
+
+const archived = (requests: number, attempts = 1, more: Partial<FaultRow> = {}): Ends => ({
+  end: 'archived',
+  audio: 1,
+  requests,
+  attempts,
+  ...more,
+});
+const dead = (
+  end: string,
+  attempts: Count,
+  requests: Count = attempts,
+  more: Partial<FaultRow> = {},
+): Ends => ({
+  end,
+  audio: 0,
+  requests,
+  attempts,
+  ...more,
+});
+
+/** Until the link is over: 10 minutes for Telnyx, an hour for Sautikit. */
+const untilExpired = { sautikit: 15, telnyx: 12 };
+/** Until what is not there yet counts as gone, after five minutes. */
+const untilGone = 10;
+
+const rows: readonly (readonly [string, string, Ends])[] = [
+  ['the audio', '/audio/mono.wav', archived(1)],
+  ['401', '/status/401', dead('link_gone', untilGone)],
+  ['403', '/status/403', dead('link_gone', untilGone)],
+  ['403 with S3’s “Request has expired”', '/expired', dead('link_expired', 1)],
+  ['404, the audio from the 4th request on', '/later/404/3', archived(4, 4)],
+  ['403, the audio from the 2nd request on', '/later/403/1', archived(2, 2)],
+  ['404', '/status/404', dead('link_gone', untilGone)],
+  ['410', '/status/410', dead('link_gone', 1)],
+  ['429, Retry-After: 30', '/retry-after/30', dead('link_expired', untilExpired)],
+  ['500', '/status/500', dead('link_expired', untilExpired)],
+  ['503', '/status/503', dead('link_expired', untilExpired)],
+  ['503, the audio from the 9th request on', '/later/503/8', archived(9, 9)],
+  ['closes at once', '/reset-at-once', dead('link_expired', untilExpired)],
+  ['stalls before the headers', '/stall-before-headers', dead('attempts_exhausted', 24, 24, { speed: 200 })],
+  [
+    'stalls in the body',
+    '/stall-in-body',
+    dead('attempts_exhausted', 24, { 'fast path': 71, queue: 72 }, { speed: 200 }),
+  ],
+  ['breaks in the body, no validator', '/short', dead('attempts_exhausted', 24, 72)],
+  ['a Content-Length that is too short', '/long', archived(3, 3)],
+  [
+    'the same, and the event says the size',
+    '/long',
+    dead('attempts_exhausted', 24, 24, { only: 'sautikit', announced: { sizeBytes: 135_988 } }),
+  ],
+  [
+    'another size than the event says',
+    '/audio/mono.wav',
+    dead('attempts_exhausted', 24, 24, { only: 'sautikit', announced: { sizeBytes: 135_989 } }),
+  ],
+  ['no length, closed at the end', '/no-length', archived(1)],
+  ['chunked', '/chunked', archived(1)],
+  ['chunked, 12 MB', '/big-chunked/12000000', archived(1)],
+  ['chunked, breaks in the body', '/no-length-cut', dead('attempts_exhausted', 24, 72)],
+  ['gzip', '/gzip', archived(1)],
+  ['gzip, breaks in the body', '/gzip-cut', dead('attempts_exhausted', 24, 72)],
+  ['empty', '/empty', dead('attempts_exhausted', 24)],
+  ['HTML with 200', '/html', dead('attempts_exhausted', 24)],
+  ['1 redirect', '/redirect/1', archived(2)],
+  ['5 redirects', '/redirect/5', archived(6)],
+  ['a redirect loop', '/redirect-loop', dead('too_many_redirects', 1, 6)],
+  [
+    'a redirect to a forbidden host',
+    '/redirect-to?to=https%3A%2F%2Felsewhere.example%2Fa',
+    dead('link_forbidden', 1),
+  ],
+  [
+    'a redirect to http on another port',
+    '/redirect-to?to=http%3A%2F%2F127.0.0.1%3A1%2Fa',
+    dead('link_forbidden', 1),
+  ],
+  ['breaks, Range honoured', '/range-honoured', archived(2)],
+  ['stalls, Range honoured', '/range-stalled', archived(2, 1, { speed: 50 })],
+  ['breaks, Range honoured for 50,000 bytes at once', '/range-capped', archived(4)],
+  ['chunked and breaks, Range honoured', '/range-chunked', archived(2)],
+  ['breaks, Range honoured, only Last-Modified', '/last-modified', archived(2)],
+  ['breaks, Range ignored', '/range-ignored', archived(3)],
+  ['breaks, Range refused with 416', '/range-refused', archived(3)],
+  ['breaks, then another ETag', '/etag-changed', archived(3)],
+  ['breaks, then the rest of another ETag', '/etag-mixed', archived(3)],
+  ['breaks, only a weak ETag', '/weak-etag', archived(2)],
+  ['a Content-MD5 that fits', '/content-md5/right', archived(1)],
+  ['a Content-MD5 that does not fit', '/content-md5/wrong', dead('attempts_exhausted', 24)],
+  ['chunked, a Content-MD5 that does not fit', '/chunked-md5/wrong', dead('attempts_exhausted', 24)],
+  ['an S3 ETag that is the MD5', '/s3-etag/right', archived(1)],
+  ['an S3 ETag that is another MD5', '/s3-etag/wrong', dead('attempts_exhausted', 24)],
+  ['an S3 ETag under KMS', '/s3-kms', archived(1)],
+  ['a GCS hash that does not fit', '/x-goog-hash/crc32c=AAAAAA==', dead('attempts_exhausted', 24)],
+  ['a WAV that is shorter than its header says', '/wav-cut', archived(3, 3)],
+  ['a WAV whose header leaves its length open', '/wav-open', archived(1)],
+  ['larger than allowed', '/audio/mono.wav', dead('too_large', 1, 1, { maxRecordingBytes: 135_987 })],
+  ['chunked and larger than allowed', '/chunked', dead('too_large', 1, 1, { maxRecordingBytes: 135_987 })],
+];
+
+export const faultRows: readonly FaultRow[] = rows.map(([title, path, ends]) => ({ title, path, ...ends }));
+
+/** One that the fast path cannot finish: the queue does. */
+export const slowRow: FaultRow = {
+  title: 'a slow drip of 2 minutes',
+  path: '/drip/18',
+  end: 'archived',
+  audio: 1,
+  requests: 1,
+  attempts: 1,
+  speed: 200,
+};
