@@ -7,7 +7,7 @@ import { receivedMs, withAttempt } from './attempts.ts';
 import { type FinishServices, finish, giveUp } from './finish.ts';
 import { type HeldLease, holdLease, type LeaseServices } from './lease.ts';
 import { linkDiesMs } from './link-deadline.ts';
-import { decide } from './retry-policy.ts';
+import { decide, spentBy } from './retry-policy.ts';
 
 export interface ArchiveServices extends ArchiveFilesServices, LeaseServices, FinishServices {
   /** From 0 up to 1. */
@@ -57,6 +57,8 @@ export async function archive(
 }
 
 async function attempt(lease: HeldLease, budget: Budget, services: ArchiveServices): Promise<AttemptEnd> {
+  const spent = spentBy(lease.pending().entry);
+  if (spent !== undefined) return giveUp(lease.pending(), spent, services);
   const files = await archiveFiles(lease, budget, services).catch((error: unknown) => internalError(error));
   if ('code' in files) return setAside(lease, [files], services);
   const { key, bytes } = files;

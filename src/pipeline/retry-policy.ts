@@ -1,4 +1,4 @@
-import type { InboxEntry } from '../recording.ts';
+import type { FailedAttempt, InboxEntry } from '../recording.ts';
 import { type FileFailure, isTransient } from '../shared/errors.ts';
 import {
   FIRST_WAIT_MS,
@@ -43,7 +43,13 @@ export function decide(
   return { retryAtMs: atMs, failure: worst };
 }
 
-export function exhausted({ claimedFormat, code, detail }: FileFailure): FileFailure {
+/** Why there is no attempt left, if so: what kills its worker never comes to a decision. */
+export function spentBy(entry: InboxEntry): FileFailure | undefined {
+  const last = entry.attempts.at(-1)?.failures[0];
+  return triesOf(entry) < MAX_ATTEMPTS || last === undefined ? undefined : exhausted(last);
+}
+
+function exhausted({ claimedFormat, code, detail }: FailedAttempt['failures'][number]): FileFailure {
   const last = detail === undefined ? code : `${code}, ${detail}`;
   return { claimedFormat, code: 'attempts_exhausted', detail: `Last: ${last}` };
 }

@@ -1,0 +1,296 @@
+import { createExecutionContext, createMessageBatch, getQueueResult } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { describe, test } from 'vitest';
+import worker from '../../src/index.ts';
+import { consume, consumeDead } from '../../src/pipeline/consume.ts';
+import { newLease } from '../../src/pipeline/lease.ts';
+import { reconcile } from '../../src/pipeline/reconcile.ts';
+import type { InboxEntry } from '../../src/recording.ts';
+import type { PendingEntry } from '../../src/storage/inbox.ts';
+import { createInbox } from '../../src/storage/inbox.ts';
+import { jsonAt, keysOf, link, requestsOf, testServices } from './support.ts';
+
+const nowMs = Date.UTC(2026, 5, 27, 10, 7);
+const iso = (ms: number) => new Date(ms).toISOString();
+
+function entryOf(run: string, more: Partial<InboxEntry> = {}): InboxEntry {
+  const event = {
+    provider: 'telnyx',
+    eventId: `event-${run}`,
+    eventType: 'call.recording.saved',
+    recordingId: `rec-${run}`,
+    callId: `call-${run}`,
+    startedAt: '2026-06-27T10:06:00Z',
+    files: [{ claimedFormat: 'wav', link: link('/audio/mono.wav', run) }],
+  };
+  const delivery = { receivedAt: iso(nowMs), headers: {}, rawBody: '{}' };
+  return { version: 1, announcementId: `announcement-${run}`, event, delivery, attempts: [], ...more };
+}
+
+async function create(run: string, more: Partial<InboxEntry> = {}): Promise<PendingEntry> {
+  const pending = await createInbox(env.RECORDINGS).create(entryOf(run, more));
+  if (pending === undefined) throw new Error(`Cannot test: ${run} exists`);
+  return pending;
+}
+
+const at = (ms: number) => ({ now: () => ms });
+const message = ({ key }: PendingEntry) => ({ version: 1, inboxKey: key });
+
+describe('consume()', () => {
+  test('archives a free entry, and is done', async ({ expect }) => {
+    const pending = await create('free', { dueAt: iso(nowMs) });
+
+    expect(await consume(message(pending), testServices(at(nowMs)))).toBe('done');
+
+    expect(await keysOf('recordings/telnyx/2026/06/27/call-free/')).toHaveLength(2);
+    expect(await keysOf(pending.key)).toEqual([]);
+  });
+
+  test('is done with what is finished', async ({ expect }) => {
+    const services = testServices();
+
+    expect(await consume({ version: 1, inboxKey: 'inbox/telnyx/none.json' }, services)).toBe('done');
+    expect(services.lines).toEqual([]);
+  });
+
+  test('lets an entry alone that somebody works on, until the lease ends', async ({ expect }) => {
+    const lease = newLease({ now: () => nowMs, newToken: () => 'another' });
+    const pending = await create('leased', { lease });
+
+    const verdict = await consume(message(pending), testServices(at(nowMs + 20_000)));
+
+    expect(verdict).toEqual({ retryAfterSeconds: 40 });
+    expect(await requestsOf('leased')).toEqual([]);
+  });
+
+  test('takes over when a lease has lapsed, and counts its holder as dead', async ({ expect }) => {
+    const lease = newLease({ now: () => nowMs, newToken: () => 'another' });
+    const pending = await create('lapsed', { lease });
+    const refused = async () => new Response('', { status: 503 });
+
+    await consume(message(pending), testServices({ ...at(nowMs + 60_000), fetch: refused }));
+
+    expect(await jsonAt<InboxEntry>(pending.key)).toMatchObject({
+      attempts: [
+        { number: 1, at: iso(nowMs + 60_000), failures: [{ code: 'attempt_died' }] },
+        { number: 2, failures: [{ code: 'download_refused' }] },
+      ],
+    });
+  });
+
+  test('comes when an entry is due, and not before', async ({ expect }) => {
+    const pending = await create('due', { dueAt: iso(nowMs + 90_000) });
+
+    expect(await consume(message(pending), testServices(at(nowMs)))).toEqual({ retryAfterSeconds: 90 });
+    expect(await consume(message(pending), testServices(at(nowMs + 90_000)))).toBe('done');
+  });
+
+  test('of five that want an entry at once one gets it', async ({ expect }) => {
+    const pending = await create('racers', { dueAt: iso(nowMs) });
+
+    const verdicts = await Promise.all(
+      Array.from({ length: 5 }, () => consume(message(pending), testServices(at(nowMs)))),
+    );
+
+    expect(await requestsOf('racers')).toHaveLength(1);
+    expect(verdicts.filter((verdict) => verdict === 'done').length).toBeGreaterThanOrEqual(1);
+    expect(await keysOf('recordings/telnyx/2026/06/27/call-racers/')).toHaveLength(2);
+  });
+
+  test('gives up on what has killed its worker 24 times', async ({ expect }) => {
+    const attempts = Array.from({ length: 23 }, (_, index) => ({
+      number: index + 1,
+      at: iso(nowMs),
+      failures: [{ code: 'attempt_died' }],
+    }));
+    const lease = newLease({ now: () => nowMs, newToken: () => 'the 24th' });
+    const pending = await create('poison', { attempts, lease });
+
+    const verdict = await consume(message(pending), testServices(at(nowMs + 61_000)));
+
+    expect(verdict).toBe('done');
+    expect(await requestsOf('poison')).toEqual([]);
+    expect(await jsonAt('dead/telnyx/event-poison.json')).toMatchObject({
+      failure: { code: 'attempts_exhausted', detail: 'Last: attempt_died' },
+    });
+  });
+
+  test.for([[{ version: 2, inboxKey: 'x' }], ['text'], [null], [{ version: 1 }]])(
+    'keeps a message that it does not understand: %o',
+    async ([body], { expect }) => {
+      const services = testServices();
+
+      expect(await consume(body, services)).toEqual({ retryAfterSeconds: 600 });
+      expect(services.lines).toMatchObject([{ event: 'message', outcome: 'unknown_version' }]);
+    },
+  );
+
+  test.for([
+    'not json',
+    '{"version":2}',
+    '{"version":1,"announcementId":"a","event":{},"delivery":{},"attempts":[]}',
+  ])('leaves an entry where it is that it does not understand: %s', async (text, { expect }) => {
+    await env.RECORDINGS.put('inbox/telnyx/strange.json', text);
+    const services = testServices();
+
+    expect(await consume({ version: 1, inboxKey: 'inbox/telnyx/strange.json' }, services)).toBe('done');
+    expect(services.lines).toMatchObject([{ outcome: 'entry_unreadable', key: 'inbox/telnyx/strange.json' }]);
+    expect(await (await env.RECORDINGS.get('inbox/telnyx/strange.json'))?.text()).toBe(text);
+  });
+
+  test('has a message again when a store fails', async ({ expect }) => {
+    const pending = await create('store', { dueAt: iso(nowMs) });
+    const services = testServices(at(nowMs));
+    const read = async () => {
+      throw new Error('R2 is away (10001)');
+    };
+
+    expect(await consume(message(pending), { ...services, inbox: { ...services.inbox, read } })).toEqual({
+      retryAfterSeconds: 60,
+    });
+    expect(services.lines).toMatchObject([{ event: 'fault', outcome: 'message_not_consumed' }]);
+  });
+});
+
+describe('consumeDead()', () => {
+  test('lets the cron send again what names an entry', async ({ expect }) => {
+    const services = testServices();
+
+    expect(await consumeDead('m1', { version: 1, inboxKey: 'inbox/telnyx/e.json' }, services)).toBe('done');
+    expect(services.lines).toMatchObject([{ event: 'message', outcome: 'died', key: 'inbox/telnyx/e.json' }]);
+  });
+
+  test('keeps what names none', async ({ expect }) => {
+    expect(await consumeDead('m2', { version: 7, to: 'the future' }, testServices(at(nowMs)))).toBe('done');
+
+    expect(await jsonAt('dead/queue/m2.json')).toEqual({
+      version: 1,
+      failure: { code: 'unreadable_message', advice: expect.any(String) },
+      deadAt: iso(nowMs),
+      message: { version: 7, to: 'the future' },
+    });
+  });
+
+  test('has it again when it can not be kept', async ({ expect }) => {
+    const services = testServices();
+    const keepMessage = async () => {
+      throw new Error('R2 is away (10001)');
+    };
+
+    const verdict = await consumeDead('m3', 'x', {
+      ...services,
+      deadLetters: { ...services.deadLetters, keepMessage },
+    });
+
+    expect(verdict).toEqual({ retryAfterSeconds: 60 });
+  });
+});
+
+describe('the queue handler', () => {
+  async function handle(queue: string, body: unknown) {
+    const batch = createMessageBatch(queue, [{ id: 'm', timestamp: new Date(), attempts: 1, body }]);
+    const retries: (number | undefined)[] = [];
+    for (const one of batch.messages) {
+      const retry = one.retry.bind(one);
+      one.retry = (options) => {
+        retries.push(options?.delaySeconds);
+        retry(options);
+      };
+    }
+    const context = createExecutionContext();
+    await worker.queue(batch, env);
+    const { explicitAcks, retryMessages } = await getQueueResult(batch, context);
+    return { explicitAcks, retried: retryMessages.length, retries };
+  }
+
+  test('acknowledges what is done', async ({ expect }) => {
+    const finished = { version: 1, inboxKey: 'inbox/telnyx/finished.json' };
+
+    expect(await handle('callvault-transfers', finished)).toEqual({
+      explicitAcks: ['m'],
+      retried: 0,
+      retries: [],
+    });
+  });
+
+  test('retries with a delay what is not', async ({ expect }) => {
+    expect(await handle('callvault-transfers', { version: 9 })).toEqual({
+      explicitAcks: [],
+      retried: 1,
+      retries: [600],
+    });
+  });
+
+  test('tells the dead-letter queue by its name', async ({ expect }) => {
+    expect(await handle('callvault-transfers-dead', { version: 9 })).toMatchObject({ explicitAcks: ['m'] });
+    expect(await keysOf('dead/queue/m.json')).toHaveLength(1);
+  });
+});
+
+describe('reconcile()', () => {
+  async function run(scheduledMs: number, services = testServices()) {
+    await reconcile(scheduledMs, services);
+    return { keys: services.sent.map(({ inboxKey }) => inboxKey), line: services.lines.at(-1) };
+  }
+
+  test('sends what is overdue by a minute, then 2, 4, 8 …', async ({ expect }) => {
+    const dueMs = nowMs + 1_000_000_000;
+    const { key } = await create('overdue', { dueAt: iso(dueMs) });
+    const sentAt: number[] = [];
+
+    for (let minutes = 0; minutes <= 40; minutes++)
+      if ((await run(dueMs + minutes * 60_000 + 7000)).keys.includes(key)) sentAt.push(minutes);
+
+    expect(sentAt).toEqual([1, 2, 4, 8, 16, 32]);
+    await env.RECORDINGS.delete(key);
+  });
+
+  test('sends what has a lease that lapsed, and not what is leased', async ({ expect }) => {
+    const lease = newLease({ now: () => nowMs, newToken: () => 'x' });
+    const { key } = await create('cron-lease', { lease });
+
+    expect((await run(nowMs + 60_000 + 30_000)).keys).not.toContain(key);
+    expect((await run(nowMs + 60_000 + 60_000)).keys).toContain(key);
+  });
+
+  test('says in the log what it found', async ({ expect }) => {
+    const { line } = await run(nowMs + 120_000);
+
+    expect(line).toMatchObject({ event: 'reconcile', outcome: 'done', isCut: false });
+    expect(line?.listed).toBe((await keysOf('inbox/')).length);
+  });
+
+  test('goes on in the next run where one had to stop', async ({ expect }) => {
+    const services = testServices();
+    const asked: (string | undefined)[] = [];
+    const list = async (cursor: string | undefined) => {
+      asked.push(cursor);
+      const page = Number(cursor ?? 0) + 1;
+      return { entries: [{ key: `k${page}`, dueMs: nowMs }], cursor: page < 150 ? String(page) : undefined };
+    };
+    const many = { ...services, inbox: { ...services.inbox, list } };
+
+    await reconcile(nowMs + 60_000, many);
+    const afterFirst = services.lines.at(-1);
+    await reconcile(nowMs + 120_000, many);
+    await reconcile(nowMs + 180_000, many);
+
+    expect(afterFirst).toMatchObject({ listed: 100, sent: 100, isCut: true });
+    expect(services.lines.at(1)).toMatchObject({ listed: 50, sent: 50, isCut: false });
+    expect([asked[0], asked[100], asked[150]]).toEqual([undefined, '100', undefined]);
+  });
+
+  test('fails aloud when the queue takes nothing', async ({ expect }) => {
+    const services = testServices();
+    const { key } = await create('cron-fails', { dueAt: iso(nowMs) });
+    const sendAll = async () => {
+      throw new Error('Too Many Requests');
+    };
+
+    const running = reconcile(nowMs + 60_000, { ...services, transfers: { ...services.transfers, sendAll } });
+
+    await expect(running).rejects.toThrow('Too Many Requests');
+    expect(services.lines).toMatchObject([{ event: 'reconcile', outcome: 'failed' }]);
+    await env.RECORDINGS.delete(key);
+  });
+});
