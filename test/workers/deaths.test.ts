@@ -1,0 +1,123 @@
+import { env } from 'cloudflare:workers';
+import { describe, test } from 'vitest';
+import type { Services } from '../../src/http/services.ts';
+import { consume } from '../../src/pipeline/consume.ts';
+import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
+import { receive } from '../../src/pipeline/receive.ts';
+import { reconcile } from '../../src/pipeline/reconcile.ts';
+import type { SignedDelivery } from '../../src/providers/provider.ts';
+import { telnyx } from '../../src/providers/telnyx.ts';
+import type { Manifest } from '../../src/recording.ts';
+import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import { type Blow, createMortal } from './mortal.ts';
+import { announcement, jsonAt, keysOf, link, sha256At, testServices } from './support.ts';
+
+const arrivedMs = Date.UTC(2026, 5, 27, 10, 6, 10);
+
+/** What is announced, and how it must end. */
+const scenarios = {
+  'one file': { paths: { wav: '/audio/mono.wav' }, audio: 1 },
+  'two files': { paths: { wav: '/audio/dual.wav', mp3: '/audio/dual.mp3' }, audio: 2 },
+  'a file of unknown length': { paths: { wav: '/chunked' }, audio: 1 },
+  'a file in parts': { paths: { wav: '/big-chunked/11000000' }, audio: 1 },
+  'a file whose connection breaks': { paths: { wav: '/range-honoured' }, audio: 1 },
+  'a file that is not there yet': { paths: { wav: '/later/404/1' }, audio: 1 },
+  'a forbidden link': { paths: { wav: '/redirect-to?to=https%3A%2F%2Felsewhere.example%2Fa' }, audio: 0 },
+} as const;
+
+type Scenario = keyof typeof scenarios;
+
+interface Delivered {
+  readonly run: string;
+  readonly delivery: SignedDelivery;
+  readonly secrets: { values: string[]; scheme: string; toleranceSeconds: number };
+}
+
+async function announce(scenario: Scenario, run: string): Promise<Delivered> {
+  const key = await telnyxTwin.newKey();
+  const links = Object.entries(scenarios[scenario].paths).map(([format, path]) => [format, link(path, run)]);
+  const body = telnyxTwin.announce(announcement(run, Object.fromEntries(links)));
+  const rawBody = new TextEncoder().encode(body);
+  const headers = new Headers(await telnyxTwin.sign(rawBody, key.signing, arrivedMs / 1000));
+  const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
+  return { run, delivery: { rawBody, headers }, secrets };
+}
+
+/** Answers a delivery and does what comes behind the answer; tells whether the provider got its 200. */
+async function deliver(
+  { delivery, secrets }: Delivered,
+  services: Services,
+  onAnswer: () => void,
+): Promise<void> {
+  const { outcome, pending } = await receive(delivery, telnyx, secrets, services);
+  if (outcome === 'accepted' || outcome === 'duplicate') onAnswer();
+  for (const entry of pending) await archiveOrHandOver(entry, services);
+}
+
+/** The provider repeats what got no 200, and then the cron and the queue do their work, on healthy stores. */
+async function heal(delivered: Delivered, wasAnswered: boolean): Promise<void> {
+  let nowMs = arrivedMs + 61_000;
+  const services = testServices({ now: () => nowMs });
+  if (!wasAnswered) await deliver(delivered, services, () => undefined);
+  for (let runs = 0; runs < 20 && (await keysOf(`inbox/telnyx/event-${delivered.run}`)).length > 0; runs++) {
+    nowMs += 60_000;
+    for (const key of await keysOf(`inbox/telnyx/event-${delivered.run}`)) {
+      const { customMetadata: { leaseUntil, dueAt } = {} } = (await env.RECORDINGS.head(key)) ?? {};
+      const scheduledMs = Date.parse(leaseUntil ?? dueAt ?? '') + 60_000;
+      nowMs = Math.max(nowMs, scheduledMs);
+      services.sent.length = 0;
+      await reconcile(scheduledMs, services);
+      for (const { inboxKey } of services.sent) await consume({ version: 1, inboxKey }, services);
+    }
+  }
+}
+
+/** Everything that there is of a recording, once all is quiet. */
+async function findings(run: string) {
+  const stored = await keysOf(`recordings/telnyx/2026/06/27/call-${run}/`);
+  const manifests = stored.filter((key) => key.endsWith('.json'));
+  const files = await Promise.all(manifests.map(async (key) => (await jsonAt<Manifest>(key)).files));
+  const listed = files.flat();
+  const sums = await Promise.all(listed.map(async ({ key, sha256 }) => (await sha256At(key)) === sha256));
+  return {
+    inbox: (await keysOf(`inbox/telnyx/event-${run}`)).length,
+    dead: (await keysOf(`dead/telnyx/event-${run}`)).length,
+    audio: stored.length - manifests.length,
+    listed: new Set(listed.map(({ key }) => key)).size,
+    areProven: sums.every(Boolean),
+  };
+}
+
+async function play(scenario: Scenario, call: number, blow: Blow) {
+  const delivered = await announce(
+    scenario,
+    `${scenario.replaceAll(' ', '-')}-${call}-${blow.replace(' ', '-')}`,
+  );
+  const mortal = createMortal(call, blow);
+  const services = testServices({ ...mortal.services, now: () => arrivedMs });
+  let wasAnswered = false;
+  const delivering = deliver(delivered, services, () => {
+    wasAnswered = true;
+  });
+  await Promise.race([delivering, mortal.death]);
+  await heal(delivered, wasAnswered);
+  return { calls: mortal.calls(), ...(await findings(delivered.run)) };
+}
+
+const blows: readonly Blow[] = ['dies before', 'dies after', 'throws before', 'throws after', 'loses'];
+
+describe.for(Object.keys(scenarios) as Scenario[])('%s', (scenario) => {
+  const { audio } = scenarios[scenario];
+  const end = { inbox: 0, dead: audio === 0 ? 1 : 0, audio, listed: audio, areProven: true };
+
+  test.for(blows)('ends well when any one call %s', async (blow, { expect }) => {
+    const { calls, ...undisturbed } = await play(scenario, 0, blow);
+
+    expect(undisturbed).toEqual(end);
+    expect(calls).toBeGreaterThan(4);
+    for (let call = 1; call <= calls; call++) {
+      const { calls: _, ...disturbed } = await play(scenario, call, blow);
+      expect(disturbed, `call ${call} of ${calls}`).toEqual(end);
+    }
+  });
+});

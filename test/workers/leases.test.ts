@@ -1,0 +1,189 @@
+import { env } from 'cloudflare:workers';
+import { describe, test } from 'vitest';
+import type { Services } from '../../src/http/services.ts';
+import { archive } from '../../src/pipeline/archive.ts';
+import { fromQueue } from '../../src/pipeline/archive-files.ts';
+import { consume } from '../../src/pipeline/consume.ts';
+import { newLease, takeLease } from '../../src/pipeline/lease.ts';
+import type { InboxEntry } from '../../src/recording.ts';
+import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
+import { keysOf, link, requestsOf, testServices } from './support.ts';
+
+const startMs = Date.UTC(2026, 5, 27, 10, 7);
+
+/** An entry that a worker has just taken, and the clock that all of them share. */
+async function taken(run: string, path = '/audio/mono.wav') {
+  const clock = { nowMs: startMs };
+  const now = () => clock.nowMs;
+  const event = {
+    provider: 'telnyx',
+    eventId: `event-${run}`,
+    eventType: 'call.recording.saved',
+    recordingId: `rec-${run}`,
+    callId: `call-${run}`,
+    startedAt: '2026-06-27T10:06:00Z',
+    files: [{ claimedFormat: 'wav', link: link(path, run) }],
+  };
+  const delivery = { receivedAt: new Date(startMs).toISOString(), headers: {}, rawBody: '{}' };
+  const lease = newLease({ now, newToken: () => 'first' });
+  const entry: InboxEntry = { version: 1, announcementId: run, event, delivery, attempts: [], lease };
+  const pending = await createInbox(env.RECORDINGS).create(entry);
+  if (pending === undefined) throw new Error('Cannot test: the entry exists');
+  return { clock, pending, services: testServices({ now }) };
+}
+
+/** Another worker, after the first one's lease has lapsed. */
+async function succeed({ key }: PendingEntry, services: Services, clock: { nowMs: number }) {
+  clock.nowMs += 61_000;
+  return consume({ version: 1, inboxKey: key }, services);
+}
+
+async function findings(run: string) {
+  return {
+    inbox: (await keysOf(`inbox/telnyx/event-${run}`)).length,
+    dead: (await keysOf(`dead/telnyx/event-${run}`)).length,
+    objects: (await keysOf(`recordings/telnyx/2026/06/27/call-${run}/`)).length,
+  };
+}
+
+const archived = { inbox: 0, dead: 0, objects: 2 };
+const refusing: typeof fetch = async () => new Response('', { status: 410 });
+
+describe('a worker whose lease has lapsed', () => {
+  test('gives up, then its successor succeeds: success wins', async ({ expect }) => {
+    const { clock, pending, services } = await taken('first');
+    const remove = async () => undefined; // Killed before it could end the entry.
+
+    await archive(pending, fromQueue, { ...services, fetch: refusing, inbox: { ...services.inbox, remove } });
+    const between = await findings('first');
+    await succeed(pending, services, clock);
+
+    expect(between).toEqual({ inbox: 1, dead: 1, objects: 0 });
+    expect(await findings('first')).toEqual(archived);
+  });
+
+  test('gives up while its successor succeeds: success wins', async ({ expect }) => {
+    const { clock, pending, services } = await taken('second');
+    const { write } = services.deadLetters;
+    const deadLetters = {
+      ...services.deadLetters,
+      async write(...args: Parameters<typeof write>) {
+        await succeed(pending, services, clock);
+        return write(...args);
+      },
+    };
+
+    const end = await archive(pending, fromQueue, { ...services, fetch: refusing, deadLetters });
+
+    expect(end).toEqual({ outcome: 'archived', bytes: 0 });
+    expect(await findings('second')).toEqual(archived);
+  });
+
+  test('gives up after its successor has looked for a dead letter, and removes its own', async ({
+    expect,
+  }) => {
+    const { clock, pending, services } = await taken('third');
+    const slow: typeof fetch = async () => {
+      await succeed(pending, services, clock);
+      return new Response('', { status: 410 });
+    };
+
+    await archive(pending, fromQueue, { ...services, fetch: slow });
+
+    expect(await findings('third')).toEqual(archived);
+  });
+
+  test('succeeds late, after its successor has given up: success wins', async ({ expect }) => {
+    const { clock, pending, services } = await taken('fourth');
+    const { writeManifest } = services.recordings;
+    const recordings = {
+      ...services.recordings,
+      async writeManifest(...args: Parameters<typeof writeManifest>) {
+        const { findAudio } = services.recordings;
+        const blind = { ...services.recordings, findAudio: async () => [] };
+        await succeed(pending, { ...services, fetch: refusing, recordings: blind }, clock);
+        expect(await findAudio('x')).toEqual([]);
+        return writeManifest(...args);
+      },
+    };
+
+    await archive(pending, fromQueue, { ...services, recordings });
+
+    expect(await findings('fourth')).toEqual(archived);
+  });
+
+  test('stops at the next block, and changes nothing more', async ({ expect }) => {
+    const { clock, pending, services } = await taken('slow', '/big/3000000');
+    let isFirst = true;
+    const stopping: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init);
+      if (isFirst) await succeed(pending, services, clock);
+      isFirst = false;
+      return response;
+    };
+
+    const end = await archive(pending, fromQueue, { ...services, fetch: stopping });
+
+    expect(end).toMatchObject({ outcome: 'lost', code: 'lease_lost' });
+    expect(await requestsOf('slow')).toHaveLength(2);
+    expect(await findings('slow')).toEqual(archived);
+  });
+});
+
+describe('a lease', () => {
+  test('is renewed as long as bytes arrive', async ({ expect }) => {
+    const { clock, pending, services } = await taken('long', '/big/3000000');
+    const untils = new Set<string | undefined>();
+    const { update } = services.inbox;
+    const inbox = {
+      ...services.inbox,
+      async update(...args: Parameters<typeof update>) {
+        untils.add(args[1].lease?.until);
+        return update(...args);
+      },
+    };
+    const { startUpload } = services.recordings;
+    const recordings = {
+      ...services.recordings,
+      startUpload(...args: Parameters<typeof startUpload>) {
+        const upload = startUpload(...args);
+        const write: typeof upload.write = async (bytes) => {
+          clock.nowMs += 21_000;
+          return upload.write(bytes);
+        };
+        return { ...upload, write };
+      },
+    };
+
+    const end = await archive(pending, fromQueue, { ...services, inbox, recordings });
+
+    expect(end.outcome).toBe('archived');
+    expect(clock.nowMs - startMs).toBeGreaterThan(180_000);
+    expect(untils.size).toBeGreaterThan(8);
+    expect(await findings('long')).toEqual(archived);
+  });
+
+  test('lasts to its end when R2 does not take the renewal', async ({ expect }) => {
+    const { clock, pending, services } = await taken('renewal', '/big/600000');
+    clock.nowMs += 30_000;
+    let tries = 0;
+    const update = async () => {
+      tries++;
+      throw new Error('We encountered an internal error (10001)');
+    };
+
+    const end = await archive(pending, fromQueue, { ...services, inbox: { ...services.inbox, update } });
+
+    expect(tries).toBeGreaterThan(1);
+    expect(end.outcome).toBe('archived');
+  });
+
+  test('is never held by two, whoever tries', async ({ expect }) => {
+    const { clock, pending, services } = await taken('exclusive');
+    clock.nowMs += 61_000;
+
+    const leases = await Promise.all(Array.from({ length: 8 }, () => takeLease(pending, services)));
+
+    expect(leases.filter((lease) => lease !== undefined)).toHaveLength(1);
+  });
+});

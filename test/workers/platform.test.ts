@@ -1,0 +1,125 @@
+import { env } from 'cloudflare:workers';
+import { describe, test } from 'vitest';
+import type { Services } from '../../src/http/services.ts';
+import { consume } from '../../src/pipeline/consume.ts';
+import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
+import { receive } from '../../src/pipeline/receive.ts';
+import { sautikit } from '../../src/providers/sautikit.ts';
+import type { Manifest } from '../../src/recording.ts';
+import { createDeadLetters } from '../../src/storage/dead-letters.ts';
+import { createInbox } from '../../src/storage/inbox.ts';
+import { createRecordings } from '../../src/storage/recordings.ts';
+import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
+import { announcement, jsonAt, keysOf, link, requestsOf, testServices } from './support.ts';
+
+const key = await sautikitTwin.newKey();
+const secrets = { values: [key.trusted], scheme: 'any', toleranceSeconds: 300 };
+const folderOf = (run: string) => `recordings/sautikit/2026/06/27/call-${run}/`;
+
+async function deliver(run: string, path: string, services: Services) {
+  const body = sautikitTwin.announce(announcement(run, { wav: link(path, run) }, { sizeBytes: undefined }));
+  const rawBody = new TextEncoder().encode(body);
+  const headers = new Headers(
+    await sautikitTwin.sign(rawBody, key.signing, Math.floor(services.now() / 1000)),
+  );
+  const { outcome, pending } = await receive({ rawBody, headers }, sautikit, secrets, services);
+  for (const entry of pending) await archiveOrHandOver(entry, services);
+  return { outcome, pending };
+}
+
+describe('a KV that is late', () => {
+  test.for([
+    ['an old absence', null],
+    ['an old value', 'another announcement'],
+  ] as const)('and shows %s costs no second download', async ([title, shown], { expect }) => {
+    const run = title.replaceAll(' ', '-');
+    const services = testServices();
+    const late = { ...services, seen: { ...services.seen, find: async () => shown } };
+
+    const outcomes = [];
+    for (let times = 0; times < 3; times++)
+      outcomes.push((await deliver(run, '/audio/mono.wav', late)).outcome);
+
+    expect(outcomes).toEqual(['accepted', 'accepted', 'accepted']);
+    expect(await requestsOf(run)).toHaveLength(1);
+    expect(await keysOf(folderOf(run))).toHaveLength(2);
+    expect(await keysOf(`inbox/sautikit/event-${run}`)).toEqual([]);
+  });
+});
+
+/** R2 as it is at the edge: a second write to a key within a second is refused. */
+function oneWriteASecond(bucket: R2Bucket, now: () => number): R2Bucket {
+  const writtenMs = new Map<string, number>();
+  return new Proxy(bucket, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      if (name !== 'put') return member.bind(target);
+      return async (key: string, ...rest: unknown[]) => {
+        if (now() - (writtenMs.get(key) ?? Number.NEGATIVE_INFINITY) < 1000)
+          throw new Error('put: Reduce your concurrent request rate for the same object. (10058)');
+        writtenMs.set(key, now());
+        return member.call(target, key, ...rest);
+      };
+    },
+  });
+}
+
+describe('an R2 that takes one write a second per key', () => {
+  test.for([
+    ['good', '/audio/mono.wav', 2],
+    ['late', '/later/404/3', 2],
+    ['dead', '/expired', 0],
+  ] as const)('keeps every attempt of a %s recording', async ([run, path, objects], { expect }) => {
+    let nowMs = Date.UTC(2026, 5, 27, 10, 6, 10);
+    const now = () => nowMs;
+    const bucket = oneWriteASecond(env.RECORDINGS, now);
+    const services = testServices({
+      now,
+      wait: async (ms) => {
+        nowMs += ms;
+      },
+      inbox: createInbox(bucket),
+      recordings: createRecordings(bucket),
+      deadLetters: createDeadLetters(bucket),
+    });
+
+    const { pending } = await deliver(run, path, services);
+    for (let messages = 0; messages < 9; messages++) {
+      const verdict = await consume({ version: 1, inboxKey: pending[0]?.key }, services);
+      if (verdict !== 'done') nowMs += verdict.retryAfterSeconds * 1000;
+    }
+
+    expect(await keysOf(folderOf(run))).toHaveLength(objects);
+    expect(await keysOf(`dead/sautikit/event-${run}`)).toHaveLength(objects === 0 ? 1 : 0);
+    expect(await keysOf(`inbox/sautikit/event-${run}`)).toEqual([]);
+    expect(services.lines.filter(({ event }) => event === 'fault')).toEqual([]);
+  });
+});
+
+describe('what a dead worker leaves', () => {
+  test('audio without a manifest is told by its own bytes, even when its link has died', async ({
+    expect,
+  }) => {
+    let nowMs = Date.UTC(2026, 5, 27, 10, 6, 10);
+    const services = testServices({ now: () => nowMs });
+    const died = new Error('died');
+    const writeManifest = async () => {
+      throw died;
+    };
+    const dying = { ...services, recordings: { ...services.recordings, writeManifest } };
+    const { pending } = await deliver('orphan', '/audio/mono.wav', dying);
+    const before = await env.RECORDINGS.head(`${folderOf('orphan')}rec-orphan.wav`);
+    const fetch = async () => new Response('', { status: 410 });
+
+    nowMs += 3_600_000;
+    await consume({ version: 1, inboxKey: pending[0]?.key }, { ...services, fetch });
+
+    const { files } = await jsonAt<Manifest>(`${folderOf('orphan')}rec-orphan.json`);
+    expect(files).toMatchObject([
+      { format: 'wav', bytes: 135_988, contentType: 'audio/wav', etag: before?.etag },
+    ]);
+    expect(await requestsOf('orphan')).toHaveLength(1);
+    expect(await keysOf('inbox/sautikit/event-orphan')).toEqual([]);
+  });
+});
