@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { getPlatformProxy } from 'wrangler';
 import type { Manifest } from '../src/recording.ts';
 import type { DemoCall } from './demo-calls.ts';
-import { quiet, root } from './wrangler.ts';
+import { withBucket } from './local-bucket.ts';
 
 /** A file in the bucket, and whether its bytes are those that the provider's storage served. */
 export interface Row {
@@ -17,20 +15,10 @@ export interface Row {
 }
 
 /** Reads what is stored for the calls from the local bucket itself, not from what the vault said. */
-export async function bucketRows(calls: readonly DemoCall[], stateFolder?: string): Promise<Row[]> {
-  Object.assign(process.env, quiet); // The proxy is wrangler inside this process.
-  const persist = stateFolder === undefined ? true : { path: join(stateFolder, 'v3') };
-  const proxy = await getPlatformProxy<Env>({
-    configPath: join(root, 'wrangler.toml'),
-    envFiles: [],
-    persist,
-  });
-  try {
-    const rows = await Promise.all(calls.map((call) => rowsOf(call, proxy.env.RECORDINGS)));
-    return rows.flat();
-  } finally {
-    await proxy.dispose();
-  }
+export function bucketRows(calls: readonly DemoCall[], stateFolder?: string): Promise<Row[]> {
+  return withBucket(stateFolder, async (bucket) =>
+    (await Promise.all(calls.map((call) => rowsOf(call, bucket)))).flat(),
+  );
 }
 
 async function rowsOf(call: DemoCall, bucket: R2Bucket): Promise<Row[]> {

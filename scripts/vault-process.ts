@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
@@ -51,13 +51,11 @@ function endTogether(child: ChildProcess): void {
   }, PARENT_CHECK_MS);
   watch.unref();
   const exit = () => process.exit(130);
-  process
-    .once('exit', () => child.kill('SIGTERM'))
-    .once('SIGINT', exit)
-    .once('SIGTERM', exit);
+  const end = () => void child.kill('SIGTERM');
+  process.once('exit', end).once('SIGINT', exit).once('SIGTERM', exit);
   child.once('exit', () => {
     clearInterval(watch);
-    process.off('SIGINT', exit).off('SIGTERM', exit);
+    process.off('exit', end).off('SIGINT', exit).off('SIGTERM', exit);
   });
 }
 
@@ -66,6 +64,8 @@ export interface VaultProcess {
   readonly url: string;
   readonly pid: number;
   readonly stop: () => Promise<void>;
+  /** Ends the vault and its whole runtime as a crash would. */
+  readonly kill: () => Promise<void>;
 }
 
 /** Starts a vault on a free port, waits until it answers, and hands on each line that it prints. */
@@ -89,9 +89,13 @@ export async function startVault(
     child.kill('SIGTERM');
     return exited;
   };
+  const kill = () => {
+    for (const pid of familyOf(child.pid ?? 0)) process.kill(pid, 'SIGKILL');
+    return exited;
+  };
   const url = `http://127.0.0.1:${port}`;
   const isUp = await waitUntil(60_000, async () => child.exitCode === null && (await isOurs(url, token)));
-  if (isUp) return { url, pid: child.pid ?? 0, stop };
+  if (isUp) return { url, pid: child.pid ?? 0, stop, kill };
   await stop();
   throw new Error(`Cannot start the vault: wrangler dev said\n${output.join('\n')}`);
 }
@@ -103,6 +107,14 @@ async function isOurs(url: string, token: string): Promise<boolean> {
     (response) => response.ok,
     () => false, // Not listening yet.
   );
+}
+
+/** A process and all that it started, the youngest first. */
+function familyOf(pid: number): number[] {
+  const lines = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).stdout.trim().split('\n');
+  const pairs = lines.map((line) => line.trim().split(/\s+/).map(Number));
+  const children = pairs.filter(([, parent]) => parent === pid).map(([child]) => child ?? 0);
+  return [...children.flatMap(familyOf), pid];
 }
 
 /** True as soon as the check is; false when it was not within the time. */

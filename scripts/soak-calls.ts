@@ -1,0 +1,101 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createServer, type ServerResponse } from 'node:http';
+import type { Announcement, Twin } from '../test/fixtures/twin.ts';
+import { twins } from './twins.ts';
+
+/** A recorded call of the soak: its bytes follow from its id, so that nothing has to be kept. */
+export interface SoakCall extends Announcement {
+  readonly twin: Twin;
+  readonly files: readonly string[];
+}
+
+const MAX_AUDIO_BYTES = 3_000_000;
+/** What is busy has no time for so many requests. */
+const BUSY_REQUESTS = 2;
+
+/** Files of many sizes that begin like audio, and whose bytes are told by their name. */
+export function soakAudio(name: string): Buffer {
+  const seed = createHash('sha256').update(name).digest();
+  const body = Buffer.alloc(1000 + (seed.readUInt32LE(0) % MAX_AUDIO_BYTES), seed);
+  body.write(name.endsWith('-mp3') ? 'ID3\x04\0' : 'RIFF\0\0\0\0WAVEfmt ', 'latin1');
+  return body;
+}
+
+/** One of Sautikit with one file, or one of Telnyx with two. */
+export function makeSoakCall(originUrl: string, index: number): SoakCall {
+  const [name, formats] = index % 2 === 0 ? ['sautikit', ['wav']] : ['telnyx', ['wav', 'mp3']];
+  const twin = twins[String(name)];
+  if (twin === undefined) throw new Error(`Cannot soak: there is no twin ${name}`);
+  const recordingId = randomUUID();
+  const files = formats.map((format) => `${recordingId}-${format}`);
+  const links = files.map((file, at) => [formats[at] ?? '', `${originUrl}/${manner(index + at)}/${file}`]);
+  const ids = { eventId: randomUUID(), callId: randomUUID(), recordingId };
+  return { ...ids, twin, files, links: Object.fromEntries(links), endedMs: Date.now() };
+}
+
+/** Most origins behave; some do not. */
+function manner(index: number): string {
+  return ['plain', 'plain', 'chunked', 'slow', 'breaks', 'plain', 'busy'][index % 7] ?? 'plain';
+}
+
+export interface SoakOrigin {
+  readonly url: string;
+  readonly requests: () => number;
+  readonly close: () => void;
+}
+
+/** Serves the files on loopback, in the manner that the link names. */
+export async function startSoakOrigin(): Promise<SoakOrigin> {
+  let requests = 0;
+  const asked = new Map<string, number>();
+  const server = createServer(({ url = '/', headers }, response) => {
+    requests++;
+    const [, how = '', name = ''] = url.split('/');
+    const nth = (asked.get(name) ?? 0) + 1;
+    asked.set(name, nth);
+    if (how === 'busy' && nth <= BUSY_REQUESTS) response.writeHead(503, { 'retry-after': '1' }).end();
+    else serve(how, soakAudio(name), headers.range, response);
+  });
+  server.keepAliveTimeout = 600_000;
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('Cannot serve audio: no port');
+  const close = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${address.port}`, requests: () => requests, close };
+}
+
+function serve(how: string, body: Buffer, range: string | undefined, response: ServerResponse): void {
+  const start = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
+  const rest = body.subarray(start);
+  const headers = {
+    etag: '"1"',
+    ...(start > 0 && { 'content-range': `bytes ${start}-${body.length - 1}/${body.length}` }),
+  };
+  const status = start > 0 ? 206 : 200;
+  if (how === 'busy' && Math.random() < 0.5)
+    return void response.writeHead(503, { 'retry-after': '1' }).end();
+  if (how === 'chunked') return void response.writeHead(status, headers).end(rest);
+  response.writeHead(status, { ...headers, 'content-length': rest.length });
+  if (how === 'breaks' && start === 0)
+    return void response.write(rest.subarray(0, rest.length / 2), () => response.destroy());
+  if (how === 'slow') drip(rest, response);
+  else response.end(rest);
+}
+
+/** About two seconds for a whole file. */
+function drip(body: Buffer, response: ServerResponse): void {
+  const step = Math.ceil(body.length / 20);
+  let at = 0;
+  const timer = setInterval(() => {
+    response.write(body.subarray(at, at + step));
+    at += step;
+    if (at >= body.length) {
+      clearInterval(timer);
+      response.end();
+    }
+  }, 100);
+  response.on('close', () => clearInterval(timer));
+}

@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runCron } from './cron.ts';
+import { newLocalSettings, signingKey, writeSettings } from './local-keys.ts';
+import { makeSoakCall, type SoakCall, startSoakOrigin } from './soak-calls.ts';
+import { checkBucket } from './soak-check.ts';
+import { postSigned } from './twins.ts';
+import { startVault, type VaultProcess, waitUntil } from './vault-process.ts';
+
+const LONGEST_LIFE_MS = 4_000;
+const BETWEEN_DELIVERIES_MS = 60;
+const CLEAN_UP_MS = 8 * 60_000;
+
+interface Soak {
+  readonly settings: Record<string, string>;
+  readonly originUrl: string;
+  readonly accepted: SoakCall[];
+  /** What got no 200: the provider sends it again. */
+  readonly unanswered: SoakCall[];
+  readonly start: () => Promise<VaultProcess>;
+  kills: number;
+  calls: number;
+}
+
+/** `npm run soak`: deliveries stream in, and the whole runtime is killed again and again. */
+async function soak(minutes: number): Promise<boolean> {
+  const folder = mkdtempSync(join(tmpdir(), 'callvault-soak-'));
+  const origin = await startSoakOrigin();
+  try {
+    const settings = await newLocalSettings(origin.url);
+    const envFile = join(folder, 'settings.env');
+    writeSettings(envFile, settings);
+    const stateFolder = join(folder, 'state');
+    const start = () => startVault({ envFile, stateFolder }, settings.VAULT_TOKEN ?? '', () => undefined);
+    const state = {
+      settings,
+      start,
+      originUrl: origin.url,
+      accepted: [],
+      unanswered: [],
+      kills: 0,
+      calls: 0,
+    };
+    for (const endMs = Date.now() + minutes * 60_000; Date.now() < endMs; ) await liveAndDie(state);
+    await cleanUp(state);
+    return await conclude(state, stateFolder, origin.requests());
+  } finally {
+    origin.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** One life of the runtime: what it left undone before is found, new deliveries come, and it is killed. */
+async function liveAndDie(soak: Soak): Promise<void> {
+  const vault = await soak.start();
+  const killMs = Date.now() + Math.random() * LONGEST_LIFE_MS;
+  const sending: Promise<void>[] = [runCronEarly(vault)];
+  while (Date.now() < killMs) {
+    sending.push(deliver(soak.unanswered.shift() ?? makeSoakCall(soak.originUrl, soak.calls++), vault, soak));
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_DELIVERIES_MS * 2 * Math.random()));
+  }
+  await vault.kill();
+  soak.kills++;
+  await Promise.all(sending);
+  if (soak.kills % 10 === 0) console.log(`${soak.kills} kills, ${soak.accepted.length} deliveries accepted`);
+}
+
+async function deliver(call: SoakCall, { url }: VaultProcess, soak: Soak): Promise<void> {
+  const signing = signingKey(call.twin.id, soak.settings) ?? '';
+  const response = await postSigned(call.twin, url, call.twin.announce(call), signing).catch(() => undefined);
+  (response?.status === 200 ? soak.accepted : soak.unanswered).push(call);
+}
+
+/** As if 1, 2, 4 and 8 minutes had passed, since an entry is sent then; killed in between, it says nothing. */
+async function runCronEarly({ url }: VaultProcess): Promise<void> {
+  for (const minutes of [0, 1, 2, 4, 8])
+    await runCron(url, Date.now() + minutes * 60_000).catch(() => undefined);
+}
+
+/** A last life, for as long as anything is pending. */
+async function cleanUp(soak: Soak): Promise<void> {
+  const vault = await soak.start();
+  for (const call of soak.unanswered.splice(0)) await deliver(call, vault, soak);
+  console.log('No more kills; waiting until nothing is pending …');
+  await waitUntil(CLEAN_UP_MS, async () => {
+    await runCronEarly(vault);
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    return (await pendingOf(vault, soak)) === 0;
+  });
+  await vault.stop();
+}
+
+async function pendingOf({ url }: VaultProcess, { settings }: Soak): Promise<number> {
+  const headers = { authorization: `Bearer ${settings.VAULT_TOKEN}` };
+  const report: unknown = await (await fetch(`${url}/healthz`, { headers })).json();
+  return Number(Object(report).pending);
+}
+
+async function conclude(soak: Soak, stateFolder: string, requests: number): Promise<boolean> {
+  const found = await checkBucket(soak.accepted, stateFolder);
+  const { archived, lost, doubled, partial, pending, dead } = found;
+  console.log(
+    `soak: ${soak.kills} kills, ${soak.accepted.length} deliveries accepted, ${archived} archived, ` +
+      `${lost} lost, ${doubled} doubled, ${partial} partial, ${pending} pending, ${dead} dead, ` +
+      `${requests} requests to the origin`,
+  );
+  return soak.unanswered.length + lost + doubled + partial + pending + dead === 0;
+}
+
+const { values } = parseArgs({ options: { minutes: { type: 'string', default: '12' } } });
+process.exitCode = (await soak(Number(values.minutes))) ? 0 : 1;
