@@ -75,12 +75,11 @@ function serve(how: string, body: Buffer, range: string | undefined, response: S
     ...(start > 0 && { 'content-range': `bytes ${start}-${body.length - 1}/${body.length}` }),
   };
   const status = start > 0 ? 206 : 200;
-  if (how === 'busy' && Math.random() < 0.5)
-    return void response.writeHead(503, { 'retry-after': '1' }).end();
-  if (how === 'chunked') return void response.writeHead(status, headers).end(rest);
-  response.writeHead(status, { ...headers, 'content-length': rest.length });
-  if (how === 'breaks' && start === 0)
-    return void response.write(rest.subarray(0, rest.length / 2), () => response.destroy());
+  response.writeHead(status, { ...headers, ...(how !== 'chunked' && { 'content-length': rest.length }) });
+  if (how === 'breaks' && start === 0) {
+    response.write(rest.subarray(0, rest.length / 2), () => response.destroy());
+    return;
+  }
   if (how === 'slow') drip(rest, response);
   else response.end(rest);
 }
