@@ -1,10 +1,12 @@
 import { type Config, readConfig } from './config.ts';
 import { createApp } from './http/app.ts';
 import type { Services } from './http/services.ts';
+import { auditWhenDue } from './pipeline/audit.ts';
 import { consume, consumeDead, type Verdict } from './pipeline/consume.ts';
 import { reconcile } from './pipeline/reconcile.ts';
 import { logToConsole } from './shared/log.ts';
 import { within } from './shared/within.ts';
+import { createAuditMark } from './storage/audit-mark.ts';
 import { createDeadLetters } from './storage/dead-letters.ts';
 import { createInbox } from './storage/inbox.ts';
 import { createReconcileMark } from './storage/reconcile-mark.ts';
@@ -33,6 +35,7 @@ function servicesOf(env: Env): Services {
     maxRecordingBytes: config.maxRecordingBytes,
     seen: createSeen(env.DEDUPE),
     reconcileMark: createReconcileMark(env.DEDUPE),
+    auditMark: createAuditMark(env.RECORDINGS),
     inbox: createInbox(env.RECORDINGS),
     deadLetters: createDeadLetters(env.RECORDINGS),
     recordings: createRecordings(env.RECORDINGS),
@@ -67,9 +70,14 @@ function settle(message: Message, verdict: Verdict): void {
   else message.retry({ delaySeconds: verdict.retryAfterSeconds });
 }
 
+/** So an audit that failed is tried again within the hour, and one that is not due costs a look an hour. */
+const AUDIT_MINUTE = 17;
+
 /** Awaited, not handed to waitUntil, which would cut it off. */
 async function scheduled({ scheduledTime }: ScheduledController, env: Env): Promise<void> {
-  await reconcile(scheduledTime, servicesOf(env));
+  const services = servicesOf(env);
+  await reconcile(scheduledTime, services);
+  if (new Date(scheduledTime).getUTCMinutes() === AUDIT_MINUTE) await auditWhenDue(services);
 }
 
 export default { fetch: app.fetch, queue, scheduled } satisfies ExportedHandler<Env, TransferMessage>;

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { describeError } from '../shared/log.ts';
 import { health } from './health.ts';
+import { operations } from './operations.ts';
 import type { AppEnv, Services } from './services.ts';
 import { webhooks } from './webhooks.ts';
 
@@ -13,6 +14,7 @@ export function createApp(servicesOf: (env: Env) => Services): Hono<AppEnv> {
   });
   app.route('/webhooks', webhooks);
   app.route('/healthz', health);
+  app.route('/api', operations);
   app.notFound((c) => c.json({ error: 'not_found' }, 404));
   app.onError((error, c) => {
     c.var.services.log({ event: 'fault', outcome: 'internal_error', detail: describeError(error) });

@@ -29,7 +29,8 @@ export interface FinishServices {
 export async function finish(pending: PendingEntry, services: FinishServices): Promise<void> {
   const { entry } = pending;
   // Nobody else can have given up on what is tried for the first time, and in time.
-  const isAlone = entry.attempts.length === 0 && freeAtMs(entry) > services.now();
+  const isFirst = entry.attempts.length === 0 && entry.replayedAt === undefined;
+  const isAlone = isFirst && freeAtMs(entry) > services.now();
   if (!isAlone) await services.deadLetters.remove(entry.event, entry.announcementId);
   await close(pending, services);
 }

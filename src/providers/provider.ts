@@ -54,6 +54,28 @@ export type Refreshed =
   | { readonly kind: 'pending'; readonly retryAfterSeconds: number | undefined }
   | { readonly kind: 'absent' | 'gone' | 'refused' | 'failed'; readonly detail: string };
 
+/** A recording that the provider's API lists: what a webhook would have announced, and how else it may be named. */
+export interface ListedRecording {
+  readonly event: ParsedEvent;
+  /** Other ids that a webhook may have given to this recording. */
+  readonly otherIds: readonly string[];
+  /** What the API said of it, to be kept. */
+  readonly said: string;
+}
+
+/** One page of a list; `next` is the path of the one after it. */
+export interface ListedPage {
+  readonly recordings: readonly ListedRecording[];
+  readonly next?: string | undefined;
+}
+
+/** How a provider's API lists what was recorded between two times (ISO 8601, both included). */
+export interface RecordingList {
+  readonly firstPath: (from: string, to: string) => string;
+  /** Nothing when the answer is not such a list; never throws on any input. */
+  readonly readPage: (answer: ApiAnswer, path: string) => ListedPage | undefined;
+}
+
 /** How a provider's API gives a fresh link: what to ask is in an event's `apiPath`. */
 export interface ProviderApi {
   /** The secret that opens the API. */
@@ -63,6 +85,8 @@ export interface ProviderApi {
   readonly authorization: (key: string) => string;
   /** Reads an answer that is neither 429 nor 5xx; never throws on any input. */
   readonly readLink: (answer: ApiAnswer, event: RecordingEvent, file: RecordingFile) => Refreshed;
+  /** Absent for an API that cannot list recordings. */
+  readonly list?: RecordingList;
 }
 
 /**

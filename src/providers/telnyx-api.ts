@@ -2,6 +2,7 @@ import type { RecordingEvent, RecordingFile } from '../recording.ts';
 import { isJsonObject, type JsonObject, objectAt, textAt } from '../shared/json.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import type { ApiAnswer, ProviderApi, Refreshed } from './provider.ts';
+import { telnyxList } from './telnyx-list.ts';
 
 /**
  * `GET /v2/recordings/{id}`, or the recordings of a leg: fresh links at each request.
@@ -12,6 +13,7 @@ export const telnyxApi: ProviderApi = {
   urlSetting: { name: 'TELNYX_API_URL', fallback: 'https://api.telnyx.com/v2/' },
   authorization: (key) => `Bearer ${key}`,
   readLink,
+  list: telnyxList,
 };
 
 /** Where the API tells of a recording: by its own id, else among those of its leg. */

@@ -97,6 +97,18 @@ export const SLOW_BLOCK_BYTES = 4 * 1024;
 /** So often is a WAV file fetched that is shorter than its own header says, before it is taken for all there is. */
 export const MAX_WAV_DOUBTS = 2;
 
+/** An audit covers what was recorded up to so long ago: what is younger may still be announced. */
+export const AUDIT_MARGIN_MS = 60 * 60_000;
+
+/** The first audit looks back so far; each further one to where the last one ended. */
+export const FIRST_AUDIT_MS = 24 * 60 * 60_000;
+
+/** A day's audit is due when the last one covers no more than what is so old. */
+export const AUDIT_EVERY_MS = 24 * 60 * 60_000;
+
+/** An audit reads so many pages of 100 recordings; more than that makes it fail aloud. */
+export const MAX_AUDIT_PAGES = 200;
+
 /** An entry is missed when it was due, or its lease ended, so long ago; the queue itself needs a moment. */
 export const OVERDUE_MS = 60_000;
 

@@ -21,6 +21,8 @@ export interface LogLine {
   /** How many entries were looked at, and how many of them were sent to the queue. */
   readonly listed?: number | undefined;
   readonly sent?: number | undefined;
+  /** Somebody should look at this. */
+  readonly isAlarm?: boolean | undefined;
   /** Whether there is more than one run may look at: the next one goes on. */
   readonly isCut?: boolean | undefined;
 }

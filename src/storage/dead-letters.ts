@@ -1,5 +1,6 @@
 import type { DeadLetter } from '../recording.ts';
 import { parseJsonObject } from '../shared/json.ts';
+import { isDeadLetter } from './entry-guard.ts';
 import { deadLetterKey } from './keys.ts';
 import { announcedKeys, countObjects, createAnnounced, putJson } from './objects.ts';
 
@@ -7,6 +8,12 @@ import { announcedKeys, countObjects, createAnnounced, putJson } from './objects
 export interface LetterName {
   readonly provider: string;
   readonly eventId: string;
+}
+
+/** Some of the dead letters, and where the next page begins; absent on the last. */
+export interface DeadLetterPage {
+  readonly deadLetters: readonly { key: string; code: string | undefined; deadAt: string | undefined }[];
+  readonly cursor?: string;
 }
 
 /** What was given up, kept whole with the reason. */
@@ -41,6 +48,19 @@ export function createDeadLetters(bucket: R2Bucket) {
         await putJson(bucket, known.key, letter, { etag: known.etag }, metadataOf(letter));
     },
 
+    async read(key: string): Promise<DeadLetter | undefined> {
+      const object = key.startsWith('dead/') ? await bucket.get(key) : null;
+      const letter: unknown = object === null ? undefined : parseJsonObject(await object.text());
+      return isDeadLetter(letter) ? letter : undefined;
+    },
+
+    async removeAt(key: string): Promise<void> {
+      await bucket.delete(key);
+    },
+
+    /** One page, told from the metadata alone. */
+    list: (cursor: string | undefined) => listLetters(bucket, cursor),
+
     async remove(name: LetterName, announcementId: string): Promise<void> {
       const known = await find(name, announcementId);
       if (known !== undefined) await bucket.delete(known.key);
@@ -65,6 +85,17 @@ export function createDeadLetters(bucket: R2Bucket) {
 }
 
 export type DeadLetters = ReturnType<typeof createDeadLetters>;
+
+async function listLetters(bucket: R2Bucket, cursor: string | undefined): Promise<DeadLetterPage> {
+  const options: R2ListOptions = { prefix: 'dead/', include: ['customMetadata'] };
+  const page = await bucket.list(cursor === undefined ? options : { ...options, cursor });
+  const deadLetters = page.objects.map(({ key, customMetadata = {} }) => ({
+    key,
+    code: customMetadata.code,
+    deadAt: customMetadata.deadAt,
+  }));
+  return page.truncated ? { deadLetters, cursor: page.cursor } : { deadLetters };
+}
 
 function metadataOf({ failure, deadAt }: DeadLetter): Record<string, string> {
   return { code: failure.code, deadAt };

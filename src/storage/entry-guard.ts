@@ -1,4 +1,4 @@
-import type { InboxEntry } from '../recording.ts';
+import type { DeadLetter, InboxEntry } from '../recording.ts';
 import { isJsonObject, type JsonObject, objectAt, textAt } from '../shared/json.ts';
 
 /** Whether what was read from the bucket is an entry of this version, and not one of another or a stranger's. */
@@ -15,20 +15,33 @@ export function isInboxEntry(value: unknown): value is InboxEntry {
   );
 }
 
+/** Whether it is a dead letter of ours: with an event, or with a delivery that could not be read as one. */
+export function isDeadLetter(value: unknown): value is DeadLetter {
+  if (!isJsonObject(value) || value.version !== 1) return false;
+  const { event, delivery, attempts } = value;
+  return (
+    hasTexts(value, ['announcementId', 'provider', 'eventId']) &&
+    (event === undefined || isEvent(event)) &&
+    isDelivery(delivery) &&
+    Array.isArray(attempts) &&
+    attempts.every(isAttempt)
+  );
+}
+
 function hasTexts(object: JsonObject, names: readonly string[]): boolean {
   return names.every((name) => typeof object[name] === 'string');
 }
 
-export function isEvent(value: unknown): boolean {
+function isEvent(value: unknown): boolean {
   if (!isJsonObject(value) || !Array.isArray(value.files)) return false;
   const named = ['provider', 'eventId', 'eventType', 'recordingId', 'callId'];
   return hasTexts(value, named) && value.files.every(isJsonObject);
 }
 
-export function isDelivery(value: unknown): boolean {
+function isDelivery(value: unknown): boolean {
   return isJsonObject(value) && textAt(value, 'receivedAt') !== undefined && !!objectAt(value, 'headers');
 }
 
-export function isAttempt(value: unknown): boolean {
+function isAttempt(value: unknown): boolean {
   return isJsonObject(value) && typeof value.at === 'string' && Array.isArray(value.failures);
 }

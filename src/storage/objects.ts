@@ -3,7 +3,7 @@ import { parseJsonObject } from '../shared/json.ts';
 const jsonContent = { contentType: 'application/json; charset=utf-8' };
 
 /** What must be true of a key for a write to happen: nothing is there, or exactly this version. */
-export type Expected = { readonly absent: true } | { readonly etag: string };
+export type Expected = { readonly absent: true } | { readonly etag: string } | { readonly anything: true };
 
 /** Writes JSON when the key is as expected; the new etag, or nothing if somebody else was first. */
 export async function putJson(
@@ -13,10 +13,14 @@ export async function putJson(
   expected: Expected,
   customMetadata: Record<string, string> = {},
 ): Promise<string | undefined> {
-  const onlyIf = 'absent' in expected ? { etagDoesNotMatch: '*' } : { etagMatches: expected.etag };
-  const options = { onlyIf, customMetadata, httpMetadata: jsonContent };
+  const options = { ...conditionOf(expected), customMetadata, httpMetadata: jsonContent };
   const stored = await bucket.put(key, `${JSON.stringify(value, null, 2)}\n`, options);
   return stored?.etag;
+}
+
+function conditionOf(expected: Expected): { onlyIf?: R2Conditional } {
+  if ('anything' in expected) return {};
+  return { onlyIf: 'absent' in expected ? { etagDoesNotMatch: '*' } : { etagMatches: expected.etag } };
 }
 
 /** What is known by an event's id, and by what exactly was announced under it. */

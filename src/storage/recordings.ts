@@ -29,6 +29,10 @@ export function createRecordings(bucket: R2Bucket) {
       return { state: 'present', expected: { etag: object.etag }, manifest };
     },
 
+    async hasManifest(key: string): Promise<boolean> {
+      return (await bucket.head(key)) !== null;
+    },
+
     /** False when somebody else has written the manifest in the meantime. */
     async writeManifest(key: string, manifest: Manifest, expected: Expected): Promise<boolean> {
       return (await putJson(bucket, key, manifest, expected)) !== undefined;

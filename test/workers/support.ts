@@ -10,6 +10,7 @@ import { parseOriginPattern } from '../../src/pipeline/download-policy.ts';
 import { newLease } from '../../src/pipeline/lease.ts';
 import type { LogLine } from '../../src/shared/log.ts';
 import { within } from '../../src/shared/within.ts';
+import { createAuditMark } from '../../src/storage/audit-mark.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
 import { createReconcileMark } from '../../src/storage/reconcile-mark.ts';
@@ -189,6 +190,7 @@ export function testServices(
     log: (line) => void lines.push(line),
     seen: createSeen(env.DEDUPE),
     reconcileMark: createReconcileMark(env.DEDUPE),
+    auditMark: createAuditMark(env.RECORDINGS),
     inbox: createInbox(env.RECORDINGS),
     deadLetters: createDeadLetters(env.RECORDINGS),
     recordings: createRecordings(env.RECORDINGS),

@@ -1,0 +1,154 @@
+import { env } from 'cloudflare:workers';
+import { describe, test } from 'vitest';
+import { consume } from '../../src/pipeline/consume.ts';
+import type { DeadLetter, InboxEntry } from '../../src/recording.ts';
+import { MAX_ATTEMPTS } from '../../src/shared/limits.ts';
+import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import { announcement, createVault, jsonAt, keysOf, link, testServices } from './support.ts';
+
+const vault = await createVault({ VAULT_TOKEN: 'the token' });
+const headers = { authorization: 'Bearer the token', 'content-type': 'application/json' };
+
+function ask(path: string, init: RequestInit = {}): Promise<Response> {
+  return vault.send(new Request(`https://vault.example/api${path}`, { headers, ...init }));
+}
+
+function replayKey(key: unknown): Promise<Response> {
+  return ask('/dead-letters/replay', { method: 'POST', body: JSON.stringify({ key }) });
+}
+
+/** A recording that died of its link. */
+async function die(run: string): Promise<string> {
+  const links = { wav: link('/status/410', run) };
+  await vault.deliver(telnyxTwin, telnyxTwin.announce(announcement(run, links)));
+  const [key] = await keysOf(`dead/telnyx/event-${run}`);
+  if (key === undefined) throw new Error('Cannot test: nothing died');
+  return key;
+}
+
+describe('POST /api/dead-letters/replay', () => {
+  test('gives a dead letter another life, which may succeed', async ({ expect }) => {
+    const key = await die('second');
+    const letter = await jsonAt<DeadLetter>(key);
+    const files = [{ claimedFormat: 'wav', link: link('/audio/mono.wav', 'second') }];
+    await env.RECORDINGS.put(key, JSON.stringify({ ...letter, event: { ...letter.event, files } }));
+
+    const response = await replayKey(key);
+    const [message] = vault.sent.slice(-1);
+    await consume({ version: 1, inboxKey: message?.inboxKey }, testServices());
+
+    expect([response.status, await response.json()]).toEqual([202, { outcome: 'replayed' }]);
+    expect(await keysOf('recordings/telnyx/2026/06/27/call-second/')).toHaveLength(2);
+    expect(await keysOf('dead/telnyx/event-second')).toEqual([]);
+    expect(await keysOf('inbox/telnyx/event-second')).toEqual([]);
+  });
+
+  test('keeps the history of a letter that dies again', async ({ expect }) => {
+    const key = await die('dies-again');
+
+    await replayKey(key);
+    const between = await keysOf('dead/telnyx/event-dies-again');
+    await consume({ version: 1, inboxKey: vault.sent.at(-1)?.inboxKey }, testServices());
+
+    expect(between).toEqual([]);
+    expect(await jsonAt<DeadLetter>(key)).toMatchObject({
+      failure: { code: 'link_gone' },
+      attempts: [{ number: 1 }, { number: 2 }],
+    });
+  });
+
+  test('allows as many attempts as the first life', async ({ expect }) => {
+    const key = await die('spent');
+    const letter = await jsonAt<DeadLetter>(key);
+    const attempts = Array.from({ length: MAX_ATTEMPTS }, (_, at) => ({
+      ...letter.attempts[0],
+      number: at + 1,
+    }));
+    const files = [{ claimedFormat: 'wav', link: link('/status/503', 'spent') }];
+    await env.RECORDINGS.put(key, JSON.stringify({ ...letter, attempts, event: { ...letter.event, files } }));
+
+    await replayKey(key);
+    const inboxKey = vault.sent.at(-1)?.inboxKey ?? '';
+    const verdict = await consume({ version: 1, inboxKey }, testServices());
+
+    expect(verdict).toMatchObject({ retryAfterSeconds: expect.any(Number) });
+    expect((await jsonAt<InboxEntry>(inboxKey)).attempts).toHaveLength(MAX_ATTEMPTS + 1);
+  });
+
+  test('reads again what could not be read', async ({ expect }) => {
+    await vault.deliver(telnyxTwin, 'not an event');
+    const [key = ''] = (await keysOf('dead/telnyx/sha256-')).slice(-1);
+    const before = await replayKey(key);
+    const letter = await jsonAt<DeadLetter>(key);
+    const rawBody = telnyxTwin.announce(announcement('reread', { wav: link('/audio/mono.wav', 'reread') }));
+    await env.RECORDINGS.put(key, JSON.stringify({ ...letter, delivery: { ...letter.delivery, rawBody } }));
+
+    const after = await replayKey(key);
+
+    expect([before.status, after.status]).toEqual([409, 202]);
+    expect(await keysOf('inbox/telnyx/event-reread')).toHaveLength(1);
+    expect(await keysOf(key)).toEqual([]);
+  });
+
+  test.for(['dead/telnyx/none.json', 'inbox/telnyx/event-reread.json', 'recordings/x.json', ''])(
+    'finds no dead letter at %s',
+    async (key, { expect }) => {
+      expect((await replayKey(key)).status).toBe(404);
+    },
+  );
+
+  test.for([[{ no: 'key' }], ['text'], [null], [{ key: 7 }]])(
+    'wants a key: %o',
+    async ([body], { expect }) => {
+      const response = await ask('/dead-letters/replay', { method: 'POST', body: JSON.stringify(body) });
+
+      expect(response.status).toBe(400);
+    },
+  );
+});
+
+describe('GET /api/dead-letters', () => {
+  test('lists them with their codes', async ({ expect }) => {
+    const key = await die('listed');
+
+    const response = await ask('/dead-letters');
+
+    const { deadLetters } = await response.json<{ deadLetters: object[] }>();
+    expect(deadLetters).toContainEqual({ key, code: 'link_gone', deadAt: expect.stringMatching(/Z$/) });
+  });
+});
+
+describe('GET /api/audit', () => {
+  test('plans nothing while no API key is set', async ({ expect }) => {
+    expect(await (await ask('/audit')).json()).toEqual({ audits: [] });
+  });
+});
+
+describe('the API', () => {
+  const routes = [
+    ['GET', '/dead-letters'],
+    ['POST', '/dead-letters/replay'],
+    ['GET', '/audit'],
+    ['POST', '/audit'],
+    ['GET', '/anything'],
+  ] as const;
+
+  test.for(routes)('%s %s is closed to strangers', async ([method, path], { expect }) => {
+    for (const authorization of ['', 'Bearer wrong', 'Bearer the token and more', 'the token', 'Basic the token']) {
+      const response = await ask(path, { method, headers: { authorization } });
+      expect([response.status, await response.json()], authorization).toEqual([
+        401,
+        { error: 'unauthorized' },
+      ]);
+    }
+  });
+
+  test.for(routes)('%s %s is closed while there is no token', async ([method, path], { expect }) => {
+    const closed = await createVault();
+
+    const response = await closed.send(new Request(`https://vault.example/api${path}`, { method, headers }));
+
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ error: 'unavailable' });
+  });
+});
