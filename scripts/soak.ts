@@ -11,6 +11,7 @@ import { startVault, type VaultProcess, waitUntil } from './vault-process.ts';
 
 const LONGEST_LIFE_MS = 4_000;
 const BETWEEN_DELIVERIES_MS = 60;
+const CRON_EVERY_MS = 30_000;
 const CLEAN_UP_MS = 8 * 60_000;
 
 interface Soak {
@@ -84,10 +85,13 @@ async function cleanUp(soak: Soak): Promise<void> {
   const vault = await soak.start();
   for (const call of soak.unanswered.splice(0)) await deliver(call, vault, soak);
   console.log('No more kills; waiting until nothing is pending …');
+  // More often, and the messages of entries that wait for a lease to lapse would flood the local queue.
   await waitUntil(CLEAN_UP_MS, async () => {
     await runCronEarly(vault);
-    await new Promise((resolve) => setTimeout(resolve, 3000));
-    return (await pendingOf(vault, soak)) === 0;
+    return waitUntil(CRON_EVERY_MS, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      return (await pendingOf(vault, soak)) === 0;
+    });
   });
   await vault.stop();
 }

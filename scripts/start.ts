@@ -1,9 +1,11 @@
 import { join } from 'node:path';
+import { runCron } from './cron.ts';
 import { localSettings } from './local-keys.ts';
 import { spawnVault } from './vault-process.ts';
 import { root } from './wrangler.ts';
 
 const PORT = 8787;
+const CRON_EVERY_MS = 60_000;
 
 /** `npm start`: the vault on this machine, over the same local state that the demo fills. */
 const envFile = join(root, '.vault.env');
@@ -14,6 +16,11 @@ if (settings.VAULT_TOKEN !== undefined) {
 }
 console.log(`A delivery: npm run send -- sautikit --to http://127.0.0.1:${PORT}\n`);
 
+// `wrangler dev` runs no cron by itself.
+const ticking = setInterval(() => {
+  runCron(`http://127.0.0.1:${PORT}`).catch((error: Error) => console.error(error.message));
+}, CRON_EVERY_MS);
 spawnVault({ port: PORT, envFile }, 'inherit').once('exit', (code) => {
+  clearInterval(ticking);
   process.exitCode = code ?? 0;
 });

@@ -110,7 +110,7 @@ async function isOurs(url: string, token: string): Promise<boolean> {
 }
 
 /** A process and all that it started, the youngest first. */
-function familyOf(pid: number): number[] {
+export function familyOf(pid: number): number[] {
   const lines = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).stdout.trim().split('\n');
   const pairs = lines.map((line) => line.trim().split(/\s+/).map(Number));
   const children = pairs.filter(([, parent]) => parent === pid).map(([child]) => child ?? 0);

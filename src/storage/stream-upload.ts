@@ -9,14 +9,21 @@ export function startStreamUpload(
 ): Upload {
   const { readable, writable } = new FixedLengthStream(lengthBytes);
   const writer = writable.getWriter();
-  // A put that ends early fails the writer, or leaves it hanging: its own end says why.
+  // A put that ends early fails the writer, or leaves it hanging: then its end wakes whoever waits for a write.
+  // (A race with `end` at each write would hold on to every one of them until the end.)
   let over: UploadEnd | undefined;
+  let wake = nothing;
   const end = endOf(bucket.put(key, readable, putOptions(options))).then((ended) => {
     over = ended;
+    wake();
     return ended;
   });
   const unlessOver = (work: () => Promise<void>) =>
-    over === undefined ? Promise.race([work().catch(nothing), end]) : end;
+    new Promise<void>((resolve) => {
+      wake = resolve;
+      if (over === undefined) work().then(resolve, () => resolve());
+      else resolve();
+    });
   return {
     async write(bytes) {
       await unlessOver(() => writer.write(bytes));

@@ -134,7 +134,13 @@ describe('the API', () => {
   ] as const;
 
   test.for(routes)('%s %s is closed to strangers', async ([method, path], { expect }) => {
-    for (const authorization of ['', 'Bearer wrong', 'Bearer the token and more', 'the token', 'Basic the token']) {
+    for (const authorization of [
+      '',
+      'Bearer wrong',
+      'Bearer the token and more',
+      'the token',
+      'Basic the token',
+    ]) {
       const response = await ask(path, { method, headers: { authorization } });
       expect([response.status, await response.json()], authorization).toEqual([
         401,

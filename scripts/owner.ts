@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { readSettings } from './local-keys.ts';
+import { root } from './wrangler.ts';
+
+/** How a script that speaks for the owner was called: which vault, with which token, about what. */
+export interface OwnerCall {
+  readonly vaultUrl: string;
+  readonly flags: ReadonlySet<string>;
+  readonly names: readonly string[];
+  readonly ask: (path: string, init?: RequestInit) => Promise<Response>;
+}
+
+/** Reads `--to <url> [--flag …] [name …]`; the token is `VAULT_TOKEN` of the environment, else of `.vault.env`. */
+export function ownerCall(usage: string, flags: readonly string[]): OwnerCall {
+  const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'boolean' as const }]));
+  const { values, positionals } = parseArgs({
+    options: { to: { type: 'string' }, ...options },
+    allowPositionals: true,
+  });
+  const token = process.env.VAULT_TOKEN ?? readSettings(join(root, '.vault.env')).VAULT_TOKEN;
+  if (typeof values.to !== 'string' || !URL.canParse(values.to) || token === undefined) {
+    console.error(`${usage}\nThe token is read from VAULT_TOKEN in the environment, or from .vault.env.`);
+    process.exit(2);
+  }
+  const vaultUrl = values.to;
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  return {
+    vaultUrl,
+    names: positionals,
+    flags: new Set(flags.filter((flag) => Object(values)[flag] === true)),
+    ask: (path, init) => fetch(new URL(path, vaultUrl), { headers, ...init }),
+  };
+}
+
+/** The JSON of an answer; ends the script with what was said when that is an error. */
+export async function answerOf<T>(response: Response): Promise<T> {
+  const text = await response.text();
+  if (response.ok) return JSON.parse(text);
+  console.error(`The vault answered with status ${response.status}: ${text}`);
+  process.exit(1);
+}
