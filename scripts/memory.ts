@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { serveLarge, type Way, ways } from './large-origin.ts';
 import { newLocalSettings, signingKey, writeSettings } from './local-keys.ts';
+import { keepMeasured } from './measured.ts';
 import { postSigned, twins } from './twins.ts';
 import { familyOf, startVault, type VaultProcess } from './vault-process.ts';
 
@@ -84,9 +85,12 @@ function residentMb(pid: number): number {
 
 function print(way: Way, bytes: number, { growthMb, seconds }: { growthMb: number; seconds: number }): void {
   const size = `${String(bytes / 1e6).padStart(4)} MB`;
-  console.log(`${way.padEnd(16)} ${size}  ${String(growthMb).padStart(4)} MB  ${seconds} s`);
+  const row = `${way.padEnd(16)} ${size}  ${String(growthMb).padStart(4)} MB  ${seconds} s`;
+  rows.push(row);
+  console.log(row);
 }
 
 /** `npm run memory`: how far the runtime grows while it copies a recording, by the way and by the size. */
-console.log('way              size     growth   time');
+const rows = ['way              size     growth   time'];
 for (const way of ways) await measure(way);
+keepMeasured('memory', rows.join('\n'));

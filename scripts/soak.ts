@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCron } from './cron.ts';
 import { newLocalSettings, signingKey, writeSettings } from './local-keys.ts';
+import { keepMeasured } from './measured.ts';
 import { makeSoakCall, type SoakCall, startSoakOrigin } from './soak-calls.ts';
 import { checkBucket } from './soak-check.ts';
 import { postSigned } from './twins.ts';
@@ -105,11 +106,12 @@ async function pendingOf({ url }: VaultProcess, { settings }: Soak): Promise<num
 async function conclude(soak: Soak, stateFolder: string, requests: number): Promise<boolean> {
   const found = await checkBucket(soak.accepted, stateFolder);
   const { archived, lost, doubled, partial, pending, dead } = found;
-  console.log(
+  const said =
     `soak: ${soak.kills} kills, ${soak.accepted.length} deliveries accepted, ${archived} archived, ` +
-      `${lost} lost, ${doubled} doubled, ${partial} partial, ${pending} pending, ${dead} dead, ` +
-      `${requests} requests to the origin`,
-  );
+    `${lost} lost, ${doubled} doubled, ${partial} partial, ${pending} pending, ${dead} dead, ` +
+    `${requests} requests to the origin`;
+  console.log(said);
+  keepMeasured('soak', said);
   return soak.unanswered.length + lost + doubled + partial + pending + dead === 0;
 }
 

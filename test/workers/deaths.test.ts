@@ -10,7 +10,7 @@ import { telnyx } from '../../src/providers/telnyx.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import { type Blow, createMortal } from './mortal.ts';
-import { announcement, jsonAt, keysOf, link, sha256At, testServices } from './support.ts';
+import { announcement, jsonAt, keysOf, link, report, sha256At, testServices } from './support.ts';
 
 const arrivedMs = Date.UTC(2026, 5, 27, 10, 6, 10);
 
@@ -119,5 +119,6 @@ describe.for(Object.keys(scenarios) as Scenario[])('%s', (scenario) => {
       const { calls: _, ...disturbed } = await play(scenario, call, blow);
       expect(disturbed, `call ${call} of ${calls}`).toEqual(end);
     }
+    await report('deaths', { scenario, blow, calls });
   });
 });

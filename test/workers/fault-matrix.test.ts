@@ -5,7 +5,7 @@ import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import type { Twin } from '../fixtures/twin.ts';
 import { type Count, type FaultRow, faultRows, slowRow } from './fault-rows.ts';
 import { type Life, type LifeEnd, live } from './life.ts';
-import { jsonAt, keysOf, originUrl, sha256At } from './support.ts';
+import { jsonAt, keysOf, report, sha256At } from './support.ts';
 
 const ways = [sautikitTwin, telnyxTwin].flatMap((twin) =>
   (['fast path', 'queue'] as const).map((start) => ({ twin, start })),
@@ -23,8 +23,8 @@ async function play(
   const { path, speed = 1, maxRecordingBytes = 1e9, announced = {} } = row;
   const run = `row${index}-${way.twin.id}-${way.start === 'queue' ? 'q' : 'f'}`;
   const end = await live({ ...way, run, path, speed, announced, services: { maxRecordingBytes } });
-  const told = { title: row.title, provider: way.twin.id, start: way.start, ...end };
-  await fetch(`${originUrl}/report?to=fault-matrix`, { method: 'POST', body: JSON.stringify(told) });
+  const told = { row: index, title: row.title, provider: way.twin.id, start: way.start, ...end };
+  await report('fault-matrix', told);
   return { ...end, run };
 }
 

@@ -36,6 +36,11 @@ export async function requestsOf(run: string): Promise<SeenRequest[]> {
   return response.json();
 }
 
+/** A row of a report, which docs/reliability.md is made from. */
+export async function report(to: string, row: object): Promise<void> {
+  await fetch(`${originUrl}/report?to=${to}`, { method: 'POST', body: JSON.stringify(row) });
+}
+
 const unset = {
   VAULT_TOKEN: undefined,
   SAUTIKIT_SIGNATURE: undefined,
