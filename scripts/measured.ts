@@ -12,5 +12,4 @@ export function keepMeasured(name: string, said: string): void {
     join(folder, `${name}.txt`),
     `${day}, ${cpus().length} cores, Node ${process.version}\n${said}\n`,
   );
-  console.log(said);
 }

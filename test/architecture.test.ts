@@ -123,11 +123,11 @@ describe('the documents', () => {
     expect(rowsOf(document('docs/errors.md')).sort()).toEqual([...codes, ...others].sort());
   });
 
-  test.for(providers)('README names the settings of $id', ({ id, settings }, { expect }) => {
+  test.for(providers)('README names the settings of $id', ({ id, settings, api }, { expect }) => {
     const readme = document('README.md');
+    const names = [settings.secret, settings.scheme?.name, api?.keySetting, api?.urlSetting.name];
 
-    for (const name of [settings.secret, settings.scheme?.name ?? settings.secret, `/webhooks/${id}`])
-      expect(readme).toContain(name);
+    for (const name of [...names, `/webhooks/${id}`]) expect(readme).toContain(name ?? '');
   });
 
   test('README names every variable that the settings are read from', ({ expect }) => {
@@ -145,6 +145,9 @@ describe('the documents', () => {
       'docs/errors.md',
       'docs/providers.md',
       'docs/proof.md',
+      'docs/operations.md',
+      'docs/storage.md',
+      'docs/reliability.md',
     ]) {
       for (const [, target = ''] of document(name).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
         expect(() => readFileSync(join(root, name, '..', target)), `${name} → ${target}`).not.toThrow();
