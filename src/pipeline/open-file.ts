@@ -1,6 +1,6 @@
 import type { InboxEntry, RecordingFile } from '../recording.ts';
 import type { Failure } from '../shared/errors.ts';
-import { NOT_THERE_YET_MS } from '../shared/limits.ts';
+import { MAX_LATE_TRIES, NOT_THERE_YET_MS } from '../shared/limits.ts';
 import { err, type Result } from '../shared/result.ts';
 import { receivedMs, triesOf } from './attempts.ts';
 import { type Downloader, download, type Range } from './download.ts';
@@ -18,8 +18,8 @@ export type Open = (range?: Range) => Promise<Result<Response, Failure>>;
 /** What a fresh link may help against. */
 const ofTheLink = ['link_missing', 'link_expired', 'link_gone', 'link_refused'];
 
-/** What a dead link may look like, besides. */
-const perhapsOfTheLink = [...ofTheLink, 'download_refused', 'download_unreachable'];
+/** What may pass, but not for a link that is over. */
+const perhapsOfTheLink = ['download_refused', 'download_unreachable'];
 
 /**
  * Opens a file by its link; when the link is dead, once in an attempt, by a fresh one from the provider's API.
@@ -85,7 +85,8 @@ function ofOldLink(
   access: ApiAccess | undefined,
   nowMs: number,
 ): Failure {
-  if (isDead && perhapsOfTheLink.includes(failure.code))
+  const isHopeless = perhapsOfTheLink.includes(failure.code) && triesOf(entry) >= MAX_LATE_TRIES;
+  if (isDead && (isHopeless || ofTheLink.includes(failure.code)))
     return withHint('link_expired', failure, entry, access);
   if (failure.code === 'link_refused')
     return isYoungEntry(entry, nowMs) ? failure : withHint('link_gone', failure, entry, access);

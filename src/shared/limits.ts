@@ -50,6 +50,9 @@ export const LAST_CHANCE_MS = 15_000;
 /** A 403 or 404 so soon after the event may mean that the recording is not there yet. */
 export const NOT_THERE_YET_MS = 5 * 60_000;
 
+/** An origin that is away is asked so often about a link that is over: clocks and documents err. */
+export const MAX_LATE_TRIES = 2;
+
 /** The longest delay that a queue takes; also what is believed of a `Retry-After`. */
 export const MAX_DELAY_SECONDS = 24 * 60 * 60;
 
