@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { getPlatformProxy } from 'wrangler';
+import { runCron } from '../../scripts/cron.ts';
 import { newLocalSettings, signingKey, writeSettings } from '../../scripts/local-keys.ts';
 import { postSigned, twins } from '../../scripts/twins.ts';
 import { startVault, type VaultProcess, waitUntil } from '../../scripts/vault-process.ts';
@@ -183,6 +184,28 @@ describe('the vault over HTTP', () => {
 
     expect([announced.status, streamed.status, after.status]).toEqual([413, 413, 405]);
     expect(after.headers.get('allow')).toBe('POST');
+  });
+
+  test('archives by the queue what the fast path could not', async ({ expect }) => {
+    const late = call('sautikit', { wav: linkTo('/later/503/1', 'late') });
+    const large = call('telnyx', { wav: linkTo('/big-chunked/70000000', 'large') });
+
+    expect([(await late.deliver()).status, (await large.deliver()).status]).toEqual([200, 200]);
+    const ended = ({ eventId }: { eventId: string }) =>
+      attempts()
+        .filter((attempt) => attempt.eventId === eventId)
+        .map(({ outcome, code }) => code ?? outcome);
+    await waitUntil(40_000, () => [late, large].every((one) => ended(one).includes('archived')));
+
+    expect(ended(late)).toEqual(['download_refused', 'archived']);
+    expect(ended(large)).toEqual(['handed_over', 'archived']);
+  });
+
+  test('runs its cron', async ({ expect }) => {
+    await runCron(vault.url);
+
+    const line = output.findLast((one) => one.startsWith('{"event":"reconcile"'));
+    expect(JSON.parse(line ?? '')).toMatchObject({ outcome: 'done', isCut: false });
   });
 
   test('tells the owner what is pending', async ({ expect }) => {
