@@ -36,6 +36,8 @@ export interface FilesEnd {
   readonly key: string;
   readonly bytes: number;
   readonly failures: readonly FileFailure[];
+  /** What was put up with. */
+  readonly doubt?: string | undefined;
 }
 
 /** Puts every file of a recording that is not there yet into the bucket, and then into the manifest. */
@@ -62,7 +64,14 @@ export async function archiveFiles(
   }
   const listing = await addToManifest(key, stored, entry, files, services.recordings).catch(internalError);
   if (!listing.ok) failures.push(listing.error);
-  return { key, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0), failures };
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  return { key, bytes, failures, doubt: files.map(doubtOf).find((doubt) => doubt !== undefined) };
+}
+
+/** A check that did not fit, and was not insisted on. */
+function doubtOf({ checks = {} }: ArchivedFile): string | undefined {
+  const [doubt] = Object.entries(checks).filter(([, result]) => result !== 'ok');
+  return doubt?.join(' ');
 }
 
 /** What the fast path had no time for is no failure of the link's. */

@@ -61,11 +61,11 @@ async function attempt(lease: HeldLease, budget: Budget, services: ArchiveServic
   if (spent !== undefined) return giveUp(lease.pending(), spent, services);
   const files = await archiveFiles(lease, budget, services).catch((error: unknown) => internalError(error));
   if ('code' in files) return setAside(lease, [files], services);
-  const { key, bytes } = files;
+  const { key, bytes, doubt } = files;
   const [failure, ...others] = files.failures.toSorted(transientFirst);
   if (failure !== undefined) return { ...(await setAside(lease, [failure, ...others], services)), bytes };
   await finish(lease.pending(), services);
-  return { outcome: 'archived', key, bytes };
+  return { outcome: 'archived', key, bytes, detail: doubt };
 }
 
 /** What keeps an entry pending is told before what is permanent. */

@@ -1,5 +1,6 @@
 import { describe, test } from 'vitest';
 import type { Manifest } from '../../src/recording.ts';
+import type { LogLine } from '../../src/shared/log.ts';
 import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import type { Twin } from '../fixtures/twin.ts';
@@ -53,6 +54,20 @@ describe.for(faultRows.map((row, index) => ({ ...row, index })))('an origin that
     expect(await keysOf(`inbox/${way.twin.id}/event-${end.run}`)).toEqual([]);
     if (row.audio === 1) expect(await isProven(end.run, way.twin)).toBe(true);
   });
+});
+
+test('a WAV that is kept although it is short is told of in its manifest', async ({ expect }) => {
+  const way = { twin: sautikitTwin, start: 'queue' } as const;
+  const lines: LogLine[] = [];
+  const services = { log: (line: LogLine) => void lines.push(line) };
+
+  await live({ ...way, run: 'doubt', path: '/wav-cut', services });
+
+  const manifest = await jsonAt<Manifest>('recordings/sautikit/2026/06/27/call-doubt/rec-doubt.json');
+  expect(manifest.files).toMatchObject([
+    { bytes: 100_000, checks: { 'content-length': 'ok', 'wav header': 'says 135988 bytes' } },
+  ]);
+  expect(lines.at(-1)).toMatchObject({ outcome: 'archived', detail: 'wav header says 135988 bytes' });
 });
 
 describe(`an origin that sends ${slowRow.title}`, () => {

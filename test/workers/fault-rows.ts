@@ -117,6 +117,7 @@ const rows: readonly (readonly [string, string, Ends])[] = [
   ['an S3 ETag that is the MD5', '/s3-etag/right', archived(1)],
   ['an S3 ETag that is another MD5', '/s3-etag/wrong', dead('attempts_exhausted', 24)],
   ['an S3 ETag under KMS', '/s3-kms', archived(1)],
+  ['a GCS hash that fits', '/x-goog-hash/crc32c=oJ/Yew==', archived(1)],
   ['a GCS hash that does not fit', '/x-goog-hash/crc32c=AAAAAA==', dead('attempts_exhausted', 24)],
   ['a WAV that is shorter than its header says', '/wav-cut', archived(3, 3)],
   ['a WAV whose header leaves its length open', '/wav-open', archived(1)],
