@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { basename } from 'node:path';
+import { type Listening, listen } from './listen.ts';
 
-export interface AudioOrigin {
-  readonly url: string;
+export interface AudioOrigin extends Listening {
   /** How often each file was fetched. */
   readonly fetches: ReadonlyMap<string, number>;
-  readonly close: () => void;
 }
 
 /** Serves files on loopback as a provider's storage would: one GET, a length, no more. */
@@ -23,14 +22,5 @@ export async function serveAudio(files: readonly string[], port = 0): Promise<Au
     });
     response.end(body, () => fetches.set(name, (fetches.get(name) ?? 0) + 1));
   });
-  await new Promise<void>((resolve, reject) =>
-    server.once('error', reject).listen(port, '127.0.0.1', resolve),
-  );
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('Cannot serve audio: no port');
-  const close = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  return { url: `http://127.0.0.1:${address.port}`, fetches, close };
+  return { ...(await listen(server, port)), fetches };
 }

@@ -1,5 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+import { listen } from './listen.ts';
 
 /** How a large recording is served: with its length, without, or in five connections that break. */
 export const ways = ['known length', 'unknown length', 'resumed'] as const;
@@ -17,14 +18,7 @@ export async function serveLarge(way: Way) {
     const stop = way === 'resumed' ? Math.min(bytes, start + Math.ceil(bytes / 5)) : bytes;
     sendBytes(start, stop, stop === bytes, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('Cannot serve audio: no port');
-  const close = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  return { url: `http://127.0.0.1:${address.port}`, close };
+  return listen(server);
 }
 
 function headersOf(way: Way, start: number, bytes: number): Record<string, string | number> {

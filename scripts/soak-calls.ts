@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
 import type { Announcement, Twin } from '../test/fixtures/twin.ts';
+import { type Listening, listen } from './listen.ts';
 import { twins } from './twins.ts';
 
 /** A recorded call of the soak: its bytes follow from its id, so that nothing has to be kept. */
@@ -38,10 +39,8 @@ function manner(index: number): string {
   return ['plain', 'plain', 'chunked', 'slow', 'breaks', 'plain', 'busy'][index % 7] ?? 'plain';
 }
 
-export interface SoakOrigin {
-  readonly url: string;
+export interface SoakOrigin extends Listening {
   readonly requests: () => number;
-  readonly close: () => void;
 }
 
 /** Serves the files on loopback, in the manner that the link names. */
@@ -57,14 +56,7 @@ export async function startSoakOrigin(): Promise<SoakOrigin> {
     else serve(how, soakAudio(name), headers.range, response);
   });
   server.keepAliveTimeout = 600_000;
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('Cannot serve audio: no port');
-  const close = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  return { url: `http://127.0.0.1:${address.port}`, requests: () => requests, close };
+  return { ...(await listen(server)), requests: () => requests };
 }
 
 function serve(how: string, body: Buffer, range: string | undefined, response: ServerResponse): void {

@@ -1,4 +1,4 @@
-import { toHex } from '../shared/bytes.ts';
+import { startDigest } from '../shared/digest.ts';
 import { PUMP_BLOCK_BYTES, SLOW_BLOCK_BYTES, SLOW_READ_MS } from '../shared/limits.ts';
 
 /** Reads a stream in blocks of up to 256 KiB. A block is valid until the next but one. */
@@ -51,18 +51,6 @@ export function createFingerprinter(wantsCrc32c = false) {
     bytes: () => bytes,
     async finish(): Promise<Fingerprint> {
       return { sha256: await sha256.finish(), bytes, crc32c: await crc32c?.finish() };
-    },
-  };
-}
-
-function startDigest(algorithm: string) {
-  const digest = new crypto.DigestStream(algorithm);
-  const writer = digest.getWriter();
-  return {
-    add: (block: Uint8Array) => writer.write(block),
-    async finish(): Promise<string> {
-      await writer.close();
-      return toHex(await digest.digest);
     },
   };
 }

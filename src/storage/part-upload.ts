@@ -1,4 +1,4 @@
-import { toHex } from '../shared/bytes.ts';
+import { startDigest } from '../shared/digest.ts';
 import { PART_BYTES } from '../shared/limits.ts';
 import { type Multipart, startMultipart } from './multipart.ts';
 import { endOf, putOptions, type Upload, type UploadEnd, type UploadOptions } from './upload.ts';
@@ -9,7 +9,8 @@ import { endOf, putOptions, type Upload, type UploadEnd, type UploadOptions } fr
  */
 export function startPartUpload(bucket: R2Bucket, key: string, options: UploadOptions): Upload {
   const part = createPart();
-  const md5 = options.md5 === undefined ? undefined : startMd5();
+  // R2 makes an MD5 of a whole put, but none of what comes in parts.
+  const md5 = options.md5 === undefined ? undefined : startDigest('MD5');
   let multipart: Multipart | undefined;
   let over: UploadEnd | undefined;
 
@@ -65,19 +66,6 @@ function createPart() {
       const taken = bytes.subarray(0, filledBytes);
       filledBytes = 0;
       return taken;
-    },
-  };
-}
-
-/** R2 makes an MD5 of a whole put, but none of what comes in parts. */
-function startMd5() {
-  const digest = new crypto.DigestStream('MD5');
-  const writer = digest.getWriter();
-  return {
-    add: (bytes: Uint8Array) => writer.write(bytes),
-    async finish(): Promise<string> {
-      await writer.close();
-      return toHex(await digest.digest);
     },
   };
 }

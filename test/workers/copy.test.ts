@@ -2,22 +2,14 @@ import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import type { DeadLetter, InboxEntry, Manifest, RecordingFile } from '../../src/recording.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
-import { attempt, jsonAt, keysOf, link, requestsOf, sha256At, testServices } from './support.ts';
+import { attempt, jsonAt, keysOf, link, requestsOf, sha256At, testServices, wavEvent } from './support.ts';
 
 const monoSha256 = '3b819b55650fff15f7741991bc4651992f109d965cce39b7f592b21900288593';
 const monoBytes = 135_988;
 
 /** Archives an event with these files, and tells everything that came of it. */
 async function run(id: string, files: RecordingFile[], services = testServices()) {
-  const event = {
-    provider: 'telnyx',
-    eventId: `event-${id}`,
-    eventType: 'call.recording.saved',
-    recordingId: `rec-${id}`,
-    callId: `call-${id}`,
-    startedAt: '2026-06-27T10:06:00Z',
-    files,
-  };
+  const event = { ...wavEvent(id), files };
   const entry: InboxEntry = {
     version: 1,
     announcementId: `announcement-${id}`,

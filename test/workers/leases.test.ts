@@ -7,7 +7,7 @@ import { consume } from '../../src/pipeline/consume.ts';
 import { newLease, takeLease } from '../../src/pipeline/lease.ts';
 import type { InboxEntry } from '../../src/recording.ts';
 import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
-import { keysOf, link, requestsOf, testServices } from './support.ts';
+import { keysOf, requestsOf, testServices, wavEvent } from './support.ts';
 
 const startMs = Date.UTC(2026, 5, 27, 10, 7);
 
@@ -15,15 +15,7 @@ const startMs = Date.UTC(2026, 5, 27, 10, 7);
 async function taken(run: string, path = '/audio/mono.wav') {
   const clock = { nowMs: startMs };
   const now = () => clock.nowMs;
-  const event = {
-    provider: 'telnyx',
-    eventId: `event-${run}`,
-    eventType: 'call.recording.saved',
-    recordingId: `rec-${run}`,
-    callId: `call-${run}`,
-    startedAt: '2026-06-27T10:06:00Z',
-    files: [{ claimedFormat: 'wav', link: link(path, run) }],
-  };
+  const event = wavEvent(run, path);
   const delivery = { receivedAt: new Date(startMs).toISOString(), headers: {}, rawBody: '{}' };
   const lease = newLease({ now, newToken: () => 'first' });
   const entry: InboxEntry = { version: 1, announcementId: run, event, delivery, attempts: [], lease };

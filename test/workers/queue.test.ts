@@ -8,21 +8,13 @@ import { reconcile } from '../../src/pipeline/reconcile.ts';
 import type { InboxEntry } from '../../src/recording.ts';
 import type { PendingEntry } from '../../src/storage/inbox.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
-import { jsonAt, keysOf, link, requestsOf, testServices } from './support.ts';
+import { jsonAt, keysOf, requestsOf, testServices, wavEvent } from './support.ts';
 
 const nowMs = Date.UTC(2026, 5, 27, 10, 7);
 const iso = (ms: number) => new Date(ms).toISOString();
 
 function entryOf(run: string, more: Partial<InboxEntry> = {}): InboxEntry {
-  const event = {
-    provider: 'telnyx',
-    eventId: `event-${run}`,
-    eventType: 'call.recording.saved',
-    recordingId: `rec-${run}`,
-    callId: `call-${run}`,
-    startedAt: '2026-06-27T10:06:00Z',
-    files: [{ claimedFormat: 'wav', link: link('/audio/mono.wav', run) }],
-  };
+  const event = wavEvent(run);
   const delivery = { receivedAt: iso(nowMs), headers: {}, rawBody: '{}' };
   return { version: 1, announcementId: `announcement-${run}`, event, delivery, attempts: [], ...more };
 }

@@ -115,6 +115,19 @@ export function announcement(
   };
 }
 
+/** An event of a recording with one WAV file, as Telnyx's would be parsed. */
+export function wavEvent(run: string, path = '/audio/mono.wav') {
+  return {
+    provider: 'telnyx',
+    eventId: `event-${run}`,
+    eventType: 'call.recording.saved',
+    recordingId: `rec-${run}`,
+    callId: `call-${run}`,
+    startedAt: '2026-06-27T10:06:00Z',
+    files: [{ claimedFormat: 'wav', link: link(path, run) }],
+  };
+}
+
 /** All keys of the bucket, over all pages. */
 export async function keysOf(prefix = ''): Promise<string[]> {
   const keys: string[] = [];
