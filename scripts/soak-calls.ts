@@ -11,8 +11,8 @@ export interface SoakCall extends Announcement {
 }
 
 const MAX_AUDIO_BYTES = 3_000_000;
-/** What is busy has no time for so many requests. */
-const BUSY_REQUESTS = 2;
+/** What is busy has no time for the first request of a file. */
+const BUSY_REQUESTS = 1;
 
 /** Files of many sizes that begin like audio, and whose bytes are told by their name. */
 export function soakAudio(name: string): Buffer {
@@ -76,7 +76,7 @@ function serve(how: string, body: Buffer, range: string | undefined, response: S
   else response.end(rest);
 }
 
-/** About two seconds for a whole file. */
+/** About half a second for a whole file: the local queue works on one message at a time. */
 function drip(body: Buffer, response: ServerResponse): void {
   const step = Math.ceil(body.length / 20);
   let at = 0;
@@ -87,6 +87,6 @@ function drip(body: Buffer, response: ServerResponse): void {
       clearInterval(timer);
       response.end();
     }
-  }, 100);
+  }, 25);
   response.on('close', () => clearInterval(timer));
 }

@@ -10,10 +10,10 @@ import { checkBucket } from './soak-check.ts';
 import { postSigned } from './twins.ts';
 import { startVault, type VaultProcess, waitUntil } from './vault-process.ts';
 
-const LONGEST_LIFE_MS = 4_000;
-const BETWEEN_DELIVERIES_MS = 60;
+const LONGEST_LIFE_MS = 3_000;
+const BETWEEN_DELIVERIES_MS = 100;
 const CRON_EVERY_MS = 30_000;
-const CLEAN_UP_MS = 8 * 60_000;
+const CLEAN_UP_MS = 10 * 60_000;
 
 interface Soak {
   readonly settings: Record<string, string>;
