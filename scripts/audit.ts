@@ -23,7 +23,7 @@ for (const { provider, from, to, listed, missing, failure } of audits) {
     `${provider}: ${listed} recordings from ${from} to ${to}, ${missing.length} of them not in the vault`,
   );
   for (const { recordingId, callId, startedAt = '' } of missing)
-    console.log(`  ${recordingId}  call ${callId}  ${startedAt}`);
+    console.log(`  ${JSON.stringify({ recordingId, callId, startedAt })}`);
   if (failure !== undefined) console.log(`  not all of them: ${failure.code} ${failure.detail ?? ''}`);
 }
 if (!isRun && audits.some(({ missing }) => missing.length > 0))

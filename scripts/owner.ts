@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parseApiUrl } from '../src/pipeline/download-policy.ts';
 import { readSettings } from './local-keys.ts';
 import { root } from './wrangler.ts';
 
@@ -19,8 +20,12 @@ export function ownerCall(usage: string, flags: readonly string[]): OwnerCall {
     allowPositionals: true,
   });
   const token = process.env.VAULT_TOKEN ?? readSettings(join(root, '.vault.env')).VAULT_TOKEN;
-  if (typeof values.to !== 'string' || !URL.canParse(values.to) || token === undefined) {
-    console.error(`${usage}\nThe token is read from VAULT_TOKEN in the environment, or from .vault.env.`);
+  // The token goes nowhere in the clear but to this machine.
+  const isSafe = typeof values.to === 'string' && parseApiUrl(values.to) !== undefined;
+  if (typeof values.to !== 'string' || !isSafe || token === undefined) {
+    console.error(
+      `${usage}\nThe address is https, or on this machine. The token is read from VAULT_TOKEN in the environment, or from .vault.env.`,
+    );
     process.exit(2);
   }
   const vaultUrl = values.to;

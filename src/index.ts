@@ -4,6 +4,7 @@ import type { Services } from './http/services.ts';
 import { auditWhenDue } from './pipeline/audit.ts';
 import { consume, consumeDead, type Verdict } from './pipeline/consume.ts';
 import { reconcile } from './pipeline/reconcile.ts';
+import { tidyDeadLetters } from './pipeline/tidy.ts';
 import { logToConsole } from './shared/log.ts';
 import { within } from './shared/within.ts';
 import { createAuditMark } from './storage/audit-mark.ts';
@@ -71,13 +72,17 @@ function settle(message: Message, verdict: Verdict): void {
 }
 
 /** So an audit that failed is tried again within the hour, and one that is not due costs a look an hour. */
-const AUDIT_MINUTE = 17;
+const HOURLY_MINUTE = 17;
+const DAILY_HOUR = 4;
 
 /** Awaited, not handed to waitUntil, which would cut it off. */
 async function scheduled({ scheduledTime }: ScheduledController, env: Env): Promise<void> {
   const services = servicesOf(env);
   await reconcile(scheduledTime, services);
-  if (new Date(scheduledTime).getUTCMinutes() === AUDIT_MINUTE) await auditWhenDue(services);
+  const time = new Date(scheduledTime);
+  if (time.getUTCMinutes() !== HOURLY_MINUTE) return;
+  await auditWhenDue(services);
+  if (time.getUTCHours() === DAILY_HOUR) await tidyDeadLetters(services);
 }
 
 export default { fetch: app.fetch, queue, scheduled } satisfies ExportedHandler<Env, TransferMessage>;

@@ -21,7 +21,7 @@ operations.post('/dead-letters/replay', async (c) => {
   const key = isJsonObject(body) && typeof body.key === 'string' ? body.key : undefined;
   if (key === undefined) return c.json({ error: 'bad_request', hint: 'Send {"key":"dead/…"}' }, 400);
   const outcome = await replay(key, c.var.services);
-  const statuses = { replayed: 202, not_found: 404, nothing_to_archive: 409 } as const;
+  const statuses = { replayed: 202, not_found: 404, still_pending: 409, nothing_to_archive: 409 } as const;
   return c.json(outcome === 'replayed' ? { outcome } : { error: outcome }, statuses[outcome]);
 });
 

@@ -17,13 +17,13 @@ export async function adoptAudio(
   { stem }: RecordingKeys,
   marks: Marks,
   event: RecordingEvent,
-  { recordings, now, keepLease }: CopyServices,
+  { recordings, now, keepLease, within }: CopyServices,
 ): Promise<Result<StoredAudio, Failure> | undefined> {
   const found = await recordings.findAudio(stem);
   const own = found.find(({ metadata }) => isOurs(metadata, marks, event));
   const object = own && (await recordings.readAudio(own.key));
   if (own === undefined || object === undefined || object === null) return undefined;
-  const present = await fingerprint(object.body, now, keepLease);
+  const present = await fingerprint(object.body, now, keepLease, within);
   if (present === undefined) return err({ code: 'lease_lost' });
   const format = own.key.slice(stem.length + 1);
   const { sha256, bytes } = present;

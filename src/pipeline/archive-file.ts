@@ -36,20 +36,27 @@ export async function archiveFile(
   const metadata = await marksOf(file, entry);
   const copyServices = { ...services, keepLease: effort.keepLease };
   const orphan = entry.attempts.length > 0 && (await adoptAudio(keys, metadata, entry.event, copyServices));
-  const open = createOpener(file, entry, services, effort.deadline);
+  const { open, isFresh } = createOpener(file, entry, services, effort.deadline);
   const limits = {
     declaredBytes: file.sizeBytes,
     maxBytes: services.maxRecordingBytes,
     handOverBytes: effort.handOverBytes,
-    doubtsWav: triesOf(entry) < MAX_WAV_DOUBTS,
+    doubtsWav: triesOf(entry, 'length_mismatch') < MAX_WAV_DOUBTS,
   };
   const stored = orphan || (await copyAudio(open, { keys, metadata, limits }, copyServices));
   if (!stored.ok) return stored;
   if (isConflict(stored.value, file, siblings, entry.event)) return err({ code: 'recording_conflict' });
   const { isSame: _, ...audio } = stored.value;
+  const isGuess = isFresh() && file.sizeBytes === undefined && isByCall(entry, services);
+  const checks = isGuess ? { ...audio.checks, 'fresh link': 'names the call only' } : audio.checks;
   const archivedAt = new Date(services.now()).toISOString();
   const attempts = entry.attempts.length + 1;
-  return ok({ ...audio, claimedFormat: file.claimedFormat, attempts, archivedAt });
+  return ok({ ...audio, claimedFormat: file.claimedFormat, attempts, archivedAt, checks });
+}
+
+/** Whether a fresh link may be another recording's of the call: then only the announced size would tell. */
+function isByCall({ event }: InboxEntry, { apis }: ArchiveFileServices): boolean {
+  return apis.get(event.provider)?.api.namesCallOnly === true;
 }
 
 /** What an object is known by before its manifest is written: custom metadata takes ASCII only. */

@@ -8,6 +8,7 @@ import type { StoredManifest } from '../storage/recordings.ts';
 import { type ArchiveFileServices, archiveFile } from './archive-file.ts';
 import type { HeldLease } from './lease.ts';
 import { addToManifest } from './manifest.ts';
+import { isInParts, verifyParts } from './verify-parts.ts';
 
 export interface ArchiveFilesServices extends ArchiveFileServices {
   /** A signal that aborts after so many milliseconds. */
@@ -31,6 +32,9 @@ export const fromQueue: Budget = {
   handOverBytes: Number.POSITIVE_INFINITY,
 };
 
+/** For what has no attempt left: only what is in the bucket already. */
+export const spentBudget: Budget = { deadlineMs: 0, handOverBytes: 0 };
+
 /** The manifest's key, the bytes of the files that this attempt stored or found, and what failed. */
 export interface FilesEnd {
   readonly key: string;
@@ -51,7 +55,7 @@ export async function archiveFiles(
   const key = keys.manifest;
   const stored = await services.recordings.readManifest(key);
   if (stored.state === 'unreadable') return { key, bytes: 0, failures: [{ code: 'manifest_unreadable' }] };
-  const deadline = services.timeout(budget.deadlineMs);
+  const deadline = budget === spentBudget ? AbortSignal.abort() : services.timeout(budget.deadlineMs);
   const effort = { deadline, handOverBytes: budget.handOverBytes, keepLease: lease.keep };
   const listed = stored.state === 'present' ? stored.manifest.files : [];
   const files: ArchivedFile[] = [];
@@ -64,6 +68,8 @@ export async function archiveFiles(
   }
   const listing = await addToManifest(key, stored, entry, files, services.recordings).catch(internalError);
   if (!listing.ok) failures.push(listing.error);
+  else if ([...listed, ...files].some(isInParts))
+    failures.push(...(await verifyParts(keys, lease.keep, services)));
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   return { key, bytes, failures, doubt: files.map(doubtOf).find((doubt) => doubt !== undefined) };
 }

@@ -2,7 +2,7 @@ import { type FileFailure, isTransient } from '../shared/errors.ts';
 import { describeError, orLogFault } from '../shared/log.ts';
 import { patiently } from '../shared/patience.ts';
 import type { PendingEntry } from '../storage/inbox.ts';
-import { type ArchiveFilesServices, archiveFiles, type Budget } from './archive-files.ts';
+import { type ArchiveFilesServices, archiveFiles, type Budget, spentBudget } from './archive-files.ts';
 import { receivedMs, withAttempt } from './attempts.ts';
 import { type FinishServices, finish, giveUp } from './finish.ts';
 import { type HeldLease, holdLease, type LeaseServices } from './lease.ts';
@@ -57,14 +57,17 @@ export async function archive(
 }
 
 async function attempt(lease: HeldLease, budget: Budget, services: ArchiveServices): Promise<AttemptEnd> {
-  const spent = spentBy(lease.pending().entry);
-  if (spent !== undefined) return giveUp(lease.pending(), spent, services);
-  const files = await archiveFiles(lease, budget, services).catch((error: unknown) => internalError(error));
+  const { entry } = lease.pending();
+  const spent = spentBy(entry);
+  const allowed = spent === undefined ? budget : spentBudget;
+  const files = await archiveFiles(lease, allowed, services).catch((error: unknown) => internalError(error));
+  if (spent !== undefined && ('code' in files || files.failures.length > 0))
+    return giveUp(entry, lease, spent, services);
   if ('code' in files) return setAside(lease, [files], services);
   const { key, bytes, doubt } = files;
   const [failure, ...others] = files.failures.toSorted(transientFirst);
   if (failure !== undefined) return { ...(await setAside(lease, [failure, ...others], services)), bytes };
-  await finish(lease.pending(), services);
+  await finish(lease, services);
   return { outcome: 'archived', key, bytes, detail: doubt };
 }
 
@@ -86,7 +89,7 @@ async function setAside(
   const entry = withAttempt(pending.entry, failures, nowMs);
   const linkDies = firstDeathMs(pending, services);
   const decision = decide(entry, failures, { nowMs, random: services.random(), linkDiesMs: linkDies });
-  if ('giveUp' in decision) return giveUp({ ...pending, entry }, decision.giveUp, services);
+  if ('giveUp' in decision) return giveUp(entry, lease, decision.giveUp, services);
   const { retryAtMs, failure } = decision;
   const due = { ...entry, dueAt: new Date(retryAtMs).toISOString() };
   const updating = patiently(() => services.inbox.update(pending, due), services.wait);

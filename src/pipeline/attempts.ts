@@ -1,10 +1,13 @@
 import type { FailedAttempt, InboxEntry } from '../recording.ts';
+import type { FailureCode } from '../shared/errors.ts';
 import { parseTimeMs } from '../shared/time.ts';
 
-/** How often this has been tried in its present life. */
-export function triesOf({ attempts, replayedAt }: InboxEntry): number {
+/** How often this has been tried in its present life, or how often it failed of one thing. */
+export function triesOf({ attempts, replayedAt }: InboxEntry, failedOf?: FailureCode): number {
   const bornMs = parseTimeMs(replayedAt) ?? Number.NEGATIVE_INFINITY;
-  return attempts.filter(({ at }) => (parseTimeMs(at) ?? 0) >= bornMs).length;
+  const isMeant = ({ failures }: FailedAttempt) =>
+    failedOf === undefined || failures.some(({ code }) => code === failedOf);
+  return attempts.filter((attempt) => (parseTimeMs(attempt.at) ?? 0) >= bornMs && isMeant(attempt)).length;
 }
 
 /** The entry without a lease, and with one more failed attempt in its history. */

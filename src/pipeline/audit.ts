@@ -1,7 +1,13 @@
 import type { ListedRecording, RecordingList } from '../providers/provider.ts';
 import type { RecordingEvent } from '../recording.ts';
 import type { Failure } from '../shared/errors.ts';
-import { AUDIT_EVERY_MS, AUDIT_MARGIN_MS, FIRST_AUDIT_MS, MAX_AUDIT_PAGES } from '../shared/limits.ts';
+import {
+  AUDIT_EVERY_MS,
+  AUDIT_MARGIN_MS,
+  FIRST_AUDIT_MS,
+  MAX_AUDIT_PAGES,
+  MAX_UNFINISHED_MS,
+} from '../shared/limits.ts';
 import type { Log } from '../shared/log.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { parseTimeMs } from '../shared/time.ts';
@@ -101,19 +107,30 @@ async function planAudit(
   const from = (await services.auditMark.read(provider)) ?? new Date(toMs - FIRST_AUDIT_MS).toISOString();
   const to = new Date(toMs).toISOString();
   const missing: Missing[] = [];
+  const unfinishedAt: string[] = [];
   let listed = 0;
   let path: string | undefined = list.firstPath(from, to);
   for (let pages = 0; path !== undefined; pages++) {
     const page = await readPage(path, pages, access, list, services);
     if (!page.ok) return { provider, from, to, listed, missing, failure: page.error };
+    unfinishedAt.push(...page.value.unfinishedAt);
     for (const recording of page.value.recordings) {
       listed++;
       const event = { ...recording.event, provider, eventId: recording.event.eventId ?? '' };
-      if (!(await isHere(event, recording, services))) missing.push({ event, said: recording.said });
+      const isNew = !missing.some((other) => other.event.recordingId === event.recordingId);
+      if (isNew && !(await isHere(event, recording, services))) missing.push({ event, said: recording.said });
     }
     path = page.value.next;
   }
-  return { provider, from, to, listed, missing };
+  return { provider, from, to: beforeUnfinished(to, unfinishedAt), listed, missing };
+}
+
+/** The next audit begins where the provider was still preparing something, unless that was long ago. */
+function beforeUnfinished(to: string, unfinishedAt: readonly string[]): string {
+  const toMs = parseTimeMs(to) ?? 0;
+  const times = unfinishedAt.map((time) => parseTimeMs(time) ?? toMs);
+  const awaited = times.filter((ms) => ms > toMs - MAX_UNFINISHED_MS);
+  return new Date(Math.min(toMs, ...awaited)).toISOString();
 }
 
 async function readPage(
@@ -143,8 +160,10 @@ async function isHere(
   { otherIds }: ListedRecording,
   { recordings }: AuditServices,
 ): Promise<boolean> {
-  for (const recordingId of [event.recordingId, ...otherIds]) {
-    const { manifest } = await recordingKeys({ ...event, recordingId });
+  const dateless = { ...event, startedAt: undefined, occurredAt: undefined }; // As a callback without a time is filed.
+  const names = [event.recordingId, ...otherIds].map((recordingId) => ({ ...event, recordingId }));
+  for (const name of [...names, dateless]) {
+    const { manifest } = await recordingKeys(name);
     if (await recordings.hasManifest(manifest)) return true;
   }
   return false;

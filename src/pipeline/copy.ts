@@ -1,6 +1,6 @@
 import type { ArchivedFile } from '../recording.ts';
 import type { Failure, FailureCode } from '../shared/errors.ts';
-import { MAX_RESTARTS, STALL_MS } from '../shared/limits.ts';
+import { COMMIT_MS, MAX_RESTARTS, STALL_MS } from '../shared/limits.ts';
 import { describeError } from '../shared/log.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import type { RecordingKeys } from '../storage/keys.ts';
@@ -91,11 +91,13 @@ async function copyBlocks(
   });
   const wanted = { lengthBytes, wavBytes: wavBytes(first.value), checksum, limits };
   const sent = await sendBlocks(source, first.value, wanted, upload, services);
+  const { within } = services;
   if (!sent.ok) {
-    await upload.abort(sent.error.code);
+    await within(COMMIT_MS, upload.abort(sent.error.code)).catch(() => undefined); // Nothing was stored yet.
     return sent;
   }
-  const end = await upload.commit();
+  const failed = (error: unknown) => ({ state: 'failed', error }) as const;
+  const end = await within(COMMIT_MS, upload.commit()).catch(failed);
   return describeStored(end, sent.value, { ...audio, key }, services);
 }
 
@@ -162,14 +164,14 @@ async function describeStored(
   end: UploadEnd,
   { checks, crc32c: _, ...sent }: Sent,
   audio: AudioFormat & { key: string },
-  { recordings, now, keepLease }: CopyServices,
+  { recordings, now, keepLease, within }: CopyServices,
 ): Promise<Result<StoredAudio, Failure>> {
   if (end.state === 'failed') return failure('storage_failed', describeError(end.error));
   if (end.state === 'mismatch') return failure('checksum_mismatch', 'md5');
   if (end.state === 'stored') return ok({ ...audio, ...sent, etag: end.etag, checks, isSame: true });
   const object = await recordings.readAudio(audio.key);
   if (object === null) return failure('storage_failed', 'The object vanished');
-  const present = await fingerprint(object.body, now, keepLease);
+  const present = await fingerprint(object.body, now, keepLease, within);
   if (present === undefined) return failure('lease_lost');
   const { sha256, bytes } = present;
   const isSame = sha256 === sent.sha256;

@@ -1,6 +1,6 @@
 import type { Failure, FailureCode } from '../shared/errors.ts';
 import { MAX_ERROR_BYTES, MAX_REDIRECTS, STALL_MS } from '../shared/limits.ts';
-import { readBytes } from '../shared/read-bytes.ts';
+import { readBytesWithin } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { retryAfterSeconds } from '../shared/retry-after.ts';
 import type { Within } from '../shared/within.ts';
@@ -58,7 +58,7 @@ async function follow(
   const response = answered.value;
   if (welcome.includes(response.status)) return ok(response);
   const location = response.headers.get('location');
-  if (!isRedirect(response.status) || location === null) return err(await refusal(response, services.now()));
+  if (!isRedirect(response.status) || location === null) return err(await refusal(response, services));
   await discard(response);
   return ok({ to: URL.parse(location, url.href) });
 }
@@ -92,12 +92,12 @@ export async function request(
 }
 
 /** What an answer means that is not the recording: that there is none, that it may come, or that it is over. */
-async function refusal(response: Response, nowMs: number): Promise<Failure> {
+async function refusal(response: Response, services: Downloader): Promise<Failure> {
   const { status, headers } = response;
   const detail = `Status ${status}`;
-  const later = { detail, retryAfterSeconds: retryAfterSeconds(headers.get('retry-after'), nowMs) };
+  const later = { detail, retryAfterSeconds: retryAfterSeconds(headers.get('retry-after'), services.now()) };
   const isServers = status < 400 || status >= 500 || [408, 425, 429].includes(status);
-  const isExpired = [400, 401, 403].includes(status) && (await saysExpired(response));
+  const isExpired = [400, 401, 403].includes(status) && (await saysExpired(response, services));
   await discard(response);
   if (status === 410) return { code: 'link_gone', detail };
   if (isExpired) return { code: 'link_expired', detail };
@@ -108,8 +108,8 @@ async function refusal(response: Response, nowMs: number): Promise<Failure> {
  * S3 answers a link that is over like one that was never any good, but for these words.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
-async function saysExpired({ body }: Response): Promise<boolean> {
-  const bytes = await readBytes(body, MAX_ERROR_BYTES).catch(() => undefined); // Cut off, it says nothing.
+async function saysExpired({ body }: Response, { within }: Downloader): Promise<boolean> {
+  const bytes = await readBytesWithin(body, MAX_ERROR_BYTES, STALL_MS, within);
   const text = new TextDecoder().decode(bytes);
   return /<Code>ExpiredToken<|<Message>Request has expired</.test(text);
 }

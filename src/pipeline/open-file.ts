@@ -15,6 +15,12 @@ export interface OpenFileServices extends Downloader {
 /** Opens the file, or the rest of it; rejects only on a bug. */
 export type Open = (range?: Range) => Promise<Result<Response, Failure>>;
 
+export interface Opener {
+  readonly open: Open;
+  /** Whether the file came by a link that the provider's API gave. */
+  readonly isFresh: () => boolean;
+}
+
 /** What a fresh link may help against. */
 const ofTheLink = ['link_missing', 'link_expired', 'link_gone', 'link_refused'];
 
@@ -30,7 +36,7 @@ export function createOpener(
   entry: InboxEntry,
   services: OpenFileServices,
   deadline: AbortSignal,
-): Open {
+): Opener {
   const { event } = entry;
   const access = services.apis.get(event.provider);
   let link = file.link;
@@ -61,7 +67,7 @@ export function createOpener(
     return old.ok ? old : fresh;
   }
 
-  return async (range) => {
+  const open: Open = async (range) => {
     const isDead = linkDiesMs(file, receivedMs(entry)) <= services.now();
     if (mayRefresh && (isDead || link === undefined)) return byFreshOrOldLink(range);
     const opened = await byLink(range);
@@ -70,6 +76,7 @@ export function createOpener(
     if (mayRefresh && ofTheLink.includes(opened.error.code)) return byFreshLink(range);
     return err(ofOldLink(opened.error, isDead, entry, access, services.now()));
   };
+  return { open, isFresh: () => isFresh };
 }
 
 /** The provider has just said that it is there: whatever the link answers, it may do so later. */

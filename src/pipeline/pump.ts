@@ -1,5 +1,6 @@
 import { startDigest } from '../shared/digest.ts';
-import { PUMP_BLOCK_BYTES, SLOW_BLOCK_BYTES, SLOW_READ_MS } from '../shared/limits.ts';
+import { BLOCK_MS, PUMP_BLOCK_BYTES, SLOW_BLOCK_BYTES, STALL_MS } from '../shared/limits.ts';
+import type { Within } from '../shared/within.ts';
 
 /** Reads a stream in blocks of up to 256 KiB. A block is valid until the next but one. */
 export interface BlockReader {
@@ -19,8 +20,7 @@ export function readBlocks(body: ReadableStream<Uint8Array>, now: () => number):
       const startedMs = now();
       const { value } = await reader.readAtLeast(wantedBytes, new Uint8Array(free));
       if (value === undefined || value.byteLength === 0) return undefined;
-      // A slow source must be seen to move, or it would be taken for a dead one.
-      wantedBytes = now() - startedMs > SLOW_READ_MS ? SLOW_BLOCK_BYTES : PUMP_BLOCK_BYTES;
+      wantedBytes = blockBytesFor(value.byteLength, now() - startedMs);
       [free, lent] = [lent, value.buffer];
       return value;
     },
@@ -28,6 +28,12 @@ export function readBlocks(body: ReadableStream<Uint8Array>, now: () => number):
       await reader.cancel().catch(() => undefined); // A source that has failed has nothing left to cancel.
     },
   };
+}
+
+/** What takes about two seconds: a slow source must be seen to move, or it would be taken for a dead one. */
+function blockBytesFor(bytes: number, tookMs: number): number {
+  const wanted = Math.round((bytes * BLOCK_MS) / Math.max(1, tookMs));
+  return Math.min(Math.max(wanted, SLOW_BLOCK_BYTES), PUMP_BLOCK_BYTES);
 }
 
 /** What passed: lower-case hex, and a count. */
@@ -60,12 +66,18 @@ export async function fingerprint(
   body: ReadableStream<Uint8Array>,
   now: () => number,
   keep: () => Promise<boolean>,
+  within: Within,
 ): Promise<Fingerprint | undefined> {
   const source = readBlocks(body, now);
   const fingerprinter = createFingerprinter();
-  for (let block = await source.next(); block !== undefined; block = await source.next()) {
-    if (!(await keep())) return void (await source.cancel());
-    await fingerprinter.add(block);
+  const next = () => within(STALL_MS, source.next());
+  try {
+    for (let block = await next(); block !== undefined; block = await next()) {
+      if (!(await keep())) return undefined;
+      await fingerprinter.add(block);
+    }
+    return await fingerprinter.finish();
+  } finally {
+    await source.cancel(); // Does nothing after a whole read.
   }
-  return fingerprinter.finish();
 }

@@ -1,7 +1,7 @@
 import { MAX_RECONCILE_PAGES, MAX_RECONCILE_SENDS, OVERDUE_MS } from '../shared/limits.ts';
 import { describeError, type Log } from '../shared/log.ts';
 import type { Inbox, ListedEntry } from '../storage/inbox.ts';
-import type { ReconcileMark } from '../storage/reconcile-mark.ts';
+import type { ReconcileMark, Sweep } from '../storage/reconcile-mark.ts';
 import type { Transfers } from '../storage/transfers.ts';
 
 export interface ReconcileServices {
@@ -36,11 +36,12 @@ async function sendOverdue(
   scheduledMs: number,
   { inbox, transfers, reconcileMark }: ReconcileServices,
 ): Promise<void> {
-  let cursor = await reconcileMark.read();
-  const begun = cursor;
+  const mark = await reconcileMark.read();
+  const sweep = sweepAt(scheduledMs, mark);
+  let { cursor } = sweep;
   for (let pages = 0; pages < MAX_RECONCILE_PAGES && found.sent < MAX_RECONCILE_SENDS; pages++) {
     const page = await inbox.list(cursor);
-    const overdue = page.entries.filter((entry) => isToBeSent(entry, scheduledMs));
+    const overdue = page.entries.filter((entry) => isToBeSent(entry, sweep));
     await transfers.sendAll(overdue.map(({ key }) => key));
     found.listed += page.entries.length;
     found.sent += overdue.length;
@@ -48,14 +49,27 @@ async function sendOverdue(
     if (cursor === undefined) break;
   }
   found.isCut = cursor !== undefined;
-  if (cursor !== begun) await reconcileMark.write(cursor);
+  // Most sweeps take one run, and leave no mark.
+  const isLong = found.isCut || sweep.beganMs !== scheduledMs;
+  if (isLong || mark !== undefined) await reconcileMark.write(isLong ? { ...sweep, cursor } : undefined);
+}
+
+/** The sweep that this run goes on with, or begins. */
+function sweepAt(scheduledMs: number, mark: Sweep | undefined): Sweep {
+  if (mark?.cursor !== undefined) return mark;
+  return { beganMs: scheduledMs, previousMs: mark?.beganMs ?? scheduledMs - OVERDUE_MS };
 }
 
 /**
- * Whether an overdue entry's turn has come: a minute after it was due, and then 2, 4, 8 … minutes. While the queue
- * is behind, its messages are there already, and more of them each minute would only put it further behind.
+ * Whether an overdue entry's turn has come since the sweep before: a minute after it was due, and then 2, 4, 8 …
+ * minutes. While the queue is behind, its messages are there already, and more of them each minute would only
+ * put it further behind.
  */
-export function isToBeSent({ dueMs }: ListedEntry, scheduledMs: number): boolean {
-  const minutes = Math.floor((scheduledMs - dueMs) / OVERDUE_MS);
-  return minutes >= 1 && Number.isInteger(Math.log2(minutes));
+export function isToBeSent({ dueMs }: ListedEntry, { beganMs, previousMs }: Sweep): boolean {
+  return turnOf(beganMs - dueMs) > turnOf(previousMs - dueMs);
+}
+
+function turnOf(overdueMs: number): number {
+  const minutes = Math.floor(overdueMs / OVERDUE_MS);
+  return minutes < 1 ? -1 : Math.floor(Math.log2(minutes));
 }

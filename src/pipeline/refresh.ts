@@ -3,8 +3,8 @@ import type { RecordingEvent, RecordingFile } from '../recording.ts';
 import { decodeUtf8 } from '../shared/bytes.ts';
 import type { Failure, FailureCode } from '../shared/errors.ts';
 import { parseJsonObject } from '../shared/json.ts';
-import { MAX_API_ANSWER_BYTES } from '../shared/limits.ts';
-import { readBytes } from '../shared/read-bytes.ts';
+import { MAX_API_ANSWER_BYTES, STALL_MS } from '../shared/limits.ts';
+import { readBytesWithin } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { retryAfterSeconds } from '../shared/retry-after.ts';
 import { type Downloader, networkFailure, request } from './download.ts';
@@ -64,16 +64,18 @@ export async function askApi(
   const answered = await request(`${baseUrl}${path}`, headers, services, signal);
   if (!answered.ok) return err(networkFailure(answered.error, 'api_unavailable'));
   const { status, headers: answer } = answered.value;
-  const body = await readJson(answered.value);
+  const body = await readJson(answered.value, services);
   if (status === 429 || status >= 500) {
     const asked = retryAfterSeconds(answer.get('retry-after'), services.now());
     return failure('api_unavailable', `The API answered with status ${status}`, asked);
   }
-  return ok({ status, location: answer.get('location'), body });
+  const location = answer.get('location');
+  const absolute = location === null ? null : (URL.parse(location, `${baseUrl}${path}`)?.href ?? location);
+  return ok({ status, location: absolute, body });
 }
 
-async function readJson({ body }: Response): Promise<ApiAnswer['body']> {
-  const bytes = await readBytes(body, MAX_API_ANSWER_BYTES).catch(() => undefined); // Cut off: no answer.
+async function readJson({ body }: Response, { within }: Downloader): Promise<ApiAnswer['body']> {
+  const bytes = await readBytesWithin(body, MAX_API_ANSWER_BYTES, STALL_MS, within);
   const text = bytes && decodeUtf8(bytes);
   return text === undefined ? undefined : parseJsonObject(text);
 }

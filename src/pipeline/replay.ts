@@ -3,7 +3,7 @@ import type { DeadLetter, KeptDelivery, RecordingEvent } from '../recording.ts';
 import { utf8 } from '../shared/bytes.ts';
 import { decodeBase64 } from '../signatures/base64.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
-import type { Inbox } from '../storage/inbox.ts';
+import type { Inbox, PendingEntry } from '../storage/inbox.ts';
 import type { Transfers } from '../storage/transfers.ts';
 import { announcementId, nameEvent } from './announcement.ts';
 
@@ -15,8 +15,11 @@ export interface ReplayServices {
   readonly now: () => number;
 }
 
-/** What became of a replay; `nothing_to_archive` when the letter still cannot be read as an event. */
-export type Replayed = 'replayed' | 'not_found' | 'nothing_to_archive';
+/**
+ * What became of a replay: `still_pending` when an entry of the same announcement is in the inbox already,
+ * `nothing_to_archive` when the letter still cannot be read as an event.
+ */
+export type Replayed = 'replayed' | 'not_found' | 'still_pending' | 'nothing_to_archive';
 
 /**
  * Gives a dead letter a second chance: moves it back into the inbox, past the dedupe, with its history. One that
@@ -27,22 +30,25 @@ export async function replay(key: string, services: ReplayServices): Promise<Rep
   if (letter === undefined) return 'not_found';
   const events = letter.event === undefined ? await readAgain(letter) : [letter.event];
   if (events.length === 0) return 'nothing_to_archive';
-  for (const event of events) await revive(event, letter, services);
-  // Last: whoever dies before leaves both, and success removes the letter.
+  const revived = await Promise.all(events.map((event) => revive(event, letter, services)));
+  const keys = revived.flatMap((pending) => (pending === undefined ? [] : pending.key));
+  if (keys.length < events.length) return 'still_pending';
+  // Before anybody works on the entry, who might put a new letter in this place. A death in between leaves both:
+  // the cron finds the entry, and success removes the letter.
   await services.deadLetters.removeAt(key);
+  await services.transfers.sendAll(keys);
   return 'replayed';
 }
 
 async function revive(
   event: RecordingEvent,
   { delivery, attempts }: DeadLetter,
-  { inbox, transfers, now }: ReplayServices,
-): Promise<void> {
+  { inbox, now }: ReplayServices,
+): Promise<PendingEntry | undefined> {
   const nowIso = new Date(now()).toISOString();
   const life = { delivery, attempts, dueAt: nowIso, replayedAt: nowIso };
   const entry = { version: 1, announcementId: await announcementId(event), event, ...life } as const;
-  const pending = await inbox.create(entry);
-  if (pending !== undefined) await transfers.send(pending.key);
+  return inbox.create(entry);
 }
 
 async function readAgain({ provider: id, delivery }: DeadLetter): Promise<RecordingEvent[]> {

@@ -46,7 +46,8 @@ export function decide(
 /** Why there is no attempt left, if so: what kills its worker never comes to a decision. */
 export function spentBy(entry: InboxEntry): FileFailure | undefined {
   const last = entry.attempts.at(-1)?.failures[0];
-  return triesOf(entry) < MAX_ATTEMPTS || last === undefined ? undefined : exhausted(last);
+  if (triesOf(entry) < MAX_ATTEMPTS || last === undefined) return undefined;
+  return exhausted({ claimedFormat: last.claimedFormat, code: last.code });
 }
 
 function exhausted({ claimedFormat, code, detail }: FailedAttempt['failures'][number]): FileFailure {

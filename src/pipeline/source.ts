@@ -25,7 +25,7 @@ export interface SourceServices {
 
 /** Reads `first` to its end; where it breaks or stalls, opens the rest of the very same version and goes on. */
 export function readSource(first: Response, open: Open, { now, within }: SourceServices): Source {
-  const version = versionOf(first.headers);
+  let version = versionOf(first.headers);
   let blocks = blocksOf(first, now);
   let bytes = 0;
   let resumedAt = -1;
@@ -39,10 +39,12 @@ export function readSource(first: Response, open: Open, { now, within }: SourceS
     resumes++;
     const rest = await open({ offsetBytes: bytes, validator: version.validator });
     if (!rest.ok) return rest;
-    if (!isRestOf(version, rest.value, bytes)) {
+    const totalBytes = totalOf(version, rest.value, bytes);
+    if (totalBytes === undefined) {
       await discard(rest.value);
       return err({ code: 'source_changed', beginAgain: true });
     }
+    version = { ...version, totalBytes };
     blocks = blocksOf(rest.value, now);
     return ok(true);
   }
@@ -106,12 +108,16 @@ export function lengthOf(headers: Headers): number | undefined {
   return /^\d{1,15}$/.test(text) && !isCoded(headers) ? Number(text) : undefined;
 }
 
-/** Whether an answer is exactly what is missing. An origin may ignore If-Range, so the version is looked at. */
-function isRestOf(version: Version, { status, headers }: Response, offsetBytes: number): boolean {
-  const [, start, total] =
-    /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(headers.get('content-range') ?? '') ?? [];
-  const isSameLength =
-    total === '*' || version.totalBytes === undefined || Number(total) === version.totalBytes;
+/**
+ * The length of the whole, if an answer is exactly the rest of it that is missing. An origin may ignore If-Range, so
+ * the version is looked at; and may send less than all of the rest, which only the whole length shows.
+ */
+function totalOf(version: Version, { status, headers }: Response, offsetBytes: number): number | undefined {
+  const range = headers.get('content-range') ?? '';
+  const [, start, total] = /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(range) ?? [];
+  const totalBytes = total === '*' ? version.totalBytes : Number(total);
+  const isSameLength = version.totalBytes === undefined || totalBytes === version.totalBytes;
   const isSame = headers.get(version.header) === version.validator && !isCoded(headers);
-  return status === 206 && Number(start) === offsetBytes && isSameLength && isSame;
+  const isRest = status === 206 && Number(start) === offsetBytes && isSameLength && isSame;
+  return isRest ? totalBytes : undefined;
 }

@@ -66,6 +66,8 @@ export interface ListedRecording {
 /** One page of a list; `next` is the path of the one after it. */
 export interface ListedPage {
   readonly recordings: readonly ListedRecording[];
+  /** When those began that the provider is still preparing: ISO 8601. */
+  readonly unfinishedAt: readonly string[];
   readonly next?: string | undefined;
 }
 
@@ -83,6 +85,8 @@ export interface ProviderApi {
   readonly urlSetting: { readonly name: string; readonly fallback: string };
   /** The value of the Authorization header. */
   readonly authorization: (key: string) => string;
+  /** The API knows a call, and not which of its recordings: a fresh link may be another's. */
+  readonly namesCallOnly?: true;
   /** Reads an answer that is neither 429 nor 5xx; never throws on any input. */
   readonly readLink: (answer: ApiAnswer, event: RecordingEvent, file: RecordingFile) => Refreshed;
   /** Absent for an API that cannot list recordings. */
@@ -117,6 +121,11 @@ export interface Provider {
   readonly parse: (delivery: SignedDelivery) => Parsed;
   /** Absent for a provider without an API for recordings. */
   readonly api?: ProviderApi;
+}
+
+/** An id as one part of a path below an API's base, or nothing for what would lead elsewhere. */
+export function pathPart(id: string): string | undefined {
+  return id === '.' || id === '..' ? undefined : encodeURIComponent(id.toWellFormed());
 }
 
 export function unreadable(detail: string): Kept {

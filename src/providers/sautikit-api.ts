@@ -1,5 +1,5 @@
 import { type JsonObject, objectAt, quantityAt, textAt } from '../shared/json.ts';
-import type { ApiAnswer, ProviderApi, Refreshed } from './provider.ts';
+import { type ApiAnswer, type ProviderApi, pathPart, type Refreshed } from './provider.ts';
 
 /**
  * `GET /v1/calls/{id}/recording`: a redirect to a link that lives 15 minutes. The API knows one recording a call.
@@ -10,12 +10,14 @@ export const sautikitApi: ProviderApi = {
   keySetting: 'SAUTIKIT_API_KEY',
   urlSetting: { name: 'SAUTIKIT_API_URL', fallback: 'https://api.sautikit.com/v1/' },
   authorization: (key) => `Bearer ${key}`,
+  namesCallOnly: true,
   readLink,
 };
 
 /** Where the API tells of a call's recording. */
-export function apiPathOf(callId: string): string {
-  return `calls/${encodeURIComponent(callId)}/recording`;
+export function apiPathOf(callId: string): string | undefined {
+  const part = pathPart(callId);
+  return part && `calls/${part}/recording`;
 }
 
 function readLink({ status, location, body }: ApiAnswer): Refreshed {
@@ -30,8 +32,10 @@ function readLink({ status, location, body }: ApiAnswer): Refreshed {
   return { kind: status === 401 || status === 403 ? 'refused' : 'failed', detail };
 }
 
-/** Two envelopes are in use: `{error:{code}}` and a bare `{code}`. A code is a name, or it is not repeated. */
+/** Two envelopes are in use: `{error:{code}}` and a bare `{code}`. Only what is surely a code is repeated. */
 function codeOf(body: JsonObject): string | undefined {
   const code = textAt(objectAt(body, 'error') ?? body, 'code');
-  return code !== undefined && /^[a-z][\w.]{0,63}$/.test(code) ? code : undefined;
+  return code !== undefined && /^((calls|api_key)\.[a-z_]{1,40}|recording_unavailable)$/.test(code)
+    ? code
+    : undefined;
 }

@@ -16,14 +16,6 @@ export const telnyxApi: ProviderApi = {
   list: telnyxList,
 };
 
-/** Where the API tells of a recording: by its own id, else among those of its leg. */
-export function apiPathOf(payload: JsonObject): string | undefined {
-  const recordingId = textAt(payload, 'recording_id');
-  if (recordingId !== undefined) return `recordings/${encodeURIComponent(recordingId)}`;
-  const leg = textAt(payload, 'call_leg_id');
-  return leg === undefined ? undefined : `recordings?filter[call_leg_id]=${encodeURIComponent(leg)}`;
-}
-
 function readLink({ status, body }: ApiAnswer, event: RecordingEvent, file: RecordingFile): Refreshed {
   const detail = `The API answered with status ${status}`;
   if (status === 404) return { kind: 'absent', detail };

@@ -1,5 +1,6 @@
 import type { RecordingFile } from '../recording.ts';
 import { type JsonObject, objectAt, textAt } from '../shared/json.ts';
+import { pathPart } from './provider.ts';
 
 /** Of `recording_urls`; the public ones live as long as the file. */
 const LINK_LIFETIME_SECONDS = 600;
@@ -42,4 +43,13 @@ function isOwnersStorage(link: string): boolean {
     ['gs:', 's3:'].includes(protocol) ||
     (hostname.endsWith('.blob.core.windows.net') && !searchParams.has('sig'))
   );
+}
+
+/** Where the API tells of a recording: by its own id, else among those of its leg. */
+export function apiPathOf(payload: JsonObject): string | undefined {
+  const recordingId = textAt(payload, 'recording_id');
+  const part = recordingId && pathPart(recordingId);
+  if (recordingId !== undefined) return part && `recordings/${part}`;
+  const leg = textAt(payload, 'call_leg_id');
+  return leg && `recordings?filter[call_leg_id]=${encodeURIComponent(leg.toWellFormed())}`;
 }

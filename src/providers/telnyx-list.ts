@@ -1,6 +1,8 @@
 import { isJsonObject, type JsonObject, objectAt, quantityAt, textAt } from '../shared/json.ts';
 import type { ApiAnswer, ListedPage, ListedRecording, RecordingList } from './provider.ts';
-import { filesOf } from './telnyx-links.ts';
+import { apiPathOf, filesOf } from './telnyx-links.ts';
+
+const PAGE_SIZE = 100;
 
 /**
  * `GET /v2/recordings` by time of creation, 100 a page.
@@ -8,23 +10,37 @@ import { filesOf } from './telnyx-links.ts';
  */
 export const telnyxList: RecordingList = {
   firstPath: (from, to) =>
-    `recordings?filter[created_at][gte]=${from}&filter[created_at][lte]=${to}&page[number]=1&page[size]=100`,
+    `recordings?filter[created_at][gte]=${from}&filter[created_at][lte]=${to}&page[number]=1&page[size]=${PAGE_SIZE}`,
   readPage,
 };
 
 function readPage({ status, body }: ApiAnswer, path: string): ListedPage | undefined {
   if (status !== 200 || body === undefined || !Array.isArray(body.data)) return undefined;
   const meta = objectAt(body, 'meta') ?? {};
-  const number = quantityAt(meta, 'page_number') ?? 1;
+  const [, asked] = /page\[number\]=(\d+)/.exec(path) ?? [];
+  const number = Number(asked ?? 1);
+  // An API that answers another page, or more than it was asked for, is not believed.
+  if (body.data.length > PAGE_SIZE || (quantityAt(meta, 'page_number') ?? number) !== number)
+    return undefined;
   const isLast = number >= (quantityAt(meta, 'total_pages') ?? 1);
   const next = isLast ? undefined : path.replace(/page\[number\]=\d+/, `page[number]=${number + 1}`);
-  return { recordings: body.data.filter(isJsonObject).flatMap(readRecording), next };
+  const all = body.data.filter(isJsonObject);
+  const unfinished = all.filter((one) => !isCompleted(one)).map((one) => textAt(one, 'created_at'));
+  return {
+    recordings: all.filter(isCompleted).flatMap(readRecording),
+    unfinishedAt: unfinished.filter((time) => time !== undefined),
+    next,
+  };
 }
 
-/** As a webhook would have announced it; one that is not completed has nothing to fetch yet. */
+function isCompleted(recording: JsonObject): boolean {
+  return textAt(recording, 'status') === 'completed';
+}
+
+/** As a webhook would have announced it. */
 function readRecording(recording: JsonObject): ListedRecording[] {
   const recordingId = textAt(recording, 'id');
-  if (recordingId === undefined || textAt(recording, 'status') !== 'completed') return [];
+  if (recordingId === undefined) return [];
   const leg = textAt(recording, 'call_leg_id');
   const startedAt = textAt(recording, 'recording_started_at');
   const event = {
@@ -39,7 +55,7 @@ function readRecording(recording: JsonObject): ListedRecording[] {
     durationSeconds: (quantityAt(recording, 'duration_millis') ?? Number.NaN) / 1000 || undefined,
     from: textAt(recording, 'from'),
     to: textAt(recording, 'to'),
-    apiPath: `recordings/${encodeURIComponent(recordingId)}`,
+    apiPath: apiPathOf({ recording_id: recordingId }),
     files: filesOf({ recording_urls: recording.download_urls }),
   };
   const otherIds = leg === undefined || startedAt === undefined ? [] : [`${leg}_${startedAt}`];

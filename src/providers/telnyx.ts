@@ -13,14 +13,16 @@ import {
   unreadable,
   type Verified,
 } from './provider.ts';
-import { apiPathOf, telnyxApi } from './telnyx-api.ts';
-import { filesOf, linkOf } from './telnyx-links.ts';
+import { telnyxApi } from './telnyx-api.ts';
+import { apiPathOf, filesOf, linkOf } from './telnyx-links.ts';
 
 const SIGNATURE = 'telnyx-signature-ed25519';
 const TIMESTAMP = 'telnyx-timestamp';
 
 /** API v2's names and, with an underscore, API v1's. */
 const savedTypes = ['call.recording.saved', 'conference.recording.saved', 'recording_saved'];
+/** Telnyx makes two of a recording; each costs its requests at every attempt. */
+const MAX_FILES = 8;
 const errorTypes = ['call.recording.error', 'recording_error'];
 
 /**
@@ -112,6 +114,8 @@ function parseSaved(event: JsonObject, eventType: string, payload: JsonObject): 
     apiPath: apiPathOf(payload),
     files: filesOf(payload),
   };
+  if (recording.files.length > MAX_FILES)
+    return { ...unreadable('The event announces too many files'), eventId, eventType };
   return { kind: 'recordings', events: [recording] };
 }
 

@@ -33,6 +33,9 @@ export const LEASE_RENEWAL_MS = 40_000;
 /** A source or a store that moves nothing for so long is taken for dead. */
 export const STALL_MS = 15_000;
 
+/** A store that takes longer to end an upload is taken for dead; what it stored all the same is found later. */
+export const COMMIT_MS = 30_000;
+
 /** The first wait between two attempts; early ones come fast, since Telnyx's links live 10 minutes. */
 export const FIRST_WAIT_MS = 2_000;
 
@@ -92,9 +95,10 @@ export const MAX_RESTARTS = 2;
 /** R2's smallest part, of which one is in memory; 10,000 of them are 48 GiB. */
 export const PART_BYTES = 5 * 1024 ** 2;
 
-/** A read that took longer came from a slow source, whose next is asked for less, so that it is seen moving. */
-export const SLOW_READ_MS = 1_000;
+/** A slow source is asked for what takes so long, far less than a stall … */
+export const BLOCK_MS = 2_000;
 
+/** … and for no less than this, as from any source at first. */
 export const SLOW_BLOCK_BYTES = 4 * 1024;
 
 /** So often is a WAV file fetched that is shorter than its own header says, before it is taken for all there is. */
@@ -109,6 +113,9 @@ export const FIRST_AUDIT_MS = 24 * 60 * 60_000;
 /** A day's audit is due when the last one covers no more than what is so old. */
 export const AUDIT_EVERY_MS = 24 * 60 * 60_000;
 
+/** What a provider has been preparing for longer will not come any more. */
+export const MAX_UNFINISHED_MS = 3 * 24 * 60 * 60_000;
+
 /** An audit reads so many pages of 100 recordings; more than that makes it fail aloud. */
 export const MAX_AUDIT_PAGES = 200;
 
@@ -120,6 +127,9 @@ export const MAX_RECONCILE_PAGES = 100;
 
 /** A run sends so many messages, 100 at a time: what is more waits for its next turn. */
 export const MAX_RECONCILE_SENDS = 5_000;
+
+/** Dead letters that are looked at once a day, in pages of up to 1,000. */
+export const MAX_TIDY_PAGES = 5;
 
 /** A message that cannot be worked on now, for a fault of a store, comes again after this. */
 export const MESSAGE_RETRY_SECONDS = 60;

@@ -3,7 +3,7 @@
  * Never a body, a signature, a secret, a phone number or a link: a new field is a change of this type.
  */
 export interface LogLine {
-  readonly event: 'delivery' | 'attempt' | 'message' | 'reconcile' | 'audit' | 'settings' | 'fault';
+  readonly event: 'delivery' | 'attempt' | 'message' | 'reconcile' | 'audit' | 'tidy' | 'settings' | 'fault';
   readonly provider?: string | undefined;
   readonly eventId?: string | undefined;
   readonly eventType?: string | undefined;
@@ -21,6 +21,7 @@ export interface LogLine {
   /** How many entries were looked at, and how many of them were sent to the queue. */
   readonly listed?: number | undefined;
   readonly sent?: number | undefined;
+  readonly removed?: number | undefined;
   /** Somebody should look at this. */
   readonly isAlarm?: boolean | undefined;
   /** Whether there is more than one run may look at: the next one goes on. */

@@ -8,6 +8,6 @@ export function retryAfterSeconds(header: string | null, nowMs: number): number 
   if (/^\d{1,9}$/.test(text)) return Number(text);
   const atMs = Date.parse(text);
   // Written out again it must be the same: `Date.parse` takes much else, and days that do not exist.
-  const isHttpDate = new Date(atMs).toUTCString() === text;
+  const isHttpDate = !Number.isNaN(atMs) && new Date(atMs).toUTCString() === text;
   return isHttpDate ? Math.max(0, Math.ceil((atMs - nowMs) / 1000)) : undefined;
 }

@@ -21,6 +21,7 @@ export function isDeadLetter(value: unknown): value is DeadLetter {
   const { event, delivery, attempts } = value;
   return (
     hasTexts(value, ['announcementId', 'provider', 'eventId']) &&
+    isProviderId(value.provider) &&
     (event === undefined || isEvent(event)) &&
     isDelivery(delivery) &&
     Array.isArray(attempts) &&
@@ -33,15 +34,32 @@ function hasTexts(object: JsonObject, names: readonly string[]): boolean {
 }
 
 function isEvent(value: unknown): boolean {
-  if (!isJsonObject(value) || !Array.isArray(value.files)) return false;
+  if (!isJsonObject(value) || !Array.isArray(value.files) || value.files.length === 0) return false;
   const named = ['provider', 'eventId', 'eventType', 'recordingId', 'callId'];
-  return hasTexts(value, named) && value.files.every(isJsonObject);
+  return hasTexts(value, named) && isProviderId(value.provider) && value.files.every(isFile);
+}
+
+function isProviderId(value: unknown): boolean {
+  return typeof value === 'string' && /^[a-z][a-z0-9-]*$/.test(value);
+}
+
+function isFile(value: unknown): boolean {
+  const isText = (one: unknown) => one === undefined || typeof one === 'string';
+  return isJsonObject(value) && isText(value.link) && isText(value.claimedFormat);
 }
 
 function isDelivery(value: unknown): boolean {
-  return isJsonObject(value) && textAt(value, 'receivedAt') !== undefined && !!objectAt(value, 'headers');
+  const headers = isJsonObject(value) ? objectAt(value, 'headers') : undefined;
+  if (headers === undefined || !isJsonObject(value) || textAt(value, 'receivedAt') === undefined)
+    return false;
+  return Object.entries(headers).every(([name, text]) => /^[\w-]+$/.test(name) && isHeaderValue(text));
+}
+
+function isHeaderValue(text: unknown): boolean {
+  return typeof text === 'string' && !/[\r\n\0]/.test(text);
 }
 
 function isAttempt(value: unknown): boolean {
-  return isJsonObject(value) && typeof value.at === 'string' && Array.isArray(value.failures);
+  if (!isJsonObject(value) || typeof value.at !== 'string' || !Array.isArray(value.failures)) return false;
+  return value.failures.every((failure) => /^[a-z_]{1,40}$/.test(String(Object(failure).code)));
 }

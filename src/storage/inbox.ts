@@ -3,7 +3,7 @@ import { parseJsonObject } from '../shared/json.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import { isInboxEntry } from './entry-guard.ts';
 import { inboxKey } from './keys.ts';
-import { countObjects, createAnnounced, putJson } from './objects.ts';
+import { countObjects, createAnnounced, jsonText, putJson } from './objects.ts';
 
 /** An entry as it is in the bucket; the etag is its version. */
 export interface PendingEntry {
@@ -46,7 +46,11 @@ export function createInbox(bucket: R2Bucket) {
     /** Replaces the entry; nothing if it was finished or changed in the meantime. */
     async update({ key, etag }: PendingEntry, entry: InboxEntry): Promise<PendingEntry | undefined> {
       const stored = await putJson(bucket, key, entry, { etag }, metadataOf(entry));
-      return stored === undefined ? undefined : { key, etag: stored, entry };
+      if (stored !== undefined) return { key, etag: stored, entry };
+      // A write that failed aloud may have happened all the same: then what is there is ours.
+      const present = await bucket.get(key);
+      const isOurs = (await present?.text()) === jsonText(entry);
+      return present !== null && isOurs ? { key, etag: present.etag, entry } : undefined;
     },
 
     async remove({ key }: PendingEntry): Promise<void> {

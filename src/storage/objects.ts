@@ -14,8 +14,13 @@ export async function putJson(
   customMetadata: Record<string, string> = {},
 ): Promise<string | undefined> {
   const options = { ...conditionOf(expected), customMetadata, httpMetadata: jsonContent };
-  const stored = await bucket.put(key, `${JSON.stringify(value, null, 2)}\n`, options);
+  const stored = await bucket.put(key, jsonText(value), options);
   return stored?.etag;
+}
+
+/** As it is written; two values with the same text are the same object to R2. */
+export function jsonText(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }
 
 function conditionOf(expected: Expected): { onlyIf?: R2Conditional } {

@@ -13,6 +13,7 @@ export function startPartUpload(bucket: R2Bucket, key: string, options: UploadOp
   const md5 = options.md5 === undefined ? undefined : startDigest('MD5');
   let multipart: Multipart | undefined;
   let over: UploadEnd | undefined;
+  let isAppending = false;
 
   async function append(bytes: Uint8Array): Promise<void> {
     await md5?.add(bytes);
@@ -32,12 +33,15 @@ export function startPartUpload(bucket: R2Bucket, key: string, options: UploadOp
 
   return {
     async write(bytes) {
+      isAppending = true;
       await append(bytes).catch((error: unknown) => {
         over = { state: 'failed', error };
       });
+      isAppending = false;
       return over === undefined || over.state === 'exists';
     },
     async commit() {
+      if (isAppending) over = { state: 'failed', error: new Error('A part hangs') };
       if (multipart === undefined) return over ?? endOf(bucket.put(key, part.take(), putOptions(options)));
       const end = await complete(multipart).catch((error: unknown) => ({ state: 'failed' as const, error }));
       if (end.state !== 'stored') await multipart.abort();

@@ -1,16 +1,32 @@
-const KEY = 'reconcile/cursor';
+import { parseJsonObject, quantityAt, textAt } from '../shared/json.ts';
 
-/** A run that begins where one ended an hour ago would skip what came since. */
+const KEY = 'reconcile/sweep';
+
+/** A sweep that nobody went on with for an hour begins anew. */
 const TTL_SECONDS = 60 * 60;
 
-/** Where a run of the cron stopped that could not look at everything; KV may be late, which costs a second look. */
+/** A look at the whole inbox, which may take several runs of the cron; times are in ms since 1970. */
+export interface Sweep {
+  /** When it began, and when the one before it did. */
+  readonly beganMs: number;
+  readonly previousMs: number;
+  /** Where its next run goes on; absent when it is over. */
+  readonly cursor?: string | undefined;
+}
+
+/** The sweep that is under way, or was the last to take several runs. KV may be late, which costs a second look. */
 export function createReconcileMark(kv: KVNamespace) {
   return {
-    async read(): Promise<string | undefined> {
-      return (await kv.get(KEY)) ?? undefined;
+    async read(): Promise<Sweep | undefined> {
+      const mark = parseJsonObject((await kv.get(KEY)) ?? '');
+      const beganMs = mark && quantityAt(mark, 'beganMs');
+      const previousMs = mark && quantityAt(mark, 'previousMs');
+      if (mark === undefined || beganMs === undefined || previousMs === undefined) return undefined;
+      return { beganMs, previousMs, cursor: textAt(mark, 'cursor') };
     },
-    async write(cursor: string | undefined): Promise<void> {
-      await (cursor === undefined ? kv.delete(KEY) : kv.put(KEY, cursor, { expirationTtl: TTL_SECONDS }));
+    async write(sweep: Sweep | undefined): Promise<void> {
+      if (sweep === undefined) await kv.delete(KEY);
+      else await kv.put(KEY, JSON.stringify(sweep), { expirationTtl: TTL_SECONDS });
     },
   };
 }

@@ -29,6 +29,10 @@ export function createRecordings(bucket: R2Bucket) {
       return { state: 'present', expected: { etag: object.etag }, manifest };
     },
 
+    async etagOf(key: string): Promise<string | undefined> {
+      return (await bucket.head(key))?.etag;
+    },
+
     async hasManifest(key: string): Promise<boolean> {
       return (await bucket.head(key)) !== null;
     },

@@ -1,6 +1,7 @@
 import { describe, test } from 'vitest';
 import { sautikitApi } from '../../src/providers/sautikit-api.ts';
-import { apiPathOf, telnyxApi } from '../../src/providers/telnyx-api.ts';
+import { telnyxApi } from '../../src/providers/telnyx-api.ts';
+import { apiPathOf } from '../../src/providers/telnyx-links.ts';
 import { telnyxList } from '../../src/providers/telnyx-list.ts';
 import type { JsonObject } from '../../src/shared/json.ts';
 
@@ -129,6 +130,7 @@ describe('Telnyx’s API', () => {
   test('lists nothing twice when a page does not say which it is', ({ expect }) => {
     expect(telnyxList.readPage(answer(200, { data: [7, null, {}] }), 'recordings?page[number]=1')).toEqual({
       recordings: [],
+      unfinishedAt: [],
       next: undefined,
     });
   });

@@ -180,6 +180,7 @@ describe('retryAfterSeconds()', () => {
     ['Sat, 31 Feb 2026 10:00:30 GMT', undefined],
     ['Sat, 27 Jux 2026 10:00:30 GMT', undefined],
     ['2026-06-27T10:00:30Z', undefined],
+    ['Invalid Date', undefined],
     ['-5', undefined],
     ['1.5', undefined],
     ['99999999999', undefined],
