@@ -42,6 +42,7 @@ function sautikit(mode: string, link: string, { nth }: ApiAsk): Answer | undefin
     scope: [403, { error: { code: 'api_key.scope_denied', message: 'No', request_id: 'r1' } }],
     'busy-then-ready': nth > 1 ? ready : [429, {}, { 'retry-after': '20' }],
     'to-foreign': [302, {}, { location: 'https://elsewhere.example/a.wav' }],
+    relative: [302, {}, { location: new URL(link).pathname + new URL(link).search }],
   };
   return answers[mode];
 }

@@ -96,6 +96,22 @@ export const behaviours: Record<string, Behaviour> = {
     if (request.headers.range !== undefined) return sendRange(request, response, wav, '"v1"');
     cutOff(response, { etag: '"v1"' });
   },
+  'range-chunked-capped': ({ request, response }) => {
+    if (request.headers.range !== undefined) return sendRange(request, response, wav, '"v1"', 50_000);
+    cutOff(response, { etag: '"v1"' }, 4096);
+  },
+  /** A refusal whose body never ends. */
+  'refusal-without-end': ({ response }) => {
+    response.writeHead(403);
+    response.write('<');
+  },
+  'invalid-date': ({ response, nth }) =>
+    nth <= 3 ? void response.writeHead(503, { 'retry-after': 'Invalid Date' }).end() : send(response, wav),
+  /** Two refusals, and then a WAV that is cut, at first. */
+  'late-and-cut': ({ response, nth }) =>
+    nth <= 2
+      ? void response.writeHead(503).end()
+      : send(response, nth === 3 ? wav.subarray(0, 100_000) : wav),
   /** Never sends more than so many bytes at once. */
   'range-capped': ({ request, response }) => {
     if (request.headers.range !== undefined) return sendRange(request, response, wav, '"v1"', 50_000);

@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest';
-import { sautikitApi } from '../../src/providers/sautikit-api.ts';
+import { sautikitApi, apiPathOf as sautikitPathOf } from '../../src/providers/sautikit-api.ts';
 import { telnyxApi } from '../../src/providers/telnyx-api.ts';
 import { apiPathOf } from '../../src/providers/telnyx-links.ts';
 import { telnyxList } from '../../src/providers/telnyx-list.ts';
@@ -43,6 +43,15 @@ describe('Sautikit’s API', () => {
     expect(readLink(status, body, location)).toMatchObject(expected);
   });
 
+  test.for([
+    ['a/b?c', 'calls/a%2Fb%3Fc/recording'],
+    ['\ud800', 'calls/%EF%BF%BD/recording'],
+    ['.', undefined],
+    ['..', undefined],
+  ] as const)('is asked for call %j at %s', ([callId, path], { expect }) => {
+    expect(sautikitPathOf(callId)).toBe(path);
+  });
+
   test('repeats a code, and nothing else that is said', ({ expect }) => {
     const said = readLink(404, { error: { code: 'Call +254700000000 secret', message: 'secret' } });
 
@@ -66,6 +75,9 @@ describe('Telnyx’s API', () => {
     expect(apiPathOf({ recording_id: 'a/../b', call_leg_id: 'l' })).toBe('recordings/a%2F..%2Fb');
     expect(apiPathOf({ call_leg_id: 'l&x' })).toBe('recordings?filter[call_leg_id]=l%26x');
     expect(apiPathOf({})).toBeUndefined();
+    expect(apiPathOf({ recording_id: '..' })).toBeUndefined();
+    expect(apiPathOf({ recording_id: 'a\ud800' })).toBe('recordings/a%EF%BF%BD');
+    expect(apiPathOf({ call_leg_id: '\udc00' })).toBe('recordings?filter[call_leg_id]=%EF%BF%BD');
   });
 
   test.for([

@@ -108,6 +108,36 @@ describe('an audit', () => {
     ]);
   });
 
+  test('finds what a callback without a time was filed under', async ({ expect }) => {
+    await markAt(undefined);
+    await env.RECORDINGS.put('recordings/telnyx/1970/01/01/session-texml/texml.json', '{}');
+    const services = auditor([{ id: 'texml' }]);
+
+    await auditWhenDue(services);
+
+    expect(services.sent).toEqual([]);
+  });
+
+  test('looks again at what is still being prepared', async ({ expect }) => {
+    await markAt(undefined);
+    const services = auditor([{ id: 'preparing', status: 'processing' }]);
+
+    await auditWhenDue(services);
+
+    expect(await jsonAt('audit/telnyx.json')).toEqual({ auditedUntil: '2026-06-27T10:06:01.000Z' });
+  });
+
+  test('believes no page that is larger than it asked for', async ({ expect }) => {
+    await markAt('2026-06-20T00:00:00.000Z');
+    const many = Array.from({ length: 101 }, () => ({ id: 'same' }));
+    const services = auditor(many, { pageSize: 101 });
+
+    await auditWhenDue(services);
+
+    expect(services.sent).toEqual([]);
+    expect(services.lines).toMatchObject([{ event: 'audit', outcome: 'failed', isAlarm: true }]);
+  });
+
   test('leaves alone what is not completed', async ({ expect }) => {
     await markAt(undefined);
     const services = auditor([{ id: 'processing', status: 'processing' }]);

@@ -5,9 +5,11 @@ import { archive } from '../../src/pipeline/archive.ts';
 import { fromQueue } from '../../src/pipeline/archive-files.ts';
 import { consume } from '../../src/pipeline/consume.ts';
 import { newLease, takeLease } from '../../src/pipeline/lease.ts';
-import type { InboxEntry } from '../../src/recording.ts';
+import type { InboxEntry, Manifest } from '../../src/recording.ts';
+import { within } from '../../src/shared/within.ts';
 import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
-import { keysOf, requestsOf, testServices, wavEvent } from './support.ts';
+import { createRecordings } from '../../src/storage/recordings.ts';
+import { jsonAt, keysOf, requestsOf, sha256At, testServices, wavEvent } from './support.ts';
 
 const startMs = Date.UTC(2026, 5, 27, 10, 7);
 
@@ -119,6 +121,93 @@ describe('a worker whose lease has lapsed', () => {
     expect(end).toMatchObject({ outcome: 'lost', code: 'lease_lost' });
     expect(await requestsOf('slow')).toHaveLength(2);
     expect(await findings('slow')).toEqual(archived);
+  });
+});
+
+describe('an entry', () => {
+  test('is removed by nobody whose lease has lapsed', async ({ expect }) => {
+    const { clock, pending, services } = await taken('zombie');
+    const other = { ...pending.entry, announcementId: 'another', lease: undefined };
+    const seen = {
+      ...services.seen,
+      async mark() {
+        await succeed(pending, services, clock);
+        await services.inbox.create(other); // The provider announces something else under the same id.
+      },
+    };
+
+    await archive(pending, fromQueue, { ...services, seen });
+
+    expect(await services.inbox.read(pending.key)).toMatchObject({ entry: { announcementId: 'another' } });
+  });
+
+  test('whose last attempt stored the audio and died is archived, not dead', async ({ expect }) => {
+    const { clock, pending, services } = await taken('last');
+    const attempts = Array.from({ length: 23 }, (_, at) => ({
+      number: at + 1,
+      at: new Date(startMs).toISOString(),
+      failures: [{ code: 'download_refused' }],
+    }));
+    const spent = await services.inbox.update(pending, { ...pending.entry, attempts });
+    const writeManifest = () => new Promise<never>(() => undefined);
+    const dying = { ...services, recordings: { ...services.recordings, writeManifest } };
+    void archive(spent ?? pending, fromQueue, dying);
+    while ((await findings('last')).objects === 0) await scheduler.wait(20);
+
+    await succeed(pending, { ...services, fetch: refusing }, clock);
+
+    expect(await findings('last')).toEqual(archived);
+  });
+});
+
+describe('what comes in parts', () => {
+  test('is told of by the manifest as it lies there, whoever completed it last', async ({ expect }) => {
+    const { pending, services } = await taken('parts', '/big-chunked/6000000');
+    const key = 'recordings/telnyx/2026/06/27/call-parts/rec-parts.wav';
+    const { writeManifest } = services.recordings;
+    let isFirst = true;
+    const recordings = {
+      ...services.recordings,
+      async writeManifest(...args: Parameters<typeof writeManifest>) {
+        const isWritten = await writeManifest(...args);
+        if (isFirst) await env.RECORDINGS.put(key, 'RIFF....WAVE of another event');
+        isFirst = false;
+        return isWritten;
+      },
+    };
+
+    await archive(pending, fromQueue, { ...services, recordings });
+
+    const manifest = await jsonAt<Manifest>(key.replace('.wav', '.json'));
+    expect(manifest.files).toMatchObject([{ bytes: 29, sha256: await sha256At(key) }]);
+    expect(manifest.files).toHaveLength(1);
+  });
+
+  test('is not stored when a part hangs', async ({ expect }) => {
+    const bucket = new Proxy(env.RECORDINGS, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name);
+        if (typeof member !== 'function') return member;
+        if (name !== 'createMultipartUpload') return member.bind(target);
+        return async (...args: Parameters<R2Bucket['createMultipartUpload']>) => {
+          const upload = await target.createMultipartUpload(...args);
+          const complete = upload.complete.bind(upload);
+          return { uploadPart: () => new Promise(() => undefined), complete, abort: () => upload.abort() };
+        };
+      },
+    });
+    const { pending, services } = await taken('hangs', '/big-chunked/5245000');
+    const { startUpload } = createRecordings(bucket);
+    const recordings = { ...services.recordings, startUpload };
+
+    const end = await archive(pending, fromQueue, {
+      ...services,
+      recordings,
+      within: (ms, work) => within(ms / 50, work),
+    });
+
+    expect(end).toMatchObject({ outcome: 'pending', code: 'storage_failed' });
+    expect(await findings('hangs')).toEqual({ inbox: 1, dead: 0, objects: 0 });
   });
 });
 

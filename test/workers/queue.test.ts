@@ -272,6 +272,34 @@ describe('reconcile()', () => {
     expect([asked[0], asked[100], asked[150]]).toEqual([undefined, '100', undefined]);
   });
 
+  test('sends each entry of a long inbox as often, though a look at all takes two runs', async ({
+    expect,
+  }) => {
+    await testServices().reconcileMark.write(undefined);
+    const sent = new Map<string, number>();
+    const list = async (cursor: string | undefined) => {
+      const page = Number(cursor ?? 0) + 1;
+      const entries = Array.from({ length: 80 }, (_, at) => ({ key: `p${page}-${at}`, dueMs: nowMs }));
+      return { entries, cursor: page < 100 ? String(page) : undefined };
+    };
+    const services = testServices();
+    const sendAll = async (keys: readonly string[]) => {
+      for (const key of keys) sent.set(key, (sent.get(key) ?? 0) + 1);
+    };
+    const long = {
+      ...services,
+      inbox: { ...services.inbox, list },
+      transfers: { ...services.transfers, sendAll },
+    };
+
+    for (let minute = 1; minute <= 300; minute++) await reconcile(nowMs + minute * 60_000, long);
+
+    expect(sent.size).toBe(8000);
+    const counts = [...sent.values()];
+    expect(Math.min(...counts)).toBeGreaterThanOrEqual(6);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(10);
+  });
+
   test('fails aloud when the queue takes nothing', async ({ expect }) => {
     const services = testServices();
     const { key } = await create('cron-fails', { dueAt: iso(nowMs) });

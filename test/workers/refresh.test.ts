@@ -1,12 +1,15 @@
 import { describe, test } from 'vitest';
+import { download } from '../../src/pipeline/download.ts';
 import type { ApiAccess } from '../../src/pipeline/refresh.ts';
 import { providers } from '../../src/providers/index.ts';
+import type { Manifest } from '../../src/recording.ts';
+import { within } from '../../src/shared/within.ts';
 import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import type { Twin } from '../fixtures/twin.ts';
 import { API_KEY } from '../support/api-twin.ts';
 import { arrivedMs, type LifeEnd, live } from './life.ts';
-import { originUrl, requestsOf } from './support.ts';
+import { jsonAt, link, originUrl, requestsOf, testServices } from './support.ts';
 
 /** A vault that may ask the twin of a provider's API, which behaves as `mode` says. */
 function apisOf({ id }: Twin, mode: string, run: string, key: string): ReadonlyMap<string, ApiAccess> {
@@ -117,10 +120,53 @@ describe('Sautikit', () => {
     expect(downloads).toHaveLength(1);
   });
 
+  test('reads a place that is relative to the API', async ({ expect }) => {
+    const { end } = await refresh({ twin: sautikitTwin, mode: 'relative' });
+
+    expect(end).toMatchObject({ state: 'archived', attempts: 1 });
+  });
+
+  test.for([
+    ['says no size', undefined, { 'fresh link': 'names the call only' }],
+    ['says the size', 135_988, { 'event size': 'ok' }],
+  ] as const)(
+    'knows one recording a call, which the manifest tells when the event %s',
+    async (row, { expect }) => {
+      const [title, sizeBytes, checks] = row;
+      const run = `bycall-${title.replaceAll(' ', '-')}`;
+      const apis = apisOf(sautikitTwin, 'ready', run, API_KEY);
+      const life = {
+        run,
+        path: '/expired',
+        start: 'fast path',
+        services: { apis },
+        announced: { sizeBytes },
+      } as const;
+
+      await live({ twin: sautikitTwin, ...life });
+
+      const manifest = await jsonAt<Manifest>(`recordings/sautikit/2026/06/27/call-${run}/rec-${run}.json`);
+      expect(manifest.files[0]?.checks).toMatchObject(checks);
+      if (sizeBytes !== undefined) expect(manifest.files[0]?.checks).not.toHaveProperty('fresh link');
+    },
+  );
+
   test('says that a recording is pruned, and it is gone', async ({ expect }) => {
     const { end } = await refresh({ twin: sautikitTwin, mode: 'pruned' });
 
     expect(end).toMatchObject({ state: 'dead', code: 'link_gone', attempts: 1 });
     expect(end.detail).toContain('calls.recording_expired');
   });
+});
+
+test('a refusal whose body never ends holds nobody up', async ({ expect }) => {
+  const services = testServices({ within: (ms, work) => within(ms / 100, work) });
+
+  const answered = await download(
+    link('/refusal-without-end', 'endless'),
+    services,
+    AbortSignal.timeout(10_000),
+  );
+
+  expect(answered).toMatchObject({ ok: false, error: { code: 'link_refused', detail: 'Status 403' } });
 });

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { consume } from '../../src/pipeline/consume.ts';
+import { replay } from '../../src/pipeline/replay.ts';
 import type { DeadLetter, InboxEntry } from '../../src/recording.ts';
 import { MAX_ATTEMPTS } from '../../src/shared/limits.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
@@ -73,6 +74,45 @@ describe('POST /api/dead-letters/replay', () => {
 
     expect(verdict).toMatchObject({ retryAfterSeconds: expect.any(Number) });
     expect((await jsonAt<InboxEntry>(inboxKey)).attempts).toHaveLength(MAX_ATTEMPTS + 1);
+  });
+
+  test('never removes the letter of the life that it began', async ({ expect }) => {
+    const key = await die('quick');
+    const services = testServices();
+    const refused = async () => new Response('', { status: 410 });
+    const sendAll = async (keys: readonly string[]) => {
+      for (const inboxKey of keys) await consume({ version: 1, inboxKey }, { ...services, fetch: refused });
+    };
+
+    await replay(key, { ...services, transfers: { ...services.transfers, sendAll } });
+
+    expect(await jsonAt<DeadLetter>(key)).toMatchObject({ attempts: [{ number: 1 }, { number: 2 }] });
+    expect(await keysOf('inbox/telnyx/event-quick')).toEqual([]);
+  });
+
+  test('leaves a letter alone whose entry is still in the inbox', async ({ expect }) => {
+    const key = await die('both');
+    const { event, delivery, announcementId, attempts } = await jsonAt<DeadLetter>(key);
+    if (event === undefined) throw new Error('Cannot test: no event');
+    await testServices().inbox.create({ version: 1, announcementId, event, delivery, attempts });
+
+    const response = await replayKey(key);
+
+    expect([response.status, await response.json()]).toEqual([409, { error: 'still_pending' }]);
+    expect(await keysOf(key)).toHaveLength(1);
+  });
+
+  test.for([
+    ['no files', { files: [] }],
+    ['a link that is no text', { files: [{ link: 5 }] }],
+    ['a provider that is none', { provider: '../../x' }],
+  ] as const)('keeps a letter that was edited by hand and has %s', async ([title, change], { expect }) => {
+    const key = await die(`edited-${title.replaceAll(' ', '-')}`);
+    const letter = await jsonAt<DeadLetter>(key);
+    await env.RECORDINGS.put(key, JSON.stringify({ ...letter, event: { ...letter.event, ...change } }));
+
+    expect((await replayKey(key)).status).toBe(404);
+    expect(await keysOf(key)).toHaveLength(1);
   });
 
   test('reads again what could not be read', async ({ expect }) => {
