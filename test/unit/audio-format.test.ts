@@ -13,6 +13,18 @@ test.for([
 });
 
 test.for([
+  ['PCM', 0x0001],
+  ['A-law', 0x0006],
+  ['mu-law', 0x0007],
+  ['GSM 6.10', 0x0031],
+  ['MPEG Layer III inside', 0x0055],
+] as const)('detectAudioFormat() of WAVE with %s is wav', ([, formatTag], { expect }) => {
+  const header = new Uint8Array([...utf8('RIFF\u0000\u0010\u0000\u0000WAVEfmt '), 18, 0, 0, 0, formatTag, 0]);
+
+  expect(detectAudioFormat(header)?.format).toBe('wav');
+});
+
+test.for([
   ['MPEG 1 Layer III', [0xff, 0xfb, 0x90, 0x64]],
   ['MPEG 2 Layer III, 8 kHz telephony', [0xff, 0xf3, 0x18, 0xc4]],
   ['MPEG 2.5 Layer III with CRC', [0xff, 0xe2, 0x18, 0xc4]],

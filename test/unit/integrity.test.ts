@@ -1,5 +1,6 @@
 import { describe, test } from 'vitest';
 import { statedChecksum, wavBytes } from '../../src/pipeline/integrity.ts';
+import { lengthOf } from '../../src/pipeline/source.ts';
 
 const md5 = '900150983cd24fb0d6963f7d28e17f72'; // Of "abc", RFC 1321.
 const base64 = 'kAFQmDzST7DWlj99KOF/cg==';
@@ -82,5 +83,27 @@ describe('wavBytes()', () => {
 
   test('knows nothing of a header that is cut', ({ expect }) => {
     expect(wavBytes(header('RIFF', 36).subarray(0, 7))).toBeUndefined();
+  });
+});
+
+describe('lengthOf()', () => {
+  test.for([
+    ['135988', 135_988],
+    ['0', 0],
+    ['', undefined],
+    ['abc', undefined],
+    ['1e3', undefined],
+    ['-1', undefined],
+    ['1.5', undefined],
+    ['10, 10', undefined],
+    ['0x10', undefined],
+    ['9'.repeat(16), undefined],
+  ] as const)('of a Content-Length %j is %s', ([text, bytes], { expect }) => {
+    expect(lengthOf(new Headers({ 'content-length': text }))).toBe(bytes);
+  });
+
+  test('knows none without the header, and none of what is coded', ({ expect }) => {
+    expect(lengthOf(new Headers())).toBeUndefined();
+    expect(lengthOf(new Headers({ 'content-length': '10', 'content-encoding': 'gzip' }))).toBeUndefined();
   });
 });
