@@ -9,7 +9,8 @@ import { keepMeasured } from './measured.ts';
 import { postSigned, twins } from './twins.ts';
 import { familyOf, startVault, type VaultProcess } from './vault-process.ts';
 
-const SIZES_BYTES = [100_000_000, 1_000_000_000, 2_000_000_000];
+/** One after the other, told apart by a megabyte: what grew with the bytes would grow with each as with the first. */
+const SIZES_BYTES = [1_000_000_000, 1_001_000_000, 1_002_000_000, 1_003_000_000];
 /** Local R2 and the garbage collector take what they like at first, for a bare `R2.put` as well, and keep it. */
 const WARM_UP_BYTES = 999_000_000;
 

@@ -12,14 +12,19 @@ export interface OwnerCall {
   readonly ask: (path: string, init?: RequestInit) => Promise<Response>;
 }
 
-/** Reads `--to <url> [--flag …] [name …]`; the token is `VAULT_TOKEN` of the environment, else of `.vault.env`. */
+/**
+ * Reads `--to <url> [--flag …] [name …]`; the token is `VAULT_TOKEN` of the environment, else, for a vault on this
+ * machine, of `.vault.env`.
+ */
 export function ownerCall(usage: string, flags: readonly string[]): OwnerCall {
   const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'boolean' as const }]));
   const { values, positionals } = parseArgs({
     options: { to: { type: 'string' }, ...options },
     allowPositionals: true,
   });
-  const token = process.env.VAULT_TOKEN ?? readSettings(join(root, '.vault.env')).VAULT_TOKEN;
+  const isLocal = ['127.0.0.1', 'localhost', '[::1]'].includes(URL.parse(values.to ?? '')?.hostname ?? '');
+  const local = isLocal ? readSettings(join(root, '.vault.env')).VAULT_TOKEN : undefined;
+  const token = process.env.VAULT_TOKEN || local;
   // The token goes nowhere in the clear but to this machine.
   const isSafe = typeof values.to === 'string' && parseApiUrl(values.to) !== undefined;
   if (typeof values.to !== 'string' || !isSafe || token === undefined) {
@@ -34,8 +39,14 @@ export function ownerCall(usage: string, flags: readonly string[]): OwnerCall {
     vaultUrl,
     names: positionals,
     flags: new Set(flags.filter((flag) => Object(values)[flag] === true)),
-    ask: (path, init) => fetch(new URL(path, vaultUrl), { headers, ...init }),
+    ask: (path, init) =>
+      fetch(new URL(path, vaultUrl), { headers, ...init }).catch(() => unreachable(vaultUrl)),
   };
+}
+
+function unreachable(vaultUrl: string): never {
+  console.error(`There is no answer from ${vaultUrl}`);
+  process.exit(1);
 }
 
 /** The JSON of an answer; ends the script with what was said when that is an error. */

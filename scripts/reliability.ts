@@ -88,7 +88,8 @@ ${soak}
 ## Memory
 
 \`npm run memory\`: the growth of workerd's resident memory, the local R2 inside it included, while it copies one
-recording, after a first one of 999 MB.
+recording of a gigabyte after the other, after a first one of 999 MB. What a bare \`R2.put\` takes at first, and keeps, is
+in that first one; what grew with the bytes would grow with each as with the one before.
 
 \`\`\`
 ${memory}

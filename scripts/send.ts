@@ -35,7 +35,8 @@ async function send(): Promise<number> {
   if (signing === undefined)
     return fail('Cannot sign: give --key, or run npm start once, which makes .vault.env');
   const audio = await offerAudio(values.audio);
-  const ids = { eventId: values['event-id'], callId: randomUUID(), recordingId: randomUUID() };
+  const eventId = values['event-id'];
+  const ids = { eventId, callId: `call-of-${eventId}`, recordingId: `recording-of-${eventId}` };
   try {
     const recording = { ...ids, ...audio.announced, endedMs: Date.now() };
     const isAccepted = await post(twin, values.to, recording, signing);

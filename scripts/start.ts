@@ -12,7 +12,9 @@ const envFile = join(root, '.vault.env');
 const settings = await localSettings(envFile);
 console.log(`Starting callvault on http://127.0.0.1:${PORT} with the settings in .vault.env; Ctrl-C ends it`);
 if (settings.VAULT_TOKEN !== undefined) {
-  console.log(`Its state: curl -H "Authorization: Bearer $VAULT_TOKEN" http://127.0.0.1:${PORT}/healthz`);
+  console.log(
+    `Its state: . ./.vault.env && curl -H "Authorization: Bearer $VAULT_TOKEN" http://127.0.0.1:${PORT}/healthz`,
+  );
 }
 console.log(`A delivery: npm run send -- sautikit --to http://127.0.0.1:${PORT}\n`);
 
