@@ -17,11 +17,7 @@ export interface OwnerCall {
  * machine, of `.vault.env`.
  */
 export function ownerCall(usage: string, flags: readonly string[]): OwnerCall {
-  const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'boolean' as const }]));
-  const { values, positionals } = parseArgs({
-    options: { to: { type: 'string' }, ...options },
-    allowPositionals: true,
-  });
+  const { values, positionals } = readArguments(usage, flags);
   const isLocal = ['127.0.0.1', 'localhost', '[::1]'].includes(URL.parse(values.to ?? '')?.hostname ?? '');
   const local = isLocal ? readSettings(join(root, '.vault.env')).VAULT_TOKEN : undefined;
   const token = process.env.VAULT_TOKEN || local;
@@ -42,6 +38,16 @@ export function ownerCall(usage: string, flags: readonly string[]): OwnerCall {
     ask: (path, init) =>
       fetch(new URL(path, vaultUrl), { headers, ...init }).catch(() => unreachable(vaultUrl)),
   };
+}
+
+function readArguments(usage: string, flags: readonly string[]) {
+  const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'boolean' as const }]));
+  try {
+    return parseArgs({ options: { to: { type: 'string' }, ...options }, allowPositionals: true });
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n${usage}`);
+    process.exit(2);
+  }
 }
 
 function unreachable(vaultUrl: string): never {
