@@ -164,7 +164,7 @@ async function isHere(
   const names = [event.recordingId, ...otherIds].map((recordingId) => ({ ...event, recordingId }));
   for (const name of [...names, dateless]) {
     const { manifest } = await recordingKeys(name);
-    if (await recordings.hasManifest(manifest)) return true;
+    if ((await recordings.etagOf(manifest)) !== undefined) return true;
   }
   return false;
 }

@@ -1,7 +1,8 @@
 import { isJsonObject } from '../shared/json.ts';
-import { LEASE_MS, MAX_DELAY_SECONDS, MESSAGE_RETRY_SECONDS } from '../shared/limits.ts';
+import { LEASE_MS, MESSAGE_RETRY_SECONDS } from '../shared/limits.ts';
 import { describeError } from '../shared/log.ts';
 import type { PendingEntry } from '../storage/inbox.ts';
+import { delaySecondsUntil } from '../storage/transfers.ts';
 import { type ArchiveServices, archive } from './archive.ts';
 import { fromQueue } from './archive-files.ts';
 import { explain } from './dead-letter.ts';
@@ -77,6 +78,5 @@ function unreadableEntry(key: string, { log }: ArchiveServices): Verdict {
 }
 
 function retryAt(atMs: number, nowMs: number): Verdict {
-  const seconds = Math.ceil((atMs - nowMs) / 1000);
-  return { retryAfterSeconds: Math.min(Math.max(seconds, 0), MAX_DELAY_SECONDS) };
+  return { retryAfterSeconds: delaySecondsUntil(atMs, nowMs) };
 }

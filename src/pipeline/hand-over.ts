@@ -1,7 +1,7 @@
-import { LEASE_MS, MAX_DELAY_SECONDS } from '../shared/limits.ts';
+import { LEASE_MS } from '../shared/limits.ts';
 import { describeError } from '../shared/log.ts';
 import type { PendingEntry } from '../storage/inbox.ts';
-import type { Transfers } from '../storage/transfers.ts';
+import { delaySecondsUntil, type Transfers } from '../storage/transfers.ts';
 import { type ArchiveServices, archive } from './archive.ts';
 import { fastPath } from './archive-files.ts';
 
@@ -11,21 +11,19 @@ export interface HandOverServices extends ArchiveServices {
 
 /** Works behind the answer to a delivery, and hands over to the queue what it does not finish. Never rejects. */
 export async function archiveOrHandOver(pending: PendingEntry, services: HandOverServices): Promise<void> {
-  if (pending.entry.lease === undefined) return handOver(pending, 0, services);
+  if (pending.entry.lease === undefined) return handOver(pending, services.now(), services);
   const { outcome, retryAtMs } = await archive(pending, fastPath, services);
-  if (outcome === 'pending')
-    await handOver(pending, (retryAtMs ?? services.now() + LEASE_MS) - services.now(), services);
+  if (outcome === 'pending') await handOver(pending, retryAtMs ?? services.now() + LEASE_MS, services);
 }
 
 /** Without a message the entry is found by the cron. */
 async function handOver(
   { key, entry }: PendingEntry,
-  delayMs: number,
+  atMs: number,
   services: HandOverServices,
 ): Promise<void> {
-  const delaySeconds = Math.min(Math.max(0, Math.ceil(delayMs / 1000)), MAX_DELAY_SECONDS);
   try {
-    await services.transfers.send(key, delaySeconds);
+    await services.transfers.send(key, delaySecondsUntil(atMs, services.now()));
   } catch (error) {
     const { provider, eventId } = entry.event;
     services.log({

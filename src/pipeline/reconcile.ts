@@ -65,7 +65,7 @@ function sweepAt(scheduledMs: number, mark: Sweep | undefined): Sweep {
  * minutes. While the queue is behind, its messages are there already, and more of them each minute would only
  * put it further behind.
  */
-export function isToBeSent({ dueMs }: ListedEntry, { beganMs, previousMs }: Sweep): boolean {
+function isToBeSent({ dueMs }: ListedEntry, { beganMs, previousMs }: Sweep): boolean {
   return turnOf(beganMs - dueMs) > turnOf(previousMs - dueMs);
 }
 

@@ -1,16 +1,11 @@
 import { MAX_TIDY_PAGES } from '../shared/limits.ts';
-import type { DeadLetters } from '../storage/dead-letters.ts';
 import { type FinishServices, isComplete } from './finish.ts';
-
-export interface TidyServices extends FinishServices {
-  readonly deadLetters: DeadLetters;
-}
 
 /**
  * Removes the dead letters of recordings that are archived after all: by another event, by an audit, or by a delivery
  * that came again. Success wins, whoever had it.
  */
-export async function tidyDeadLetters(services: TidyServices): Promise<void> {
+export async function tidyDeadLetters(services: FinishServices): Promise<void> {
   const { deadLetters, log } = services;
   let cursor: string | undefined;
   let listed = 0;

@@ -29,12 +29,9 @@ export function createRecordings(bucket: R2Bucket) {
       return { state: 'present', expected: { etag: object.etag }, manifest };
     },
 
+    /** Nothing when there is no such object. */
     async etagOf(key: string): Promise<string | undefined> {
       return (await bucket.head(key))?.etag;
-    },
-
-    async hasManifest(key: string): Promise<boolean> {
-      return (await bucket.head(key)) !== null;
     },
 
     /** False when somebody else has written the manifest in the meantime. */

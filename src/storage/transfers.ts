@@ -1,3 +1,5 @@
+import { MAX_DELAY_SECONDS } from '../shared/limits.ts';
+
 /** A message of the queue: which entry to work on. The entry itself is read when the message is consumed. */
 export interface TransferMessage {
   readonly version: 1;
@@ -24,3 +26,8 @@ export function createTransfers(queue: Queue<TransferMessage>) {
 }
 
 export type Transfers = ReturnType<typeof createTransfers>;
+
+/** The whole seconds until a time, as a queue takes them. */
+export function delaySecondsUntil(atMs: number, nowMs: number): number {
+  return Math.min(Math.max(0, Math.ceil((atMs - nowMs) / 1000)), MAX_DELAY_SECONDS);
+}
