@@ -1,11 +1,12 @@
-import { type Config, readConfig } from './config.ts';
-import { createApp } from './http/app.ts';
+import { readConfig } from './config.ts';
+import { app } from './http/app.ts';
 import type { Services } from './http/services.ts';
 import { auditWhenDue } from './pipeline/audit.ts';
 import { consume, consumeDead, type Verdict } from './pipeline/consume.ts';
 import { reconcile } from './pipeline/reconcile.ts';
 import { tidyDeadLetters } from './pipeline/tidy.ts';
 import { logToConsole } from './shared/log.ts';
+import { thinLog } from './shared/thin-log.ts';
 import { within } from './shared/within.ts';
 import { createAuditMark } from './storage/audit-mark.ts';
 import { createDeadLetters } from './storage/dead-letters.ts';
@@ -15,20 +16,19 @@ import { createRecordings } from './storage/recordings.ts';
 import { createSeen } from './storage/seen.ts';
 import { createTransfers, type TransferMessage } from './storage/transfers.ts';
 
-const configs = new WeakMap<Env, Config>();
+const now = () => Date.now();
+const known = new WeakMap<Env, Services>();
 
-/** The settings do not change under a running isolate, so they are checked, and complained of, once. */
-function configOf(env: Env): Config {
-  const known = configs.get(env);
-  if (known !== undefined) return known;
-  const config = readConfig(env);
-  configs.set(env, config);
-  for (const detail of config.problems) logToConsole({ event: 'settings', outcome: 'broken', detail });
-  return config;
+/** Settings and bindings do not change under a running isolate: they are read, and complained of, once. */
+function servicesOf(env: Env): Services {
+  const services = known.get(env) ?? createServices(env);
+  known.set(env, services);
+  return services;
 }
 
-function servicesOf(env: Env): Services {
-  const config = configOf(env);
+function createServices(env: Env): Services {
+  const config = readConfig(env);
+  for (const detail of config.problems) logToConsole({ event: 'settings', outcome: 'broken', detail });
   return {
     config,
     apis: config.apis,
@@ -42,17 +42,16 @@ function servicesOf(env: Env): Services {
     recordings: createRecordings(env.RECORDINGS),
     transfers: createTransfers(env.TRANSFERS),
     fetch: (input, init) => fetch(input, init),
-    now: () => Date.now(),
+    now,
     random: () => Math.random(),
     newToken: () => crypto.randomUUID(),
     timeout: (ms) => AbortSignal.timeout(ms),
     wait: (ms) => scheduler.wait(ms),
     within,
     log: logToConsole,
+    logUnverified: thinLog(logToConsole, now),
   };
 }
-
-const app = createApp(servicesOf);
 
 /** The name of the dead-letter queue in wrangler.toml ends so. */
 const DEAD_SUFFIX = '-dead';
@@ -85,4 +84,8 @@ async function scheduled({ scheduledTime }: ScheduledController, env: Env): Prom
   if (time.getUTCHours() === DAILY_HOUR) await tidyDeadLetters(services);
 }
 
-export default { fetch: app.fetch, queue, scheduled } satisfies ExportedHandler<Env, TransferMessage>;
+function answer(request: Request, env: Env, context: ExecutionContext): Response | Promise<Response> {
+  return app.fetch(request, servicesOf(env), context);
+}
+
+export default { fetch: answer, queue, scheduled } satisfies ExportedHandler<Env, TransferMessage>;

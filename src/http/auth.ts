@@ -4,7 +4,7 @@ import type { AppEnv } from './services.ts';
 
 /** Lets only the owner through: whoever sends `VAULT_TOKEN` as a Bearer token. Closed while that is unset. */
 export const ownerOnly = createMiddleware<AppEnv>(async (c, next) => {
-  const { vaultToken } = c.var.services.config;
+  const { vaultToken } = c.env.config;
   if (vaultToken === undefined)
     return c.json({ error: 'unavailable', hint: 'Set it with: npx wrangler secret put VAULT_TOKEN' }, 503);
   const [, token] = /^Bearer +(.+)$/i.exec(c.req.header('Authorization') ?? '') ?? [];

@@ -9,7 +9,7 @@ health.get('/', async (c, next) =>
   c.req.header('Authorization') === undefined ? c.json({ status: 'ok' }) : next(),
 );
 
-health.get('/', ownerOnly, async (c) => c.json(await report(c.var.services)));
+health.get('/', ownerOnly, async (c) => c.json(await report(c.env)));
 
 async function report({ config, inbox, deadLetters }: Services) {
   const settings = Array.from(config.providers, ([id, { state }]) => [id, state]);

@@ -11,27 +11,25 @@ export const operations = new Hono<AppEnv>();
 operations.use(ownerOnly);
 
 /** `GET /api/dead-letters?cursor=`: the key, code and time of each, without opening them. */
-operations.get('/dead-letters', async (c) =>
-  c.json(await c.var.services.deadLetters.list(c.req.query('cursor'))),
-);
+operations.get('/dead-letters', async (c) => c.json(await c.env.deadLetters.list(c.req.query('cursor'))));
 
 /** `POST /api/dead-letters/replay` with `{"key":"dead/…"}`: back into the inbox. */
 operations.post('/dead-letters/replay', async (c) => {
   const body: unknown = await c.req.json().catch(() => undefined); // Not JSON names no key.
   const key = isJsonObject(body) && typeof body.key === 'string' ? body.key : undefined;
   if (key === undefined) return c.json({ error: 'bad_request', hint: 'Send {"key":"dead/…"}' }, 400);
-  const outcome = await replay(key, c.var.services);
+  const outcome = await replay(key, c.env);
   const statuses = { replayed: 202, not_found: 404, still_pending: 409, nothing_to_archive: 409 } as const;
   return c.json(outcome === 'replayed' ? { outcome } : { error: outcome }, statuses[outcome]);
 });
 
 /** `GET /api/audit`: what each provider holds that is not here; changes nothing. */
-operations.get('/audit', async (c) => c.json({ audits: (await planAudits(c.var.services)).map(summaryOf) }));
+operations.get('/audit', async (c) => c.json({ audits: (await planAudits(c.env)).map(summaryOf) }));
 
 /** `POST /api/audit`: the same, and fetches what is missing. */
 operations.post('/audit', async (c) => {
-  const audits = await planAudits(c.var.services);
-  for (const audit of audits) await runAudit(audit, c.var.services);
+  const audits = await planAudits(c.env);
+  for (const audit of audits) await runAudit(audit, c.env);
   return c.json({ audits: audits.map(summaryOf) }, 202);
 });
 

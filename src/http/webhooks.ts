@@ -14,13 +14,15 @@ webhooks.all('/:provider', async (c) => {
   const provider = providers.find(({ id }) => id === c.req.param('provider'));
   if (provider === undefined) return c.json({ error: 'not_found' }, 404);
   if (c.req.method !== 'POST') return c.json({ error: 'method_not_allowed' }, 405, { Allow: 'POST' });
-  const { log, now } = c.var.services;
+  const { log, logUnverified, now } = c.env;
   const startedMs = now();
   const { pending, outcome, ...facts } = await takeDelivery(c, provider);
-  for (const entry of pending) c.executionCtx.waitUntil(archiveOrHandOver(entry, c.var.services));
+  for (const entry of pending) c.executionCtx.waitUntil(archiveOrHandOver(entry, c.env));
   const eventType = loggableType(facts.eventType);
-  log({ event: 'delivery', provider: provider.id, outcome, ...facts, eventType, ms: now() - startedMs });
-  return answer(c, outcome);
+  const isGenuine = facts.scheme !== undefined;
+  const write = isGenuine ? log : logUnverified;
+  write({ event: 'delivery', provider: provider.id, outcome, ...facts, eventType, ms: now() - startedMs });
+  return answers[outcome]();
 });
 
 /** A kind is a name; whatever else stands in its place could be anything. */
@@ -32,7 +34,7 @@ type Outcome = Receipt['outcome'] | 'too_large';
 type Taken = Omit<Receipt, 'outcome'> & { readonly outcome: Outcome };
 
 async function takeDelivery(c: Context<AppEnv>, provider: Provider): Promise<Taken> {
-  const { services } = c.var;
+  const services = c.env;
   const settings = services.config.providers.get(provider.id) ?? { state: 'unset' };
   if (settings.state !== 'ready')
     return { outcome: 'unavailable', code: `secret_${settings.state}`, pending: [] };
@@ -44,18 +46,19 @@ async function takeDelivery(c: Context<AppEnv>, provider: Provider): Promise<Tak
 }
 
 /** One answer per outcome: what will never work is not retried, what is not written down yet is. */
-function answer(c: Context<AppEnv>, outcome: Outcome): Response {
-  switch (outcome) {
-    case 'accepted':
-    case 'duplicate':
-    case 'ignored':
-    case 'kept':
-      return c.json({ outcome }, 200);
-    case 'rejected':
-      return c.json({ error: 'unauthorized' }, 401);
-    case 'too_large':
-      return c.json({ error: 'too_large' }, 413);
-    case 'unavailable':
-      return c.json({ error: 'unavailable' }, 503, { 'Retry-After': String(RETRY_AFTER_SECONDS) });
-  }
+const answers: Readonly<Record<Outcome, () => Response>> = {
+  accepted: prepared(200, { outcome: 'accepted' }),
+  duplicate: prepared(200, { outcome: 'duplicate' }),
+  ignored: prepared(200, { outcome: 'ignored' }),
+  kept: prepared(200, { outcome: 'kept' }),
+  rejected: prepared(401, { error: 'unauthorized' }),
+  too_large: prepared(413, { error: 'too_large' }),
+  unavailable: prepared(503, { error: 'unavailable' }, { 'Retry-After': String(RETRY_AFTER_SECONDS) }),
+};
+
+/** Text and headers are made once: this is a tenth of what a rejection costs. */
+function prepared(status: number, body: object, more: Record<string, string> = {}): () => Response {
+  const text = JSON.stringify(body);
+  const init = { status, headers: new Headers({ 'Content-Type': 'application/json', ...more }) };
+  return () => new Response(text, init);
 }

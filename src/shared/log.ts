@@ -22,6 +22,8 @@ export interface LogLine {
   readonly listed?: number | undefined;
   readonly sent?: number | undefined;
   readonly removed?: number | undefined;
+  /** How many deliveries a line stands for, where more than one may have been of its kind. */
+  readonly count?: number | undefined;
   /** Somebody should look at this. */
   readonly isAlarm?: boolean | undefined;
   /** Whether there is more than one run may look at: the next one goes on. */
@@ -34,9 +36,12 @@ export type Log = (line: LogLine) => void;
 const MAX_TEXT_LENGTH = 600;
 
 export function logToConsole(line: LogLine): void {
-  const cut = (_name: string, value: unknown) =>
-    typeof value === 'string' ? value.slice(0, MAX_TEXT_LENGTH) : value;
-  console.log(JSON.stringify(line, cut));
+  const text = JSON.stringify(line);
+  console.log(text.length > MAX_TEXT_LENGTH ? JSON.stringify(line, cutText) : text);
+}
+
+function cutText(_name: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.slice(0, MAX_TEXT_LENGTH) : value;
 }
 
 /** What may be said of an unexpected error: its name and where, since its message could quote a link. */

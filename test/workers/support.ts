@@ -206,6 +206,7 @@ export function testServices(
     config,
     apis: config.apis,
     log: (line) => void lines.push(line),
+    logUnverified: (line) => void lines.push(line),
     seen: createSeen(env.DEDUPE),
     reconcileMark: createReconcileMark(env.DEDUPE),
     auditMark: createAuditMark(env.RECORDINGS),

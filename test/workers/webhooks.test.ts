@@ -265,16 +265,16 @@ describe('what is refused stores nothing', () => {
     expect(answers).toEqual(deliveries.map(() => [401, '{"error":"unauthorized"}']));
     expect(await keysOf()).toEqual(before);
     expect(await requestsOf('forged')).toEqual([]);
-    expect(log.lines().map(({ code }) => code)).toEqual([
-      'timestamp_missing',
-      'signature_mismatch',
-      'timestamp_too_old',
-      'signature_mismatch',
-      'timestamp_malformed',
-      'signature_malformed',
-      'signature_mismatch',
-      'timestamp_missing',
-    ]);
+    // One line a second of each kind: whoever has no key cannot fill the log either.
+    expect(new Set(log.lines().map(({ code }) => code))).toEqual(
+      new Set([
+        'timestamp_missing',
+        'signature_mismatch',
+        'timestamp_too_old',
+        'timestamp_malformed',
+        'signature_malformed',
+      ]),
+    );
   });
 
   test('a Telnyx signature means nothing at Sautikit, nor the other way round', async ({ expect }) => {
