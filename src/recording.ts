@@ -71,7 +71,7 @@ export interface Lease {
 export interface InboxEntry {
   readonly version: 1;
   /** Tells two deliveries of one event apart that do not announce the same. */
-  readonly announcementId: string;
+  readonly announcement: string;
   readonly event: RecordingEvent;
   readonly delivery: KeptDelivery;
   readonly attempts: readonly FailedAttempt[];
@@ -84,7 +84,7 @@ export interface InboxEntry {
 /** Given up, kept whole for a person. */
 export interface DeadLetter {
   readonly version: 1;
-  readonly announcementId: string;
+  readonly announcement: string;
   readonly provider: string;
   readonly eventId: string;
   readonly eventType?: string | undefined;

@@ -1,4 +1,5 @@
 import type { ArchivedFile, InboxEntry, RecordingEvent, RecordingFile } from '../recording.ts';
+import { sha256Hex, utf8 } from '../shared/bytes.ts';
 import type { Failure } from '../shared/errors.ts';
 import { MAX_WAV_DOUBTS } from '../shared/limits.ts';
 import { err, ok, type Result } from '../shared/result.ts';
@@ -60,10 +61,10 @@ function isByCall({ event }: InboxEntry, { apis }: ArchiveFileServices): boolean
 }
 
 /** What an object is known by before its manifest is written: custom metadata takes ASCII only. */
-async function marksOf({ claimedFormat = '' }: RecordingFile, { event, announcementId }: InboxEntry) {
+async function marksOf({ claimedFormat = '' }: RecordingFile, { event, announcement }: InboxEntry) {
   return {
     event: await keyPart(event.eventId),
-    announcement: announcementId,
+    announcement: await sha256Hex(utf8(announcement)),
     file: await keyPart(claimedFormat),
   };
 }

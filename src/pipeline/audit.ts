@@ -16,7 +16,7 @@ import type { Inbox } from '../storage/inbox.ts';
 import { recordingKeys } from '../storage/keys.ts';
 import type { Recordings } from '../storage/recordings.ts';
 import type { Transfers } from '../storage/transfers.ts';
-import { announcementId } from './announcement.ts';
+import { announcementOf } from './announcement.ts';
 import type { Downloader } from './download.ts';
 import { type ApiAccess, askApi } from './refresh.ts';
 
@@ -88,7 +88,7 @@ async function fetchMissing(
   const nowIso = new Date(now()).toISOString();
   const pending = await inbox.create({
     version: 1,
-    announcementId: await announcementId(event),
+    announcement: announcementOf(event),
     event,
     delivery: { receivedAt: nowIso, headers: {}, rawBody: said },
     attempts: [],

@@ -1,7 +1,7 @@
 import type { Kept, Provider } from '../providers/provider.ts';
 import type { DeadLetter, InboxEntry, KeptDelivery } from '../recording.ts';
 import { type FailureCode, type FileFailure, failureCodes } from '../shared/errors.ts';
-import { bodyId, keptId } from './announcement.ts';
+import { bodyId, keptAnnouncement } from './announcement.ts';
 
 /** What is kept of an entry that no further attempt will help. */
 export function deadLetter(entry: InboxEntry, { code, detail }: FileFailure, nowMs: number): DeadLetter {
@@ -20,7 +20,7 @@ export async function keptLetter(
 ): Promise<DeadLetter> {
   return {
     version: 1,
-    announcementId: await keptId(kept),
+    announcement: keptAnnouncement(kept),
     provider: provider.id,
     eventId: kept.eventId ?? (await bodyId(rawBody)),
     eventType: kept.eventType,

@@ -31,7 +31,7 @@ export async function finish(lease: HeldLease, services: FinishServices): Promis
   // Nobody else can have given up on what is tried for the first time, and in time.
   const isFirst = entry.attempts.length === 0 && entry.replayedAt === undefined;
   const isAlone = isFirst && freeAtMs(entry) > services.now();
-  if (!isAlone) await services.deadLetters.remove(entry.event, entry.announcementId);
+  if (!isAlone) await services.deadLetters.remove(entry.event, entry.announcement);
   await close(lease, services);
 }
 
@@ -46,7 +46,7 @@ export async function giveUp(
   await patiently(() => deadLetters.write(deadLetter(entry, failure, now())), wait);
   // Looked at after the letter is there: whoever succeeds later than this look removes it himself.
   const isArchived = await isComplete(entry.event, services);
-  if (isArchived) await deadLetters.remove(entry.event, entry.announcementId);
+  if (isArchived) await deadLetters.remove(entry.event, entry.announcement);
   await close(lease, services);
   const { code, detail } = failure;
   return isArchived ? { outcome: 'archived' as const } : { outcome: 'dead' as const, code, detail };
@@ -62,8 +62,8 @@ export async function isComplete(
 }
 
 async function close(lease: HeldLease, { seen, inbox, log }: FinishServices): Promise<void> {
-  const { event, announcementId } = lease.pending().entry;
-  const marking = seen.mark(event.provider, event.eventId, announcementId);
+  const { event, announcement } = lease.pending().entry;
+  const marking = seen.mark(event.provider, event.eventId, announcement);
   // Only a filter: without the mark a repeated delivery costs a look at the manifest, nothing more.
   await orLogFault(marking, 'seen_not_marked', event, log);
   // Only while it is ours: where the lease has lapsed, the key may hold another entry by now.

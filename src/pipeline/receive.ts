@@ -5,7 +5,7 @@ import { describeError, type Log, orLogFault } from '../shared/log.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
 import type { Inbox, PendingEntry } from '../storage/inbox.ts';
 import type { Seen } from '../storage/seen.ts';
-import { announcementId, nameEvent } from './announcement.ts';
+import { announcementOf, nameEvent } from './announcement.ts';
 import { keptLetter } from './dead-letter.ts';
 import { keepDelivery } from './kept-delivery.ts';
 import { newLease } from './lease.ts';
@@ -57,25 +57,25 @@ async function take(
   const { rawBody } = delivery;
   const parsed = provider.parse(delivery);
   if (parsed.kind === 'ignored') return { outcome: 'ignored', eventType: parsed.eventType, pending: [] };
-  const kept = keepDelivery(delivery, provider, nowMs);
-  if (parsed.kind === 'kept') return keep(await keptLetter(parsed, provider, rawBody, kept), services);
+  const toKeep = () => keepDelivery(delivery, provider, nowMs);
+  if (parsed.kind === 'kept') return keep(await keptLetter(parsed, provider, rawBody, toKeep()), services);
   const events = await Promise.all(parsed.events.map((event) => nameEvent(event, provider, rawBody)));
-  return accept(events, kept, services);
+  return accept(events, toKeep, services);
 }
 
 /** Creates an inbox entry for every event that is new; without all of them there is no 200. */
 async function accept(
   events: readonly RecordingEvent[],
-  delivery: KeptDelivery,
+  toKeep: () => KeptDelivery,
   services: ReceiveServices,
 ): Promise<Receipt> {
   const pending: PendingEntry[] = [];
   const about = { eventId: events[0]?.eventId, eventType: events[0]?.eventType, pending };
   try {
     for (const event of events) {
-      const entry = await newEntry(event, delivery, services);
-      if (await isSeen(entry, services)) continue;
-      const created = await services.inbox.create(entry);
+      const announcement = announcementOf(event);
+      if (await isSeen(event, announcement, services)) continue;
+      const created = await services.inbox.create(newEntry(event, announcement, toKeep(), services));
       if (created !== undefined) pending.push(created);
     }
     return { ...about, outcome: pending.length > 0 ? 'accepted' : 'duplicate' };
@@ -85,22 +85,25 @@ async function accept(
 }
 
 /** Leased to the fast path, which begins behind the answer; what is announced as large is the queue's at once. */
-async function newEntry(
+function newEntry(
   event: RecordingEvent,
+  announcement: string,
   delivery: KeptDelivery,
   services: ReceiveServices,
-): Promise<InboxEntry> {
+): InboxEntry {
   const isLarge = event.files.some(({ sizeBytes = 0 }) => sizeBytes > LARGE_RECORDING_BYTES);
   const turn = isLarge ? { dueAt: delivery.receivedAt } : { lease: newLease(services) };
-  return { version: 1, announcementId: await announcementId(event), event, delivery, attempts: [], ...turn };
+  return { version: 1, announcement, event, delivery, attempts: [], ...turn };
 }
 
 /** Whether KV knows that just this is finished. KV is only a filter: when it fails, the inbox decides. */
 async function isSeen(
-  { event, announcementId: id }: InboxEntry,
+  event: RecordingEvent,
+  announcement: string,
   { seen, log }: ReceiveServices,
 ): Promise<boolean> {
-  return (await orLogFault(seen.find(event.provider, event.eventId), 'seen_not_read', event, log)) === id;
+  const known = await orLogFault(seen.find(event.provider, event.eventId), 'seen_not_read', event, log);
+  return known === announcement;
 }
 
 /** Keeps what has nothing to archive, for a person to look at. */

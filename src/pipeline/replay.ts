@@ -5,7 +5,7 @@ import { decodeBase64 } from '../signatures/base64.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
 import type { Inbox, PendingEntry } from '../storage/inbox.ts';
 import type { Transfers } from '../storage/transfers.ts';
-import { announcementId, nameEvent } from './announcement.ts';
+import { announcementOf, nameEvent } from './announcement.ts';
 
 export interface ReplayServices {
   readonly inbox: Inbox;
@@ -47,7 +47,7 @@ async function revive(
 ): Promise<PendingEntry | undefined> {
   const nowIso = new Date(now()).toISOString();
   const life = { delivery, attempts, dueAt: nowIso, replayedAt: nowIso };
-  const entry = { version: 1, announcementId: await announcementId(event), event, ...life } as const;
+  const entry = { version: 1, announcement: announcementOf(event), event, ...life } as const;
   return inbox.create(entry);
 }
 

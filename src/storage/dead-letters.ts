@@ -27,11 +27,11 @@ export function createDeadLetters(bucket: R2Bucket) {
   }
 
   /** The letter of just this announcement, if there is one. */
-  async function find({ provider, eventId }: LetterName, announcementId: string) {
-    for (const key of await announcedKeys(keyFor(provider), eventId, announcementId)) {
+  async function find({ provider, eventId }: LetterName, announcement: string) {
+    for await (const key of announcedKeys(keyFor(provider), eventId, announcement)) {
       const object = await bucket.get(key);
       const letter = parseJsonObject((await object?.text()) ?? '');
-      if (object !== null && letter?.announcementId === announcementId) return { key, etag: object.etag };
+      if (object !== null && letter?.announcement === announcement) return { key, etag: object.etag };
     }
     return undefined;
   }
@@ -43,7 +43,7 @@ export function createDeadLetters(bucket: R2Bucket) {
     /** Creates the letter, or puts it in the place of what was said of an earlier life of the same. */
     async write(letter: DeadLetter): Promise<void> {
       if (await create(letter)) return;
-      const known = await find(letter, letter.announcementId);
+      const known = await find(letter, letter.announcement);
       if (known !== undefined)
         await putJson(bucket, known.key, letter, { etag: known.etag }, metadataOf(letter));
     },
@@ -61,8 +61,8 @@ export function createDeadLetters(bucket: R2Bucket) {
     /** One page, told from the metadata alone. */
     list: (cursor: string | undefined) => listLetters(bucket, cursor),
 
-    async remove(name: LetterName, announcementId: string): Promise<void> {
-      const known = await find(name, announcementId);
+    async remove(name: LetterName, announcement: string): Promise<void> {
+      const known = await find(name, announcement);
       if (known !== undefined) await bucket.delete(known.key);
     },
 

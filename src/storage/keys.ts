@@ -10,6 +10,7 @@ import { parseTimeMs } from '../shared/time.ts';
  */
 export async function keyPart(id: string): Promise<string> {
   if (id.length > MAX_KEY_PART_BYTES) return hashedPart(id);
+  if (/^[A-Za-z0-9_-]+$/.test(id)) return id; // What nearly all ids are.
   const escaped = Array.from(id, escapeCharacter).join('') || '~';
   return escaped.length > MAX_KEY_PART_BYTES ? hashedPart(id) : escaped;
 }

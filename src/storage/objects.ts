@@ -1,3 +1,4 @@
+import { sha256Hex, utf8 } from '../shared/bytes.ts';
 import { parseJsonObject } from '../shared/json.ts';
 
 const jsonContent = { contentType: 'application/json; charset=utf-8' };
@@ -30,7 +31,7 @@ function conditionOf(expected: Expected): { onlyIf?: R2Conditional } {
 
 /** What is known by an event's id, and by what exactly was announced under it. */
 export interface Announced {
-  readonly announcementId: string;
+  readonly announcement: string;
 }
 
 /**
@@ -44,22 +45,23 @@ export async function createAnnounced(
   value: Announced,
   metadata: Record<string, string>,
 ): Promise<{ key: string; etag: string } | undefined> {
-  for (const key of await announcedKeys(keyOf, eventId, value.announcementId)) {
+  for await (const key of announcedKeys(keyOf, eventId, value.announcement)) {
     const etag = await putJson(bucket, key, value, { absent: true }, metadata);
     if (etag !== undefined) return { key, etag };
     const stored = parseJsonObject((await (await bucket.get(key))?.text()) ?? '');
-    if (stored?.announcementId === value.announcementId) return undefined;
+    if (stored?.announcement === value.announcement) return undefined;
   }
   return undefined;
 }
 
 /** Where one announcement of an event may be: at the event's own key, or at one of its own. */
-export function announcedKeys(
+export async function* announcedKeys(
   keyOf: (eventId: string) => Promise<string>,
   eventId: string,
-  announcementId: string,
-): Promise<string[]> {
-  return Promise.all([eventId, `${eventId}_${announcementId}`].map(keyOf));
+  announcement: string,
+): AsyncGenerator<string> {
+  yield keyOf(eventId);
+  yield keyOf(`${eventId}_${await sha256Hex(utf8(announcement))}`);
 }
 
 /** How many objects have this prefix, over all pages of the list. */

@@ -11,8 +11,8 @@ export function createSeen(kv: KVNamespace) {
     async find(provider: string, eventId: string): Promise<string | null> {
       return kv.get(await seenKey(provider, eventId));
     },
-    async mark(provider: string, eventId: string, announcementId: string): Promise<void> {
-      await kv.put(await seenKey(provider, eventId), announcementId, { expirationTtl: SEEN_TTL_SECONDS });
+    async mark(provider: string, eventId: string, announcement: string): Promise<void> {
+      await kv.put(await seenKey(provider, eventId), announcement, { expirationTtl: SEEN_TTL_SECONDS });
     },
   };
 }

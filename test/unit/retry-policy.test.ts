@@ -18,7 +18,7 @@ function tried(times: number, more: Partial<InboxEntry> = {}): InboxEntry {
   });
   return {
     version: 1,
-    announcementId: 'a',
+    announcement: 'a',
     event: {
       provider: 'p',
       eventId: 'e',

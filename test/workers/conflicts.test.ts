@@ -20,8 +20,8 @@ async function accepted(call: string, eventId: string, path: string, more: Parti
     ...more,
   };
   const delivery = { receivedAt: '2026-06-27T10:07:00.000Z', headers: {}, rawBody: `body of ${eventId}` };
-  const announcementId = event.eventId;
-  const entry: InboxEntry = { version: 1, announcementId, event, delivery, attempts: [] };
+  const announcement = event.eventId;
+  const entry: InboxEntry = { version: 1, announcement, event, delivery, attempts: [] };
   const pending = await createInbox(env.RECORDINGS).create(entry);
   if (pending === undefined) throw new Error('Cannot test: the entry exists');
   return pending;

@@ -12,7 +12,7 @@ async function run(id: string, files: RecordingFile[], services = testServices()
   const event = { ...wavEvent(id), files };
   const entry: InboxEntry = {
     version: 1,
-    announcementId: `announcement-${id}`,
+    announcement: `announcement-${id}`,
     event,
     delivery: { receivedAt: '2026-06-27T10:07:00.000Z', headers: {}, rawBody: '{}' },
     attempts: [],

@@ -245,7 +245,7 @@ describe('archive()', () => {
     const { entry, services } = await accepted('twodead');
     const other = {
       ...entry.entry,
-      announcementId: 'another',
+      announcement: 'another',
       delivery: { ...entry.entry.delivery, rawBody: 'another body' },
     };
 

@@ -20,7 +20,7 @@ async function taken(run: string, path = '/audio/mono.wav') {
   const event = wavEvent(run, path);
   const delivery = { receivedAt: new Date(startMs).toISOString(), headers: {}, rawBody: '{}' };
   const lease = newLease({ now, newToken: () => 'first' });
-  const entry: InboxEntry = { version: 1, announcementId: run, event, delivery, attempts: [], lease };
+  const entry: InboxEntry = { version: 1, announcement: run, event, delivery, attempts: [], lease };
   const pending = await createInbox(env.RECORDINGS).create(entry);
   if (pending === undefined) throw new Error('Cannot test: the entry exists');
   return { clock, pending, services: testServices({ now }) };
@@ -127,7 +127,7 @@ describe('a worker whose lease has lapsed', () => {
 describe('an entry', () => {
   test('is removed by nobody whose lease has lapsed', async ({ expect }) => {
     const { clock, pending, services } = await taken('zombie');
-    const other = { ...pending.entry, announcementId: 'another', lease: undefined };
+    const other = { ...pending.entry, announcement: 'another', lease: undefined };
     const seen = {
       ...services.seen,
       async mark() {
@@ -138,7 +138,7 @@ describe('an entry', () => {
 
     await archive(pending, fromQueue, { ...services, seen });
 
-    expect(await services.inbox.read(pending.key)).toMatchObject({ entry: { announcementId: 'another' } });
+    expect(await services.inbox.read(pending.key)).toMatchObject({ entry: { announcement: 'another' } });
   });
 
   test('whose last attempt stored the audio and died is archived, not dead', async ({ expect }) => {

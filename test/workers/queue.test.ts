@@ -16,7 +16,7 @@ const iso = (ms: number) => new Date(ms).toISOString();
 function entryOf(run: string, more: Partial<InboxEntry> = {}): InboxEntry {
   const event = wavEvent(run);
   const delivery = { receivedAt: iso(nowMs), headers: {}, rawBody: '{}' };
-  return { version: 1, announcementId: `announcement-${run}`, event, delivery, attempts: [], ...more };
+  return { version: 1, announcement: `announcement-${run}`, event, delivery, attempts: [], ...more };
 }
 
 async function create(run: string, more: Partial<InboxEntry> = {}): Promise<PendingEntry> {
@@ -120,7 +120,7 @@ describe('consume()', () => {
   test.for([
     'not json',
     '{"version":2}',
-    '{"version":1,"announcementId":"a","event":{},"delivery":{},"attempts":[]}',
+    '{"version":1,"announcement":"a","event":{},"delivery":{},"attempts":[]}',
   ])('leaves an entry where it is that it does not understand: %s', async (text, { expect }) => {
     await env.RECORDINGS.put('inbox/telnyx/strange.json', text);
     const services = testServices();

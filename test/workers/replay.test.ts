@@ -92,9 +92,9 @@ describe('POST /api/dead-letters/replay', () => {
 
   test('leaves a letter alone whose entry is still in the inbox', async ({ expect }) => {
     const key = await die('both');
-    const { event, delivery, announcementId, attempts } = await jsonAt<DeadLetter>(key);
+    const { event, delivery, announcement, attempts } = await jsonAt<DeadLetter>(key);
     if (event === undefined) throw new Error('Cannot test: no event');
-    await testServices().inbox.create({ version: 1, announcementId, event, delivery, attempts });
+    await testServices().inbox.create({ version: 1, announcement, event, delivery, attempts });
 
     const response = await replayKey(key);
 
