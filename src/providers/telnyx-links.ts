@@ -37,12 +37,10 @@ export function linkOf(candidates: readonly string[]): RecordingFile {
  * @see https://developers.telnyx.com/docs/voice/programmable-voice/storing-call-recordings
  */
 function isOwnersStorage(link: string): boolean {
-  if (!URL.canParse(link)) return false;
-  const { protocol, hostname, searchParams } = new URL(link);
-  return (
-    ['gs:', 's3:'].includes(protocol) ||
-    (hostname.endsWith('.blob.core.windows.net') && !searchParams.has('sig'))
-  );
+  const url = URL.parse(link);
+  if (url === null) return false;
+  const isAzure = url.hostname.endsWith('.blob.core.windows.net');
+  return ['gs:', 's3:'].includes(url.protocol) || (isAzure && !url.searchParams.has('sig'));
 }
 
 /** Where the API tells of a recording: by its own id, else among those of its leg. */
