@@ -41,4 +41,15 @@ describe('readBlocks()', () => {
       expect(longestMs).toBeLessThan(15_000);
     },
   );
+  test.for([1, 4])('takes no more than %i MB at a time, as it was told', async (megabytes, { expect }) => {
+    const { body, clock } = pacedSource(1e9, 9_000_000);
+    const blocks = readBlocks(body, () => clock.nowMs, megabytes * 1_000_000);
+    const sizes = [];
+
+    for (let block = await blocks.next(); block !== undefined; block = await blocks.next())
+      sizes.push(block.byteLength);
+
+    expect(Math.max(...sizes)).toBe(megabytes * 1_000_000);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(9_000_000);
+  });
 });
