@@ -10,15 +10,18 @@ export interface VaultOptions {
   readonly envFile: string;
   /** Where KV and R2 live between runs; wrangler's own folder unless given. */
   readonly stateFolder?: string | undefined;
+  /** Another worker than the vault, under the same bindings. */
+  readonly main?: string | undefined;
 }
 
 /** Starts the worker in local workerd by `wrangler dev`, on loopback only. */
 export function spawnVault(
-  { port, envFile, stateFolder }: VaultOptions,
+  { port, envFile, stateFolder, main }: VaultOptions,
   stdio: 'inherit' | 'pipe',
 ): ChildProcess {
   const args = [
     'dev',
+    ...(main === undefined ? [] : [main]),
     '--ip',
     '127.0.0.1',
     '--port',

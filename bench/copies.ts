@@ -1,0 +1,80 @@
+import { serveLarge, type Way, ways } from '../scripts/large-origin.ts';
+import { newLocalSettings } from '../scripts/local-keys.ts';
+import { type Copier, startBare, startNaive, startNodeCopier, startVaultCopier } from './copiers.ts';
+import type { Sample } from './statistics.ts';
+
+/** A size, how many of them are copied at once, by which ways, and how often. */
+interface Task {
+  readonly bytes: number;
+  readonly files: number;
+  readonly ways: readonly Way[];
+  readonly rounds: number;
+}
+
+const tasks: readonly Task[] = [
+  { bytes: 100_000, files: 30, ways: ['known length'], rounds: 5 },
+  { bytes: 2_400_000, files: 10, ways: ['known length'], rounds: 5 },
+  { bytes: 100_000_000, files: 1, ways, rounds: 5 },
+  { bytes: 1_000_000_000, files: 1, ways, rounds: 2 },
+];
+
+/** Who can copy what comes so: a bare put needs the length, and only callvault goes on where a connection broke. */
+const able: Readonly<Record<Way, readonly string[]>> = {
+  'known length': ['bare put', 'callvault', 'naive', 'Node'],
+  'unknown length': ['callvault', 'naive', 'Node'],
+  resumed: ['callvault'],
+};
+
+/** Measures CPU and wall time of a copy; the reference of every way is the bare put with a known length. */
+export async function measureCopies(): Promise<Sample[]> {
+  const origins = new Map(await Promise.all(ways.map(async (way) => [way, await serveLarge(way)] as const)));
+  const settings = await newLocalSettings([...origins.values()].map(({ url }) => url).join(' '));
+  const copiers = await Promise.all([
+    startBare(settings),
+    startVaultCopier(settings),
+    startNaive(settings),
+    startNodeCopier(settings),
+  ]);
+  const samples: Sample[] = [];
+  for (const { task, way, name, round } of turns()) {
+    const copier = copiers.find((one) => one.name === name);
+    const origin = origins.get(way);
+    if (copier === undefined || origin === undefined) throw new Error(`There is no ${name}, or no ${way}`);
+    const values = await measureCopy(copier, origin.url, task);
+    if (round >= 0) samples.push({ task: `${task.bytes} ${way}`, contestant: name, round, values });
+  }
+  await Promise.all(copiers.map(({ stop }) => stop()));
+  for (const { close } of origins.values()) close();
+  return withReference(samples);
+}
+
+/** Who copies what next; the first round of each task warms up, but where a round takes minutes. */
+function turns() {
+  const rounds = ({ rounds }: Task) => Array.from({ length: rounds + 1 }, (_, index) => index - 1);
+  return tasks.flatMap((task) =>
+    rounds(task)
+      .filter((round) => round >= 0 || task.bytes < 1e9)
+      .flatMap((round) => task.ways.flatMap((way) => able[way].map((name) => ({ task, way, name, round })))),
+  );
+}
+
+async function measureCopy({ copy, cpuSeconds }: Copier, originUrl: string, { bytes, files }: Task) {
+  const [startedMs, cpuBefore] = [performance.now(), cpuSeconds()];
+  await copy(Array.from({ length: files }, () => `${originUrl}/${bytes}`));
+  const seconds = (performance.now() - startedMs) / 1000;
+  return { cpuSeconds: (cpuSeconds() - cpuBefore) / files, seconds: seconds / files };
+}
+
+/** A way that a bare put cannot go is compared with the one that it can. */
+function withReference(samples: readonly Sample[]): Sample[] {
+  const bare = samples.filter(({ contestant }) => contestant === 'bare put');
+  const others = ways.filter((way) => way !== 'known length');
+  return [
+    ...samples,
+    ...bare.flatMap((sample) =>
+      others
+        .map((way) => ({ ...sample, task: sample.task.replace('known length', way) }))
+        .filter(({ task }) => samples.some((other) => other.task === task)),
+    ),
+  ];
+}

@@ -1,0 +1,57 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../scripts/wrangler.ts';
+import { type Section, sections, shapeOf, type Table } from './sections.ts';
+import type { Spread, Summary } from './statistics.ts';
+import { targetTable } from './targets.ts';
+
+/** What a run measured, part by part, and on what. */
+export interface Results {
+  readonly measuredOn: string;
+  readonly machine: string;
+  readonly parts: Readonly<Record<string, readonly Summary[]>>;
+}
+
+/** Writes docs/performance.md from the results alone. */
+export function writeReport(results: Results): void {
+  const chapters = Object.entries(sections).flatMap(([part, section]) => {
+    const summaries = results.parts[part];
+    return summaries === undefined ? [] : chapter(section, summaries);
+  });
+  const text = [head(results), '## Targets', '', targetTable(results.parts), ...chapters].join('\n');
+  writeFileSync(join(root, 'docs', 'performance.md'), `${text.trim()}\n`);
+}
+
+function head({ measuredOn, machine }: Results): string {
+  return `# Performance
+
+Written by \`npm run bench\`, which anybody can repeat; do not edit. Measured on ${measuredOn}, ${machine}. Contestants take
+turns within each round, so that noise comes to all alike; what is compared is compared within a round. Cells are medians
+over the rounds, brackets hold the ratio to the first column and its quartiles. CPU time is the kernel's account of the
+process (\`/proc/<pid>/task/*/schedstat\`), memory its resident size. The numbers are in
+[measured/performance.json](measured/performance.json).
+`;
+}
+
+function chapter({ title, text, tables }: Section, summaries: readonly Summary[]): string[] {
+  return ['', `## ${title}`, '', text, ...tables.flatMap((table) => matrix(table, summaries))];
+}
+
+function matrix({ title, measure, format }: Table, summaries: readonly Summary[]): string[] {
+  const { tasks, contestants } = shapeOf(summaries);
+  const rows = tasks.map((task) => {
+    const cells = contestants.map((contestant) => {
+      const own = summaries.find((summary) => summary.task === task && summary.contestant === contestant);
+      return cell(own?.values[measure], own?.ratios[measure], format);
+    });
+    return `| ${[task, ...cells].join(' | ')} |`;
+  });
+  const header = `| ${[title, ...contestants].join(' | ')} |`;
+  return ['', header, `|---|${contestants.map(() => '---:|').join('')}`, ...rows];
+}
+
+function cell(value: Spread | undefined, ratio: Spread | undefined, format: Table['format']): string {
+  if (value === undefined) return '–';
+  if (ratio === undefined || (ratio.low === 1 && ratio.high === 1)) return format(value.median);
+  return `${format(value.median)} (${ratio.median.toFixed(2)}, ${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)})`;
+}

@@ -1,0 +1,60 @@
+import type { Summary } from './statistics.ts';
+
+/** One table: a measure of a part, the tasks down and the contestants across. */
+export interface Table {
+  readonly title: string;
+  readonly measure: string;
+  readonly format: (value: number) => string;
+}
+
+/** A chapter of docs/performance.md: what was measured, and how. */
+export interface Section {
+  readonly title: string;
+  readonly text: string;
+  readonly tables: readonly Table[];
+}
+
+const milliseconds = (seconds: number) =>
+  seconds < 0.1 ? `${(seconds * 1000).toFixed(1)} ms` : `${seconds.toFixed(2)} s`;
+
+export const sections: Readonly<Record<string, Section>> = {
+  deliveries: {
+    title: 'Deliveries',
+    text: `Plain \`workerd serve\`, the bundles that \`wrangler deploy\` would upload, KV, R2 and the queue as objects in
+the memory of the isolate, standard output thrown away. Each cell is one delivery of 600 to 850 bytes over 1, 16 or 128
+connections: up to the answer, and what begins behind it until it first waits for the bucket. *floor* does only what no
+receiver can do without: body, one bare \`verify\`, \`JSON.parse\`, KV get, R2 put. *floor in Hono* is the same behind one
+route of Hono. *naive* verifies nothing and stores nothing before it answers. *telnyx SDK* and *standardwebhooks* do the
+same job as the floor on the packages. *Node* is Sautikit's sample on Node's http server, which keeps nothing before it
+answers. The ratio to the floor of the same round, with its quartiles, is in brackets.`,
+    tables: [
+      {
+        title: 'CPU time of one delivery, µs',
+        measure: 'cpuMicroseconds',
+        format: (value) => value.toFixed(0),
+      },
+      { title: 'Deliveries a second', measure: 'perSecond', format: (value) => value.toFixed(0) },
+    ],
+  },
+  copies: {
+    title: 'Copies',
+    text: `\`wrangler dev\`: workerd with the simulators of R2, KV and the queue in it, whose CPU time is counted for all
+workers alike. A delivery comes in, the file is served from memory on loopback, and the time ends when it is stored. *bare
+put* is \`R2.put(key, response.body)\`, without checksum, manifest or anything else, asked for by a plain request. 30 files
+of 100 kB and 10 of 2.4 MB are copied at once, the others one at a time. A bare put takes no body of unknown length, and
+nobody else resumes; those rows are compared with the bare put of a known length. Node's CPU time includes its S3 server's.
+A small operation costs the simulators about 2 ms, and callvault makes nine for a recording where a bare put is one: that is
+what the rows of 100 kB and 2.4 MB show.`,
+    tables: [
+      { title: 'CPU time of one copy', measure: 'cpuSeconds', format: milliseconds },
+      { title: 'Wall time of one copy', measure: 'seconds', format: milliseconds },
+    ],
+  },
+};
+
+/** The tasks of a part in their order, and who took part. */
+export function shapeOf(summaries: readonly Summary[]) {
+  const tasks = [...new Set(summaries.map(({ task }) => task))];
+  const contestants = [...new Set(summaries.map(({ contestant }) => contestant))];
+  return { tasks, contestants };
+}

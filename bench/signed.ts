@@ -1,0 +1,52 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { announcementOf } from '../src/pipeline/announcement.ts';
+import { providers } from '../src/providers/index.ts';
+import { seenKey } from '../src/storage/keys.ts';
+import { sautikitTwin } from '../test/fixtures/sautikit/twin.ts';
+import { telnyxTwin } from '../test/fixtures/telnyx/twin.ts';
+import type { Twin } from '../test/fixtures/twin.ts';
+import type { Delivery } from './load.ts';
+
+export const kinds = ['accepted', 'duplicate', 'forged', 'malformed'] as const;
+export type Kind = (typeof kinds)[number];
+
+export const benchTwins: readonly Twin[] = [sautikitTwin, telnyxTwin];
+
+/** The announcement of a new recording, larger than what is archived behind the answer where its size is told. */
+export function newBody(twin: Twin, link = 'https://media.example.com/audio.wav?signature=1'): Uint8Array {
+  const ids = { eventId: randomUUID(), callId: randomUUID(), recordingId: randomUUID() };
+  const about = { endedMs: Date.now(), durationSeconds: 60, sizeBytes: 100_000_000 };
+  return new TextEncoder().encode(twin.announce({ ...ids, links: { wav: link }, ...about }));
+}
+
+/** A body signed now, by the provider's scheme and by the one of Standard Webhooks; forged ones miss one bit. */
+export async function signed(twin: Twin, signing: string, body: Uint8Array, kind: Kind): Promise<Delivery> {
+  const seconds = Math.floor(Date.now() / 1000);
+  const own = await twin.sign(kind === 'forged' ? changed(body) : body, signing, seconds);
+  const standard = standardHeaders(kind === 'forged' ? changed(body) : body, signing, seconds);
+  const headers = { 'content-type': twin.contentType, ...(kind !== 'malformed' && { ...own, ...standard }) };
+  return { path: `/webhooks/${twin.id}`, headers, body };
+}
+
+function changed(body: Uint8Array): Uint8Array {
+  const copy = body.slice();
+  copy[copy.length - 1] = (copy.at(-1) ?? 0) ^ 1;
+  return copy;
+}
+
+/** @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
+function standardHeaders(body: Uint8Array, secret: string, seconds: number): Record<string, string> {
+  const id = randomUUID();
+  const mac = createHmac('sha256', secret).update(`${id}.${seconds}.`).update(body).digest('base64');
+  return { 'webhook-id': id, 'webhook-timestamp': String(seconds), 'webhook-signature': `v1,${mac}` };
+}
+
+/** Under which key KV knows that this body's event is finished, and what it says there. */
+export function seenMark(twin: Twin, rawBody: Uint8Array): { key: Promise<string>; value: string } {
+  const provider = providers.find(({ id }) => id === twin.id);
+  const parsed = provider?.parse({ rawBody, headers: new Headers() });
+  const [event] = parsed?.kind === 'recordings' ? parsed.events : [];
+  if (event?.eventId === undefined) throw new Error(`${twin.id} announced no event`);
+  const named = { ...event, provider: twin.id, eventId: event.eventId };
+  return { key: seenKey(named.provider, named.eventId), value: announcementOf(named) };
+}
