@@ -4,14 +4,22 @@ import { dirname, join } from 'node:path';
 import { root } from '../scripts/wrangler.ts';
 import { measureCopies } from './copies.ts';
 import { measureDeliveries } from './deliveries.ts';
+import { measureMemory } from './memory.ts';
+import { measureOperations } from './operations.ts';
 import { type Results, writeReport } from './report.ts';
+import { measureSizes } from './sizes.ts';
 import { type Summary, summarize } from './statistics.ts';
+import { measureStorm } from './storm.ts';
 
 const file = join(root, 'docs', 'measured', 'performance.json');
 
 const measures: Readonly<Record<string, () => Promise<Summary[]>>> = {
   deliveries: async () => summarize(await measureDeliveries(), 'floor'),
   copies: async () => summarize(await measureCopies(), 'bare put'),
+  memory: async () => summarize(await measureMemory(), 'bare put'),
+  storm: async () => summarize(await measureStorm(), 'nobody'),
+  operations: async () => summarize(await measureOperations(), 'nobody'),
+  sizes: async () => summarize(await measureSizes(), 'floor'),
 };
 
 /** Measures the parts that are named, or all; what is not measured now stays as it was. */

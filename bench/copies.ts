@@ -9,13 +9,16 @@ interface Task {
   readonly files: number;
   readonly ways: readonly Way[];
   readonly rounds: number;
+  /** Whom to leave out. */
+  readonly without: readonly string[];
 }
 
 const tasks: readonly Task[] = [
-  { bytes: 100_000, files: 30, ways: ['known length'], rounds: 5 },
-  { bytes: 2_400_000, files: 10, ways: ['known length'], rounds: 5 },
-  { bytes: 100_000_000, files: 1, ways, rounds: 5 },
-  { bytes: 1_000_000_000, files: 1, ways, rounds: 2 },
+  { bytes: 100_000, files: 30, ways: ['known length'], rounds: 5, without: [] },
+  { bytes: 2_400_000, files: 10, ways: ['known length'], rounds: 5, without: [] },
+  { bytes: 100_000_000, files: 1, ways, rounds: 5, without: [] },
+  // What takes a worker's memory past its 128 MB, or a quarter of the bench's time, is left out.
+  { bytes: 1_000_000_000, files: 1, ways, rounds: 2, without: ['naive', 'Node'] },
 ];
 
 /** Who can copy what comes so: a bare put needs the length, and only callvault goes on where a connection broke. */
@@ -51,11 +54,15 @@ export async function measureCopies(): Promise<Sample[]> {
 /** Who copies what next; the first round of each task warms up, but where a round takes minutes. */
 function turns() {
   const rounds = ({ rounds }: Task) => Array.from({ length: rounds + 1 }, (_, index) => index - 1);
-  return tasks.flatMap((task) =>
-    rounds(task)
-      .filter((round) => round >= 0 || task.bytes < 1e9)
-      .flatMap((round) => task.ways.flatMap((way) => able[way].map((name) => ({ task, way, name, round })))),
-  );
+  return tasks
+    .flatMap((task) =>
+      rounds(task)
+        .filter((round) => round >= 0 || task.bytes < 1e9)
+        .flatMap((round) =>
+          task.ways.flatMap((way) => able[way].map((name) => ({ task, way, name, round }))),
+        ),
+    )
+    .filter(({ task, name }) => !task.without.includes(name));
 }
 
 async function measureCopy({ copy, cpuSeconds }: Copier, originUrl: string, { bytes, files }: Task) {

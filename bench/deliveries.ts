@@ -1,5 +1,5 @@
 import type { Twin } from '../test/fixtures/twin.ts';
-import { type Delivery, send } from './load.ts';
+import { type Delivery, measure } from './load.ts';
 import { startNode } from './node-process.ts';
 import { benchTwins, type Kind, kinds, newBody, seenMark, signed } from './signed.ts';
 import type { Sample } from './statistics.ts';
@@ -12,7 +12,7 @@ const CONNECTIONS = [1, 16, 128];
 const ROUNDS = 7;
 
 /** By their names in the tables; each is the worker that `wrangler deploy` would upload, on stand-ins. */
-const workers = {
+export const workers = {
   floor: 'bench/contestants/floor.ts',
   'floor in Hono': 'bench/contestants/floor-in-hono.ts',
   callvault: 'src/index.ts',
@@ -50,9 +50,9 @@ async function oneTurn(
   const samples: Sample[] = [];
   for (const connections of CONNECTIONS) {
     for (const contestant of contestants.filter(({ name }) => takes(name, twin))) {
-      const values = await send(contestant, deliveries, connections, statusOf(contestant.name, kind));
+      const values = await measure(contestant, deliveries, connections, statusOf(contestant.name, kind));
       const task = `${twin.id} ${kind} ${connections}`;
-      samples.push({ task, contestant: contestant.name, round, values: { ...values } });
+      samples.push({ task, contestant: contestant.name, round, values });
     }
   }
   return samples;

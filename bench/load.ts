@@ -9,16 +9,13 @@ export interface Delivery {
   readonly body: Uint8Array;
 }
 
-/**
- * Sends each delivery once, over so many connections, and requires of each the same status: the server's CPU time
- * for one, and how many it took a second.
- */
-export async function send(
-  { name, url, pid }: Running,
+/** Sends each delivery once, over so many connections, and requires of each the same status. */
+export async function post(
+  { name, url }: { readonly name: string; readonly url: string },
   deliveries: readonly Delivery[],
   connections: number,
   status: number,
-): Promise<{ cpuMicroseconds: number; perSecond: number }> {
+): Promise<void> {
   const pool = new Pool(url, { connections });
   const waiting = deliveries.values();
   const work = async () => {
@@ -29,10 +26,20 @@ export async function send(
         throw new Error(`${name} answered ${response.statusCode} and not ${status}`);
     }
   };
-  const [startedMs, cpuBefore] = [performance.now(), cpuMicroseconds(pid)];
   await Promise.all(Array.from({ length: connections }, work));
-  const [endedMs, cpuAfter] = [performance.now(), cpuMicroseconds(pid)];
   await pool.close();
+}
+
+/** What a server spends on them: CPU time for one, and how many it takes a second. */
+export async function measure(
+  server: Running,
+  deliveries: readonly Delivery[],
+  connections: number,
+  status: number,
+) {
+  const [startedMs, cpuBefore] = [performance.now(), cpuMicroseconds(server.pid)];
+  await post(server, deliveries, connections, status);
+  const [endedMs, cpuAfter] = [performance.now(), cpuMicroseconds(server.pid)];
   return {
     cpuMicroseconds: (cpuAfter - cpuBefore) / deliveries.length,
     perSecond: (deliveries.length * 1000) / (endedMs - startedMs),

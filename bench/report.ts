@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../scripts/wrangler.ts';
 import { type Section, sections, shapeOf, type Table } from './sections.ts';
-import type { Spread, Summary } from './statistics.ts';
+import type { Summary } from './statistics.ts';
 import { targetTable } from './targets.ts';
 
 /** What a run measured, part by part, and on what. */
@@ -33,24 +33,43 @@ process (\`/proc/<pid>/task/*/schedstat\`), memory its resident size. The number
 `;
 }
 
-function chapter({ title, text, tables }: Section, summaries: readonly Summary[]): string[] {
-  return ['', `## ${title}`, '', text, ...tables.flatMap((table) => matrix(table, summaries))];
+function chapter({ title, text, tables, isAcross }: Section, summaries: readonly Summary[]): string[] {
+  const tablesText = isAcross
+    ? across(tables, summaries)
+    : tables.flatMap((table) => matrix(table, summaries));
+  return ['', `## ${title}`, '', text, ...tablesText];
 }
 
+/** One measure: tasks down, contestants across. */
 function matrix({ title, measure, format }: Table, summaries: readonly Summary[]): string[] {
   const { tasks, contestants } = shapeOf(summaries);
-  const rows = tasks.map((task) => {
-    const cells = contestants.map((contestant) => {
+  const rows = tasks.map((task) => [
+    task,
+    ...contestants.map((contestant) => {
       const own = summaries.find((summary) => summary.task === task && summary.contestant === contestant);
-      return cell(own?.values[measure], own?.ratios[measure], format);
-    });
-    return `| ${[task, ...cells].join(' | ')} |`;
-  });
-  const header = `| ${[title, ...contestants].join(' | ')} |`;
-  return ['', header, `|---|${contestants.map(() => '---:|').join('')}`, ...rows];
+      return cell(own, measure, format);
+    }),
+  ]);
+  return markdown([title, ...contestants], rows);
 }
 
-function cell(value: Spread | undefined, ratio: Spread | undefined, format: Table['format']): string {
+/** All measures of a part: tasks or contestants down, measures across. */
+function across(tables: readonly Table[], summaries: readonly Summary[]): string[] {
+  const isOneTask = shapeOf(summaries).tasks.length === 1;
+  const rows = summaries.map((own) => [
+    isOneTask ? own.contestant : own.task,
+    ...tables.map(({ measure, format }) => cell({ ...own, ratios: {} }, measure, format)),
+  ]);
+  return markdown(['', ...tables.map(({ title }) => title)], rows);
+}
+
+function markdown(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return ['', line(header), `|---|${'---:|'.repeat(header.length - 1)}`, ...rows.map(line)];
+}
+
+function cell(own: Summary | undefined, measure: string, format: Table['format']): string {
+  const [value, ratio] = [own?.values[measure], own?.ratios[measure]];
   if (value === undefined) return '–';
   if (ratio === undefined || (ratio.low === 1 && ratio.high === 1)) return format(value.median);
   return `${format(value.median)} (${ratio.median.toFixed(2)}, ${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)})`;

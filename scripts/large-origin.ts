@@ -11,14 +11,16 @@ const HEAD = Buffer.from('RIFF\0\0\0\0WAVEfmt ');
 
 /** Serves `/<bytes>` on loopback, made up on the way, so that the origin needs no memory itself. */
 export async function serveLarge(way: Way) {
+  let requests = 0;
   const server = createServer(({ url = '/', headers }, response) => {
+    requests++;
     const bytes = Number(url.slice(1));
     const start = Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1] ?? 0);
     response.writeHead(start > 0 ? 206 : 200, headersOf(way, start, bytes));
     const stop = way === 'resumed' ? Math.min(bytes, start + Math.ceil(bytes / 5)) : bytes;
     sendBytes(start, stop, stop === bytes, response);
   });
-  return listen(server);
+  return { ...(await listen(server)), requests: () => requests };
 }
 
 function headersOf(way: Way, start: number, bytes: number): Record<string, string | number> {

@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { runCron } from '../scripts/cron.ts';
+import { serveLarge } from '../scripts/large-origin.ts';
+import { newLocalSettings } from '../scripts/local-keys.ts';
+import { announce, startWorker } from './copiers.ts';
+import { priceList } from './prices.ts';
+import type { Sample } from './statistics.ts';
+
+const IDLE_MINUTES = 60;
+
+/** What the owner pays for, counted at the bindings, and what a million of it costs beyond the CPU time. */
+export async function measureOperations(): Promise<Sample[]> {
+  const origin = await serveLarge('known length');
+  const chunked = await serveLarge('unknown length');
+  const settings = await newLocalSettings(`${origin.url} ${chunked.url}`);
+  const vault = await startWorker(
+    'callvault',
+    'bench/contestants/counted-vault.ts',
+    '"outcome":"archived"',
+    settings,
+  );
+  const eventId = randomUUID();
+  const first = `${origin.url}/2400000`;
+  const tasks: Record<string, () => Promise<unknown>> = {
+    'one file of 2.4 MB': () => vault.copy([first]),
+    'one file of 100 MB, by the queue': () => vault.copy([`${origin.url}/100000000`]),
+    'one file of 100 MB of unknown length': () => vault.copy([`${chunked.url}/100000000`]),
+    'a delivery of a known event': () => announce(vault.url, first, settings, eventId),
+    'a forged delivery': () => fetch(`${vault.url}/webhooks/sautikit`, { method: 'POST', body: '{}' }),
+    'an idle hour of the cron': () => idleHour(vault.url),
+  };
+  await announce(vault.url, first, settings, eventId);
+  const samples: Sample[] = [];
+  for (const [task, work] of Object.entries(tasks)) {
+    await wait(1000); // What ends behind the last line of the log belongs to the task before.
+    await counted(vault.url);
+    await work();
+    await wait(1000);
+    const { counts } = await counted(vault.url);
+    const dollarsPerMillion = priceOf(counts) * 1e6;
+    samples.push({
+      task,
+      contestant: 'callvault',
+      round: 0,
+      values: { ...none, ...counts, dollarsPerMillion },
+    });
+  }
+  await vault.stop();
+  for (const { close } of [origin, chunked]) close();
+  return samples;
+}
+
+const none = {
+  request: 0,
+  'KV read': 0,
+  'KV write': 0,
+  'R2 class A': 0,
+  'R2 class B': 0,
+  'queue operation': 0,
+};
+
+export async function counted(url: string): Promise<{ counts: Record<string, number>; objects: number }> {
+  return (await fetch(`${url}/bench/operations`)).json();
+}
+
+async function idleHour(url: string): Promise<void> {
+  const startMs = Date.UTC(2026, 0, 1, 12);
+  for (let minute = 0; minute < IDLE_MINUTES; minute++) await runCron(url, startMs + minute * 60_000);
+}
+
+function priceOf(counts: Record<string, number>): number {
+  const prices = priceList();
+  return Object.entries(counts).reduce((sum, [what, count]) => sum + count * (prices.get(what) ?? 0), 0);
+}
