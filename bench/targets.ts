@@ -36,8 +36,8 @@ export const targets: readonly Target[] = [
     unit: 'MB',
     measured: ({ memory = [] }) =>
       minus(
-        valueOf(memory, /^1 GB/, 'callvault', 'growthMb'),
-        valueOf(memory, /^1 GB/, 'bare put', 'growthMb'),
+        medianOf(memory, /^1 GB/, 'callvault', 'growthMb'),
+        medianOf(memory, /^1 GB/, 'bare put', 'growthMb'),
       ),
     obstacle:
       'the allocator keeps what it was given once; from one GB to the next the same worker differs by as much',
@@ -53,7 +53,7 @@ export const targets: readonly Target[] = [
       what: `one recording of one file: ${what}`,
       limit,
       unit: '',
-      measured: ({ operations = [] }) => valueOf(operations, /^one file of 2.4 MB/, 'callvault', what),
+      measured: ({ operations = [] }) => medianOf(operations, /^one file of 2.4 MB/, 'callvault', what),
       obstacle: '',
     }),
   ),
@@ -61,7 +61,7 @@ export const targets: readonly Target[] = [
     what: 'bundle, gzip',
     limit: 40_000,
     unit: 'bytes',
-    measured: ({ sizes = [] }) => valueOf(sizes, /./, 'callvault', 'gzipBytes'),
+    measured: ({ sizes = [] }) => medianOf(sizes, /./, 'callvault', 'gzipBytes'),
     obstacle: '',
   },
   {
@@ -69,12 +69,12 @@ export const targets: readonly Target[] = [
     limit: 20,
     unit: 'ms',
     measured: ({ sizes = [] }) =>
-      minus(valueOf(sizes, /./, 'callvault', 'startMs'), valueOf(sizes, /./, 'floor', 'startMs')),
+      minus(medianOf(sizes, /./, 'callvault', 'startMs'), medianOf(sizes, /./, 'floor', 'startMs')),
     obstacle: '',
   },
 ];
 
-function valueOf(
+function medianOf(
   summaries: readonly Summary[],
   task: RegExp,
   contestant: string,
