@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { root } from '../scripts/wrangler.ts';
 import { measureCopies } from './copies.ts';
 import { measureDeliveries } from './deliveries.ts';
+import { measureGrowth } from './growth.ts';
 import { measureMemory } from './memory.ts';
 import { measureOperations } from './operations.ts';
 import { type Results, writeReport } from './report.ts';
@@ -19,6 +20,7 @@ const measures: Readonly<Record<string, () => Promise<Summary[]>>> = {
   memory: async () => summarize(await measureMemory(), 'bare put'),
   storm: async () => summarize(await measureStorm(), 'nobody'),
   operations: async () => summarize(await measureOperations(), 'nobody'),
+  growth: async () => summarize(await measureGrowth(), 'nobody'),
   sizes: async () => summarize(await measureSizes(), 'floor'),
 };
 

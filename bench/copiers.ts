@@ -34,9 +34,10 @@ export async function startWorker(
   main: string,
   said: string,
   settings: Settings,
+  stateFolder?: string,
 ): Promise<Copier> {
   const done = countLines(said);
-  const platform = await startOnPlatform(name, main, settings, done.onLine);
+  const platform = await startOnPlatform(name, main, settings, done.onLine, stateFolder);
   return { ...platform, copy: (links) => copyAll(platform.url, links, settings, done) };
 }
 

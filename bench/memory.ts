@@ -9,7 +9,7 @@ type Settings = Readonly<Record<string, string>>;
 const LOOK_MS = 100;
 const many = { bytes: 100_000_000, files: 20 };
 /** The first is for what a runtime takes once and keeps. */
-const gigabytes = [0.999, 1, 1.001].map((size) => ({ bytes: size * 1e9, files: 1 }));
+const gigabytes = [999_000_000, 1_000_000_000, 1_001_000_000].map((bytes) => ({ bytes, files: 1 }));
 
 /** How far the runtime's resident memory grows: each contestant in a runtime of its own. */
 export async function measureMemory(): Promise<Sample[]> {

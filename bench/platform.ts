@@ -16,17 +16,18 @@ export interface OnPlatform {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a worker with a state of its own; hands on each line that it logs. */
+/** Starts a worker, with a state of its own unless one is given; hands on each line that it logs. */
 export async function startOnPlatform(
   name: string,
   main: string,
   settings: Record<string, string>,
   onLine: (line: string) => void = () => undefined,
+  stateFolder?: string,
 ): Promise<OnPlatform> {
   const folder = mkdtempSync(join(tmpdir(), 'callvault-bench-'));
   const envFile = join(folder, 'settings.env');
   writeSettings(envFile, settings);
-  const options = { envFile, stateFolder: join(folder, 'state'), main };
+  const options = { envFile, stateFolder: stateFolder ?? join(folder, 'state'), main };
   const { url, pid, stop } = await startVault(options, settings.VAULT_TOKEN ?? '', onLine);
   const pids = workerdsOf(pid);
   return {

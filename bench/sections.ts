@@ -92,6 +92,22 @@ hold 1 GB: a worker has 128 MB.`,
       { title: 'Dollars a million', measure: 'dollarsPerMillion', format: (value) => value.toFixed(2) },
     ],
   },
+  growth: {
+    title: 'Growth',
+    isAcross: true,
+    text: `The rows that the local simulators keep were multiplied in their databases. The cron ran, as if once a minute, until
+it had put every overdue entry back to work; its messages were counted and dropped. A run looks at 100 pages and sends 5,000
+messages at most; a page of the local simulator holds 100 entries, of R2 up to 1,000. The last column is a new delivery
+beside so many entries or finished events, the platform’s own 2.6 ms included.`,
+    tables: [
+      { title: 'Runs', measure: 'runs', format: whole },
+      { title: 'Messages', measure: 'messages', format: whole },
+      { title: 'Lists', measure: 'lists', format: whole },
+      { title: 'Seconds', measure: 'seconds', format: fraction },
+      { title: 'CPU seconds', measure: 'cpuSeconds', format: fraction },
+      { title: 'CPU time of a delivery, ms', measure: 'deliveryMs', format: fraction },
+    ],
+  },
   sizes: {
     title: 'Bundle and start',
     isAcross: true,
