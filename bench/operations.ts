@@ -3,8 +3,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { runCron } from '../scripts/cron.ts';
 import { serveLarge } from '../scripts/large-origin.ts';
 import { newLocalSettings } from '../scripts/local-keys.ts';
+import { priceList } from '../scripts/prices.ts';
 import { announce, startWorker } from './copiers.ts';
-import { priceList } from './prices.ts';
 import type { Sample } from './statistics.ts';
 
 const IDLE_MINUTES = 60;

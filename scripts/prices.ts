@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root } from '../scripts/wrangler.ts';
+import { root } from './wrangler.ts';
 
 /** Dollars for one of each, as docs/prices.md says. */
 export function priceList(): ReadonlyMap<string, number> {
