@@ -1,18 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
-import { root } from '../scripts/wrangler.ts';
 import { measureCopies } from './copies.ts';
 import { measureDeliveries } from './deliveries.ts';
 import { measureGrowth } from './growth.ts';
 import { measureMemory } from './memory.ts';
 import { measureOperations } from './operations.ts';
-import { type Results, writeReport } from './report.ts';
+import { keepResults, readResults } from './results.ts';
 import { measureSizes } from './sizes.ts';
 import { type Summary, summarize } from './statistics.ts';
 import { measureStorm } from './storm.ts';
-
-const file = join(root, 'docs', 'measured', 'performance.json');
 
 const measures: Readonly<Record<string, () => Promise<Summary[]>>> = {
   deliveries: async () => summarize(await measureDeliveries(), 'floor'),
@@ -27,30 +22,16 @@ const measures: Readonly<Record<string, () => Promise<Summary[]>>> = {
 /** Measures the parts that are named, or all; what is not measured now stays as it was. */
 export async function bench(names: readonly string[]): Promise<void> {
   const wanted = names.length > 0 ? names : Object.keys(measures);
-  const parts = { ...known() };
+  const parts = { ...readResults()?.parts };
   for (const name of wanted) {
     const measure = measures[name];
     if (measure === undefined)
       throw new Error(`There is no part ${name}: ${Object.keys(measures).join(', ')}`);
     console.log(`Measuring ${name} …`);
     parts[name] = await measure();
-    keep({ measuredOn: new Date().toISOString().slice(0, 10), machine: machine(), parts });
+    keepResults({ measuredOn: new Date().toISOString().slice(0, 10), machine: machine(), parts });
   }
   console.log('docs/performance.md is written');
-}
-
-function known(): Record<string, readonly Summary[]> {
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).parts : {};
-}
-
-function keep(results: Results): void {
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(results, rounded, 1)}\n`);
-  writeReport(results);
-}
-
-function rounded(_name: string, value: unknown): unknown {
-  return typeof value === 'number' ? Number(value.toPrecision(4)) : value;
 }
 
 function machine(): string {

@@ -1,6 +1,4 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { root } from '../scripts/wrangler.ts';
+import { peerTable } from './peers.ts';
 import { type Section, sections, shapeOf, type Table } from './sections.ts';
 import type { Summary } from './statistics.ts';
 import { targetTable } from './targets.ts';
@@ -12,14 +10,15 @@ export interface Results {
   readonly parts: Readonly<Record<string, readonly Summary[]>>;
 }
 
-/** Writes docs/performance.md from the results alone. */
-export function writeReport(results: Results): void {
+/** docs/performance.md, from the results alone. */
+export function report(results: Results): string {
   const chapters = Object.entries(sections).flatMap(([part, section]) => {
     const summaries = results.parts[part];
     return summaries === undefined ? [] : chapter(section, summaries);
   });
-  const text = [head(results), '## Targets', '', targetTable(results.parts), ...chapters].join('\n');
-  writeFileSync(join(root, 'docs', 'performance.md'), `${text.trim()}\n`);
+  const targets = ['## Targets', '', targetTable(results.parts)];
+  const peers = ['', '## Against the peers', '', peerTable(results.parts)];
+  return `${[head(results), ...targets, ...peers, ...chapters].join('\n').trim()}\n`;
 }
 
 function head({ measuredOn, machine }: Results): string {

@@ -1,3 +1,4 @@
+import { medianRatio } from './ratios.ts';
 import type { Results } from './report.ts';
 import type { Summary } from './statistics.ts';
 
@@ -25,7 +26,8 @@ export const targets: readonly Target[] = [
     what: 'Telnyx delivery against the SDK in the same worker, CPU (forged: nothing but verification)',
     limit: 0.65,
     unit: '×',
-    measured: ({ deliveries = [] }) => middle(deliveries, /^telnyx forged/, 'callvault', 'telnyx SDK'),
+    measured: ({ deliveries = [] }) =>
+      medianRatio(deliveries, /^telnyx forged/, 'callvault', 'telnyx SDK', 'cpuMicroseconds'),
     obstacle: 'the floor itself is at 0.75 to 0.85 of the SDK here, with the client made once',
   },
   copy('CPU', 'cpuSeconds'),
@@ -90,7 +92,7 @@ function minus(own: number | undefined, other: number | undefined): number | und
 
 function delivery(kind: string, limit: number, obstacle: string): Target {
   const measured = ({ deliveries = [] }: Parts) =>
-    middle(deliveries, new RegExp(`^\\w+ ${kind} `), 'callvault', 'floor');
+    medianRatio(deliveries, new RegExp(`^\\w+ ${kind} `), 'callvault', 'floor', 'cpuMicroseconds');
   return { what: `${kind} delivery, CPU`, limit, unit: '× floor', measured, obstacle };
 }
 
@@ -104,26 +106,6 @@ function copy(name: string, measure: string): Target {
         ?.ratios[measure]?.median,
     obstacle: 'the SHA-256 alone is 0.04 of a bare put, which makes none',
   };
-}
-
-/** The middle over schemes and connections of the ratio between two contestants. */
-function middle(
-  summaries: readonly Summary[],
-  tasks: RegExp,
-  own: string,
-  other: string,
-): number | undefined {
-  const ratios = summaries
-    .filter(({ task, contestant }) => contestant === own && tasks.test(task))
-    .map(({ task, values }) => {
-      const reference = summaries.find((summary) => summary.task === task && summary.contestant === other);
-      return (
-        (values.cpuMicroseconds?.median ?? Number.NaN) /
-        (reference?.values.cpuMicroseconds?.median ?? Number.NaN)
-      );
-    })
-    .toSorted((a, b) => a - b);
-  return ratios[Math.floor(ratios.length / 2)];
 }
 
 /** Every target with what was measured; what is not met says why. */
