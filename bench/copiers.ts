@@ -77,7 +77,7 @@ async function copyAll(
   done: ReturnType<typeof countLines>,
 ): Promise<void> {
   const before = done.count();
-  for (const link of links) await announce(url, link, settings);
+  await Promise.all(links.map((link) => announce(url, link, settings)));
   const endMs = Date.now() + PATIENCE_MS;
   while (done.count() < before + links.length) {
     if (Date.now() > endMs) throw new Error(`Only ${done.count() - before} of ${links.length} were copied`);

@@ -1,4 +1,4 @@
-import type { Summary } from './statistics.ts';
+import { type Summary, spreadOf } from './statistics.ts';
 
 /** The middle over some tasks of what one contestant's median is to another's; nothing where the two never met. */
 export function medianRatio(
@@ -16,8 +16,6 @@ export function medianRatio(
   const ratios = Array.from(
     names,
     (task) => (medianOf(task, own) ?? Number.NaN) / (medianOf(task, other) ?? Number.NaN),
-  )
-    .filter((ratio) => !Number.isNaN(ratio))
-    .toSorted((a, b) => a - b);
-  return ratios[Math.floor(ratios.length / 2)];
+  ).filter((ratio) => !Number.isNaN(ratio));
+  return ratios.length === 0 ? undefined : spreadOf(ratios).median;
 }

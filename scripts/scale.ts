@@ -106,7 +106,8 @@ sent again by the cron, at most ${number(MAX_RECONCILE_SENDS)} of them a minute.
 
 ## What the owner pays
 
-A month, beyond what the plan includes; storage is what a month's recordings cost in each month that they are kept.
+A month by the price list, what the plan includes not subtracted, and every recording on the fast path; storage is what a
+month's recordings cost in each month that they are kept. Log lines, two for a recording, are not in it.
 
 ${table(['recordings a minute', 'recordings', 'operations', 'CPU', 'storage'], RATES.map(costRow))}
 `;

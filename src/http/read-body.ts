@@ -1,7 +1,7 @@
 import { readBytes } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 
-/** The bytes of a request's body, unless there are more than `maxBytes`, whatever its headers say. */
+/** The bytes of a request's body, unless there are more than `maxBytes`. */
 export async function readBody(
   request: Request,
   maxBytes: number,

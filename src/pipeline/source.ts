@@ -1,11 +1,5 @@
 import type { Failure } from '../shared/errors.ts';
-import {
-  LARGE_BLOCK_BYTES,
-  LARGE_RECORDING_BYTES,
-  MAX_RESUMES,
-  PUMP_BLOCK_BYTES,
-  STALL_MS,
-} from '../shared/limits.ts';
+import { MAX_RESUMES, STALL_MS } from '../shared/limits.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import type { Within } from '../shared/within.ts';
 import { discard, networkFailure } from './download.ts';
@@ -80,10 +74,10 @@ async function nextBlock(
   }
 }
 
-function blocksOf({ body, headers }: Response, now: () => number): BlockReader {
-  if (body === null) return { next: async () => undefined, cancel: async () => undefined };
-  const isLarge = (lengthOf(headers) ?? 0) > LARGE_RECORDING_BYTES;
-  return readBlocks(body, now, isLarge ? LARGE_BLOCK_BYTES : PUMP_BLOCK_BYTES);
+function blocksOf({ body }: Response, now: () => number): BlockReader {
+  return body === null
+    ? { next: async () => undefined, cancel: async () => undefined }
+    : readBlocks(body, now);
 }
 
 /** What tells one version of a file from another. */

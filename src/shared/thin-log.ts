@@ -13,7 +13,8 @@ export function thinLog(log: Log, now: () => number): Log {
     const kind = `${line.provider} ${line.outcome} ${line.code}`;
     const last = kinds.get(kind);
     const nowMs = now();
-    if (last !== undefined && nowMs - last.writtenMs < SILENCE_MS) {
+    // The distance, since a clock may be set back.
+    if (last !== undefined && Math.abs(nowMs - last.writtenMs) < SILENCE_MS) {
       last.silent++;
       return;
     }

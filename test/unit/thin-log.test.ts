@@ -35,6 +35,16 @@ test('what was silent is told by the next line, however late', ({ expect }) => {
   expect(lines.map(({ count }) => count)).toEqual([1, 2]);
 });
 
+test('a clock that is set back silences nobody', ({ expect }) => {
+  const { lines, reject, pass } = thinnedAt();
+
+  reject('signature_mismatch');
+  pass(-3_600_000);
+  reject('signature_mismatch');
+
+  expect(lines).toHaveLength(2);
+});
+
 test('each kind has its own line', ({ expect }) => {
   const { lines, reject } = thinnedAt();
 
