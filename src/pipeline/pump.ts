@@ -1,26 +1,35 @@
 import { startDigest } from '../shared/digest.ts';
-import { BLOCK_MS, PUMP_BLOCK_BYTES, SLOW_BLOCK_BYTES, STALL_MS } from '../shared/limits.ts';
+import {
+  BLOCK_MS,
+  FAST_BLOCK_BYTES,
+  PUMP_BLOCK_BYTES,
+  SLOW_BLOCK_BYTES,
+  STALL_MS,
+} from '../shared/limits.ts';
 import type { Within } from '../shared/within.ts';
 
-/** Reads a stream in blocks of up to 256 KiB. A block is valid until the next but one. */
+/** Reads a stream in blocks of up to 512 KiB. A block is valid until the next but one. */
 export interface BlockReader {
   /** The next block, or nothing at the end; rejects when the source fails. */
   next(): Promise<Uint8Array | undefined>;
   cancel(): Promise<void>;
 }
 
-/** Two buffers take turns, which is all the memory a copy needs; default reads of 4 KiB cost twice the CPU. */
+/**
+ * Two buffers take turns, which is all the memory a copy needs; default reads of 4 KiB cost twice the CPU. A read ends
+ * when it has the least that is wanted, and brings all that is there: so a fast source makes few blocks.
+ */
 export function readBlocks(body: ReadableStream<Uint8Array>, now: () => number): BlockReader {
   const reader = body.getReader({ mode: 'byob' });
   let free = new ArrayBuffer(PUMP_BLOCK_BYTES);
   let lent = new ArrayBuffer(PUMP_BLOCK_BYTES);
-  let wantedBytes = SLOW_BLOCK_BYTES;
+  let leastBytes = SLOW_BLOCK_BYTES;
   return {
     async next() {
       const startedMs = now();
-      const { value } = await reader.readAtLeast(wantedBytes, new Uint8Array(free));
+      const { value } = await reader.readAtLeast(leastBytes, new Uint8Array(free));
       if (value === undefined || value.byteLength === 0) return undefined;
-      wantedBytes = blockBytesFor(value.byteLength, now() - startedMs);
+      leastBytes = leastBytesFor(value.byteLength, now() - startedMs);
       [free, lent] = [lent, value.buffer];
       return value;
     },
@@ -30,10 +39,10 @@ export function readBlocks(body: ReadableStream<Uint8Array>, now: () => number):
   };
 }
 
-/** What takes about two seconds: a slow source must be seen to move, or it would be taken for a dead one. */
-function blockBytesFor(bytes: number, tookMs: number): number {
+/** The least to wait for is what takes about two seconds: a slow source must be seen to move, or it looks dead. */
+function leastBytesFor(bytes: number, tookMs: number): number {
   const wanted = Math.round((bytes * BLOCK_MS) / Math.max(1, tookMs));
-  return Math.min(Math.max(wanted, SLOW_BLOCK_BYTES), PUMP_BLOCK_BYTES);
+  return Math.min(Math.max(wanted, SLOW_BLOCK_BYTES), FAST_BLOCK_BYTES);
 }
 
 /** What passed: lower-case hex, and a count. */

@@ -68,8 +68,8 @@ export const STORE_TRIES = 3;
 /** Redirects followed for one download; S3 and CDNs need one or two. */
 export const MAX_REDIRECTS = 5;
 
-/** One read of the pump: as fast as a bare `R2.put`, and half the memory that a copy takes. */
-export const PUMP_BLOCK_BYTES = 256 * 1024;
+/** One read of the pump takes what is there, up to this: half the memory that a copy takes. */
+export const PUMP_BLOCK_BYTES = 512 * 1024;
 
 /** How long a finished event is answered from KV; Sautikit's own retries may span seven days. */
 export const SEEN_TTL_SECONDS = 30 * 24 * 60 * 60;
@@ -98,8 +98,11 @@ export const PART_BYTES = 5 * 1024 ** 2;
 /** A slow source is asked for what takes so long, far less than a stall … */
 export const BLOCK_MS = 2_000;
 
-/** … and for no less than this, as from any source at first. */
+/** … and for no less than this, as from any source at first … */
 export const SLOW_BLOCK_BYTES = 4 * 1024;
+
+/** … while a fast one is waited for until this is there: if it becomes slow, it must still be seen to move. */
+export const FAST_BLOCK_BYTES = 128 * 1024;
 
 /** So often is a WAV file fetched that is shorter than its own header says, before it is taken for all there is. */
 export const MAX_WAV_DOUBTS = 2;

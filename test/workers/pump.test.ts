@@ -43,7 +43,7 @@ describe('readBlocks()', () => {
   );
 
   test('sees a fast source that becomes slow move, long before it counts as stalled', async ({ expect }) => {
-    const { body, clock } = pacedSource(5_000_000, 4_000_000, 20_000);
+    const { body, clock } = pacedSource(5_000_000, 4_000_000, 10_000);
     const blocks = readBlocks(body, () => clock.nowMs);
     let longestMs = 0;
 
