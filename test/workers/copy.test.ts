@@ -106,17 +106,20 @@ describe('archive()', () => {
     expect(unclaimed.stored).toContain(`${unclaimed.folder}rec-unclaimed.mp3`);
   });
 
-  test.for([262_143, 262_144, 262_145, 5_000_001])('copies %i bytes in order', async (bytes, { expect }) => {
-    const id = `big${bytes}`;
-    const { folder } = await run(id, [{ link: link(`/big/${bytes}`, id) }]);
+  test.for([262_144, 524_287, 524_288, 524_289, 5_000_001])(
+    'copies %i bytes in order',
+    async (bytes, { expect }) => {
+      const id = `big${bytes}`;
+      const { folder } = await run(id, [{ link: link(`/big/${bytes}`, id) }]);
 
-    const { files } = await jsonAt<Manifest>(`${folder}rec-${id}.json`);
-    const response = await fetch(link(`/big/${bytes}`, 'witness'));
-    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await response.arrayBuffer()));
-    const expected = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-    expect(files).toMatchObject([{ bytes, sha256: expected }]);
-    expect(await sha256At(`${folder}rec-${id}.wav`)).toBe(expected);
-  });
+      const { files } = await jsonAt<Manifest>(`${folder}rec-${id}.json`);
+      const response = await fetch(link(`/big/${bytes}`, 'witness'));
+      const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await response.arrayBuffer()));
+      const expected = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+      expect(files).toMatchObject([{ bytes, sha256: expected }]);
+      expect(await sha256At(`${folder}rec-${id}.wav`)).toBe(expected);
+    },
+  );
 
   test('follows five redirects', async ({ expect }) => {
     const { stored, requests } = await run('five', [{ link: link('/redirect/5', 'five') }]);

@@ -3,6 +3,7 @@ import { describe, test } from 'vitest';
 import { receive } from '../../src/pipeline/receive.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { DeadLetter, InboxEntry, Manifest } from '../../src/recording.ts';
+import { PUMP_BLOCK_BYTES } from '../../src/shared/limits.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import type { Upload } from '../../src/storage/upload.ts';
@@ -377,7 +378,7 @@ describe('archive()', () => {
         return { ...upload, abort };
       },
     };
-    const block = 256 * 1024;
+    const block = PUMP_BLOCK_BYTES;
     const breaking: typeof fetch = async () => {
       const body = new ReadableStream({
         type: 'bytes',
@@ -400,7 +401,7 @@ describe('archive()', () => {
 
   test('holds the last block back until nothing more comes', async ({ expect }) => {
     const { entry, services } = await accepted('late');
-    const block = 256 * 1024;
+    const block = PUMP_BLOCK_BYTES;
     const late: typeof fetch = async () => {
       const body = new ReadableStream({
         type: 'bytes',
@@ -440,7 +441,7 @@ describe('archive()', () => {
 
   test('never stores more than the announced length', async ({ expect }) => {
     const { entry, services } = await accepted('lying');
-    const block = 256 * 1024;
+    const block = PUMP_BLOCK_BYTES;
     for (const [bytes, length] of [
       [1000, 999],
       [1000, 1001],

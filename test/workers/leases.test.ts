@@ -213,7 +213,7 @@ describe('what comes in parts', () => {
 
 describe('a lease', () => {
   test('is renewed as long as bytes arrive', async ({ expect }) => {
-    const { clock, pending, services } = await taken('long', '/big/3000000');
+    const { clock, pending, services } = await taken('long', '/big/8000000');
     const untils = new Set<string | undefined>();
     const { update } = services.inbox;
     const inbox = {
