@@ -1,6 +1,7 @@
 import type { Twin } from '../test/fixtures/twin.ts';
 import { type Delivery, measure } from './load.ts';
 import { startNode } from './node-process.ts';
+import { rotated } from './rotated.ts';
 import { benchTwins, type Kind, kinds, newBody, seenMark, signed } from './signed.ts';
 import type { Sample } from './statistics.ts';
 import { bundle, type Running, startWorkerd } from './workerd.ts';
@@ -15,6 +16,7 @@ const ROUNDS = 7;
 export const workers = {
   floor: 'bench/contestants/floor.ts',
   'floor in Hono': 'bench/contestants/floor-in-hono.ts',
+  'floor that keeps': 'bench/contestants/floor-that-keeps.ts',
   callvault: 'src/index.ts',
   naive: 'bench/contestants/naive.ts',
   'telnyx SDK': 'bench/contestants/sdk-telnyx.ts',
@@ -49,7 +51,7 @@ async function oneTurn(
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (const connections of CONNECTIONS) {
-    for (const contestant of contestants.filter(({ name }) => takes(name, twin))) {
+    for (const contestant of rotated(contestants, round).filter(({ name }) => takes(name, twin))) {
       const values = await measure(contestant, deliveries, connections, statusOf(contestant.name, kind));
       const task = `${twin.id} ${kind} ${connections}`;
       samples.push({ task, contestant: contestant.name, round, values });

@@ -9,14 +9,38 @@ export interface Delivery {
   readonly body: Uint8Array;
 }
 
+interface Server {
+  readonly name: string;
+  readonly url: string;
+}
+
+/** So many connections, each of which has been answered once: to open them is no delivery's cost. */
+async function connect({ url }: Server, connections: number): Promise<Pool> {
+  const pool = new Pool(url, { connections });
+  const ask = async () => (await pool.request({ path: '/', method: 'GET' })).body.dump();
+  await Promise.all(Array.from({ length: connections }, ask));
+  return pool;
+}
+
 /** Sends each delivery once, over so many connections, and requires of each the same status. */
 export async function post(
-  { name, url }: { readonly name: string; readonly url: string },
+  server: Server,
   deliveries: readonly Delivery[],
   connections: number,
   status: number,
 ): Promise<void> {
-  const pool = new Pool(url, { connections });
+  const pool = await connect(server, connections);
+  await postOver(pool, server, deliveries, connections, status);
+  await pool.close();
+}
+
+async function postOver(
+  pool: Pool,
+  { name }: Server,
+  deliveries: readonly Delivery[],
+  connections: number,
+  status: number,
+): Promise<void> {
   const waiting = deliveries.values();
   const work = async () => {
     for (const { path, headers, body } of waiting) {
@@ -27,7 +51,6 @@ export async function post(
     }
   };
   await Promise.all(Array.from({ length: connections }, work));
-  await pool.close();
 }
 
 /** What a server spends on them: CPU time for one, and how many it takes a second. */
@@ -37,9 +60,11 @@ export async function measure(
   connections: number,
   status: number,
 ) {
+  const pool = await connect(server, connections);
   const [startedMs, cpuBefore] = [performance.now(), cpuMicroseconds(server.pid)];
-  await post(server, deliveries, connections, status);
+  await postOver(pool, server, deliveries, connections, status);
   const [endedMs, cpuAfter] = [performance.now(), cpuMicroseconds(server.pid)];
+  await pool.close();
   return {
     cpuMicroseconds: (cpuAfter - cpuBefore) / deliveries.length,
     perSecond: (deliveries.length * 1000) / (endedMs - startedMs),

@@ -12,10 +12,17 @@ export type Kind = (typeof kinds)[number];
 
 export const benchTwins: readonly Twin[] = [sautikitTwin, telnyxTwin];
 
-/** The announcement of a new recording, larger than what is archived behind the answer where its size is told. */
-export function newBody(twin: Twin, link = 'https://media.example.com/audio.wav?signature=1'): Uint8Array {
+/** As a size it makes a recording the queue's. */
+const LARGE_BYTES = 100_000_000;
+
+/** The announcement of a new recording, by which Sautikit tells a size, too. */
+export function newBody(
+  twin: Twin,
+  link = 'https://media.example.com/audio.wav?signature=1',
+  sizeBytes = LARGE_BYTES,
+): Uint8Array {
   const ids = { eventId: randomUUID(), callId: randomUUID(), recordingId: randomUUID() };
-  const about = { endedMs: Date.now(), durationSeconds: 60, sizeBytes: 100_000_000 };
+  const about = { endedMs: Date.now(), durationSeconds: 60, sizeBytes };
   return new TextEncoder().encode(twin.announce({ ...ids, links: { wav: link }, ...about }));
 }
 

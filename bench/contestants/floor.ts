@@ -5,23 +5,28 @@
 export default {
   async fetch(request: Request, env: FloorEnv): Promise<Response> {
     const body = new Uint8Array(await request.arrayBuffer());
-    const isTelnyx = request.url.endsWith('/telnyx');
-    const isGenuine = isTelnyx ? verifyTelnyx(request, body, env) : verifySautikit(request, body, env);
-    if (!(await isGenuine)) return new Response('unauthorized', { status: 401 });
+    if (!(await isGenuine(request, body, env))) return new Response('unauthorized', { status: 401 });
     const event = JSON.parse(new TextDecoder().decode(body));
-    const id: string = isTelnyx ? event.data.id : event.event_id;
-    if ((await env.DEDUPE.get(`seen/${isTelnyx ? 'telnyx' : 'sautikit'}/${id}`)) !== null)
-      return new Response('duplicate');
-    await env.RECORDINGS.put(`inbox/${id}`, body);
+    const name = isTelnyx(request) ? `telnyx/${event.data.id}` : `sautikit/${event.event_id}`;
+    if ((await env.DEDUPE.get(`seen/${name}`)) !== null) return new Response('duplicate');
+    await env.RECORDINGS.put(`inbox/${name}`, body);
     return new Response('accepted');
   },
 };
 
-interface FloorEnv {
+export interface FloorEnv {
   readonly DEDUPE: KVNamespace;
   readonly RECORDINGS: R2Bucket;
   readonly TELNYX_PUBLIC_KEY: string;
   readonly SAUTIKIT_WEBHOOK_SECRET: string;
+}
+
+function isTelnyx({ url }: Request): boolean {
+  return url.endsWith('/telnyx');
+}
+
+export function isGenuine(request: Request, body: Uint8Array, env: FloorEnv): Promise<boolean> {
+  return isTelnyx(request) ? verifyTelnyx(request, body, env) : verifySautikit(request, body, env);
 }
 
 let ed25519: Promise<CryptoKey> | undefined;

@@ -1,9 +1,8 @@
 import { Hono } from 'hono';
 import Telnyx from 'telnyx';
+import { answer, type KeepEnv, keep } from './keep.ts';
 
-interface SdkEnv {
-  readonly DEDUPE: KVNamespace;
-  readonly RECORDINGS: R2Bucket;
+interface SdkEnv extends KeepEnv {
   readonly TELNYX_PUBLIC_KEY: string;
 }
 
@@ -11,22 +10,21 @@ const app = new Hono<{ Bindings: SdkEnv }>();
 
 let client: Telnyx | undefined;
 
-/** The same job on the provider's own package: its verification, a look into KV, a put into R2. */
-app.post('/webhooks/telnyx', async (c) => {
-  const { TELNYX_PUBLIC_KEY: publicKey, DEDUPE, RECORDINGS } = c.env;
-  client ??= new Telnyx({ apiKey: 'not used', publicKey });
+/** The same job on the provider's own package, which verifies and reads the event. */
+app.post('/webhooks/:provider', async (c) => {
+  const startedMs = Date.now();
+  client ??= new Telnyx({ apiKey: 'not used', publicKey: c.env.TELNYX_PUBLIC_KEY });
   const body = await c.req.text();
   const headers = Object.fromEntries(c.req.raw.headers);
   const event = await client.webhooks.unwrap(body, { headers }).catch(() => undefined);
-  if (event === undefined) return c.json({ error: 'unauthorized' }, 401);
-  const key = `telnyx/${idOf(event)}`;
-  if ((await DEDUPE.get(`seen/${key}`)) !== null) return c.json({ outcome: 'duplicate' });
-  await RECORDINGS.put(`inbox/${key}`, body);
-  return c.json({ outcome: 'accepted' });
+  if (event === undefined) return answer(c, 'unauthorized', startedMs);
+  const { id, payload } = dataOf(event);
+  return answer(c, await keep(c, { id, recording: payload }, body), startedMs);
 });
 
-function idOf(event: object): string {
-  return 'data' in event ? String(Object(event.data).id) : '';
+/** The package's types tell of call events, and have none for a recording. */
+function dataOf(event: object) {
+  return Object('data' in event && event.data) as { readonly id: string; readonly payload: object };
 }
 
 export default app;

@@ -6,8 +6,8 @@ interface Contestant {
   fetch(request: Request, env: object, context: object): Response | Promise<Response>;
 }
 
-/** What never comes: a background task that waits for it ends with its request. */
-const never = new Promise<never>(() => undefined);
+/** What never comes. Each time a new one: what waits for it can be forgotten when its request has ended. */
+const never = () => new Promise<never>(() => undefined);
 
 const seen = new Map<string, string>();
 
@@ -19,8 +19,8 @@ const kv = {
 /** Takes everything, and is silent on what is asked of it: what follows the answer is measured elsewhere. */
 const bucket = {
   put: async (key: string) => ({ key, etag: 'etag' }),
-  get: () => never,
-  head: () => never,
+  get: never,
+  head: never,
 };
 
 const queue = { send: async () => undefined };
@@ -29,7 +29,7 @@ const context = { waitUntil: () => undefined, passThroughOnException: () => unde
 
 /** The contestant on stand-ins; `PUT /bench/seen/<key>` marks an event as seen. */
 export function onStandIns(contestant: Contestant) {
-  globalThis.fetch = () => never;
+  globalThis.fetch = never;
   let bindings: object | undefined;
   return {
     async fetch(request: Request, env: object): Promise<Response> {
