@@ -18,11 +18,15 @@ type Settings = Readonly<Record<string, string>>;
 
 const PATIENCE_MS = 180_000;
 
+export const startBare = (settings: Settings) => startPut('bare put', '', settings);
+export const startBareWithChecksum = (settings: Settings) =>
+  startPut('bare put and SHA-256', 'checksum&', settings);
+
 /** `R2.put(key, response.body)`, and an answer when it is done. */
-export async function startBare(settings: Settings): Promise<Copier> {
-  const platform = await startOnPlatform('bare put', 'bench/contestants/bare.ts', settings);
+async function startPut(name: string, options: string, settings: Settings): Promise<Copier> {
+  const platform = await startOnPlatform(name, 'bench/contestants/bare.ts', settings);
   const copyOne = async (link: string) => {
-    const response = await fetch(`${platform.url}/?link=${encodeURIComponent(link)}`);
+    const response = await fetch(`${platform.url}/?${options}link=${encodeURIComponent(link)}`);
     if (!response.ok) throw new Error(`The bare put answered ${response.status}`);
   };
   return { ...platform, copy: async (links) => void (await Promise.all(links.map(copyOne))) };

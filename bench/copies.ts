@@ -1,6 +1,15 @@
 import { serveLarge, type Way, ways } from '../scripts/large-origin.ts';
 import { newLocalSettings } from '../scripts/local-keys.ts';
-import { type Copier, startBare, startNaive, startNodeCopier, startVaultCopier } from './copiers.ts';
+import {
+  type Copier,
+  startBare,
+  startBareWithChecksum,
+  startNaive,
+  startNodeCopier,
+  startVaultCopier,
+} from './copiers.ts';
+import { peakGrowthMb } from './peak-growth.ts';
+import { rotated } from './rotated.ts';
 import type { Sample } from './statistics.ts';
 
 /** A size, how many of them are copied at once, by which ways, and how often. */
@@ -13,17 +22,19 @@ interface Task {
   readonly without: readonly string[];
 }
 
+const GIGABYTE = 1_000_000_000;
+
 const tasks: readonly Task[] = [
   { bytes: 100_000, files: 30, ways: ['known length'], rounds: 5, without: [] },
   { bytes: 2_400_000, files: 10, ways: ['known length'], rounds: 5, without: [] },
   { bytes: 100_000_000, files: 1, ways, rounds: 5, without: [] },
   // What takes a worker's memory past its 128 MB, or a quarter of the bench's time, is left out.
-  { bytes: 1_000_000_000, files: 1, ways, rounds: 3, without: ['naive', 'Node'] },
+  { bytes: GIGABYTE, files: 1, ways, rounds: 3, without: ['naive', 'Node'] },
 ];
 
 /** Who can copy what comes so: a bare put needs the length, and only callvault goes on where a connection broke. */
 const able: Readonly<Record<Way, readonly string[]>> = {
-  'known length': ['bare put', 'callvault', 'naive', 'Node'],
+  'known length': ['bare put', 'bare put and SHA-256', 'callvault', 'naive', 'Node'],
   'unknown length': ['callvault', 'naive', 'Node'],
   resumed: ['callvault'],
 };
@@ -34,6 +45,7 @@ export async function measureCopies(): Promise<Sample[]> {
   const settings = await newLocalSettings([...origins.values()].map(({ url }) => url).join(' '));
   const copiers = await Promise.all([
     startBare(settings),
+    startBareWithChecksum(settings),
     startVaultCopier(settings),
     startNaive(settings),
     startNodeCopier(settings),
@@ -57,19 +69,25 @@ function turns() {
   return tasks
     .flatMap((task) =>
       rounds(task)
-        .filter((round) => round >= 0 || task.bytes < 1e9)
+        .filter((round) => round >= 0 || task.bytes < GIGABYTE)
         .flatMap((round) =>
-          task.ways.flatMap((way) => able[way].map((name) => ({ task, way, name, round }))),
+          task.ways.flatMap((way) => rotated(able[way], round).map((name) => ({ task, way, name, round }))),
         ),
     )
     .filter(({ task, name }) => !task.without.includes(name));
 }
 
-async function measureCopy({ copy, cpuSeconds }: Copier, originUrl: string, { bytes, files }: Task) {
+async function measureCopy(
+  { copy, cpuSeconds, residentBytes }: Copier,
+  originUrl: string,
+  { bytes, files }: Task,
+) {
+  const links = Array.from({ length: files }, () => `${originUrl}/${bytes}`);
   const [startedMs, cpuBefore] = [performance.now(), cpuSeconds()];
-  await copy(Array.from({ length: files }, () => `${originUrl}/${bytes}`));
+  const growthMb = await peakGrowthMb(residentBytes, () => copy(links));
   const seconds = (performance.now() - startedMs) / 1000;
-  return { cpuSeconds: (cpuSeconds() - cpuBefore) / files, seconds: seconds / files };
+  const times = { cpuSeconds: (cpuSeconds() - cpuBefore) / files, seconds: seconds / files };
+  return bytes < GIGABYTE ? times : { ...times, growthMb };
 }
 
 /** A way that a bare put cannot go is compared with the one that it can. */

@@ -1,54 +1,31 @@
 import { serveLarge } from '../scripts/large-origin.ts';
 import { newLocalSettings } from '../scripts/local-keys.ts';
-import { announce, type Copier, startBare, startNaive, startVaultCopier } from './copiers.ts';
+import { announce, type Copier, startBare, startBareWithChecksum, startNaive } from './copiers.ts';
+import { peakGrowthMb } from './peak-growth.ts';
 import { startOnPlatform } from './platform.ts';
 import type { Sample } from './statistics.ts';
 
 type Settings = Readonly<Record<string, string>>;
 
-const LOOK_MS = 100;
-const many = { bytes: 100_000_000, files: 20 };
-/** The first is for what a runtime takes once and keeps. */
-const gigabytes = [999_000_000, 1_000_000_000, 1_001_000_000].map((bytes) => ({ bytes, files: 1 }));
+const FILES = 20;
+const FILE_BYTES = 100_000_000;
 
-/** How far the runtime's resident memory grows: each contestant in a runtime of its own. */
+/** How far the resident memory of a new runtime rises with many copies at once; each contestant has its own. */
 export async function measureMemory(): Promise<Sample[]> {
   const samples: Sample[] = [];
-  for (const start of [startBare, startVaultCopier])
-    samples.push(...(await grow('1 GB more, after 1 GB', start, gigabytes)).slice(1));
-  for (const start of [startBare, startParallelVault, startNaive])
-    samples.push(...(await grow('20 × 100 MB at once, in a new runtime', start, [many])));
+  for (const start of [startBare, startBareWithChecksum, startParallelVault, startNaive])
+    samples.push(await copyMany(start));
   return samples;
 }
 
-/** The growth while each of the tasks is done, one after the other. */
-async function grow(
-  task: string,
-  start: (settings: Settings) => Promise<Copier>,
-  tasks: readonly (typeof many)[],
-): Promise<Sample[]> {
+async function copyMany(start: (settings: Settings) => Promise<Copier>): Promise<Sample> {
   const origin = await serveLarge('known length');
-  const copier = await start(await newLocalSettings(origin.url));
-  const samples: Sample[] = [];
-  for (const [round, { bytes, files }] of tasks.entries()) {
-    const links = Array.from({ length: files }, () => `${origin.url}/${bytes}`);
-    const growth = await peakGrowth(copier, () => copier.copy(links));
-    samples.push({ task, contestant: copier.name, round, values: { growthMb: growth / 1e6 } });
-  }
-  await copier.stop();
+  const { name, residentBytes, copy, stop } = await start(await newLocalSettings(origin.url));
+  const links = Array.from({ length: FILES }, () => `${origin.url}/${FILE_BYTES}`);
+  const growthMb = await peakGrowthMb(residentBytes, () => copy(links));
+  await stop();
   origin.close();
-  return samples;
-}
-
-async function peakGrowth({ residentBytes }: Copier, work: () => Promise<void>): Promise<number> {
-  const before = residentBytes();
-  let peak = before;
-  const timer = setInterval(() => {
-    peak = Math.max(peak, residentBytes());
-  }, LOOK_MS);
-  await work();
-  clearInterval(timer);
-  return Math.max(peak, residentBytes()) - before;
+  return { task: '20 × 100 MB at once, in a new runtime', contestant: name, round: 0, values: { growthMb } };
 }
 
 /** With the consumers of a deployed vault, which work side by side. */
