@@ -96,7 +96,7 @@ async function inboxOf(entries: number, folder: string, settings: Settings): Pro
   let lists = 0;
   while (messages < entries && runs < 60) {
     await runCron(vault.url, firstMs + runs++ * 60_000);
-    const { counts } = await counted(vault.url);
+    const counts = await counted(vault.url);
     messages += (counts['queue operation'] ?? 0) / 3;
     lists += counts['R2 class A'] ?? 0;
   }

@@ -1,55 +1,58 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { serveLarge } from '../scripts/large-origin.ts';
+import { listKeys, withBucket } from '../scripts/local-bucket.ts';
 import { newLocalSettings, signingKey } from '../scripts/local-keys.ts';
 import { sautikitTwin } from '../test/fixtures/sautikit/twin.ts';
-import { startWorker } from './copiers.ts';
 import { post } from './load.ts';
-import { counted } from './operations.ts';
+import { startOnPlatform } from './platform.ts';
 import { signed } from './signed.ts';
 import type { Sample } from './statistics.ts';
 
+const DELIVERIES = 10_000;
 const FILE_BYTES = 100_000;
 const CONNECTIONS = 16;
 
+const contestants = {
+  callvault: 'src/index.ts',
+  naive: 'bench/contestants/naive.ts',
+  // Without a link it answers, and does nothing: what is left is the platform's own.
+  'nothing but an answer': 'bench/contestants/bare.ts',
+};
+
 /** One event again and again, from before it is archived: what that costs, and what becomes of it. */
 export async function measureStorm(): Promise<Sample[]> {
-  const vault = await storm(
-    'callvault',
-    'bench/contestants/counted-vault.ts',
-    '"outcome":"archived"',
-    10_000,
-  );
-  const naive = await storm('naive', 'bench/contestants/naive.ts', 'Stored the recording', 1_000);
-  return [vault, naive];
+  const samples: Sample[] = [];
+  for (const [name, main] of Object.entries(contestants)) samples.push(await storm(name, main));
+  return samples;
 }
 
-async function storm(name: string, main: string, said: string, deliveries: number): Promise<Sample> {
+async function storm(name: string, main: string): Promise<Sample> {
+  const folder = mkdtempSync(join(tmpdir(), 'callvault-storm-'));
   const origin = await serveLarge('known length');
   const settings = await newLocalSettings(origin.url);
-  const worker = await startWorker(name, main, said, settings);
-  const ids = { eventId: randomUUID(), callId: randomUUID(), recordingId: randomUUID() };
-  const about = { links: { wav: `${origin.url}/${FILE_BYTES}` }, endedMs: Date.now() };
-  const body = new TextEncoder().encode(sautikitTwin.announce({ ...ids, ...about }));
-  const delivery = await signed(sautikitTwin, signingKey('sautikit', settings) ?? '', body, 'duplicate');
+  const worker = await startOnPlatform(name, main, settings, undefined, folder);
+  const delivery = await announcement(`${origin.url}/${FILE_BYTES}`, settings);
+  const deliveries = Array.from({ length: DELIVERIES }, () => delivery);
   const cpuBefore = worker.cpuSeconds();
-  await post(
-    worker,
-    Array.from({ length: deliveries }, () => delivery),
-    CONNECTIONS,
-    200,
-  );
+  await post(worker, deliveries, CONNECTIONS, 200);
   await wait(3000); // Whatever is still copied behind an answer.
-  const cpuMsEach = ((worker.cpuSeconds() - cpuBefore) * 1000) / deliveries;
-  // A manifest belongs to the audio; the naive way overwrites its one object each time.
-  const objects = name === 'callvault' ? (await counted(worker.url)).objects / 2 : 1;
-  const requestsPerThousand = (origin.requests() * 1000) / deliveries;
+  const cpuMsEach = ((worker.cpuSeconds() - cpuBefore) * 1000) / DELIVERIES;
   await worker.stop();
+  const keys = await withBucket(folder, (bucket) => listKeys(bucket, ''));
   origin.close();
-  return {
-    task: 'one event again and again',
-    contestant: name,
-    round: 0,
-    values: { deliveries, requests: origin.requests(), requestsPerThousand, objects, cpuMsEach },
-  };
+  rmSync(folder, { recursive: true });
+  const objects = keys.filter((key) => !key.endsWith('.json')).length;
+  const values = { deliveries: DELIVERIES, requests: origin.requests(), objects, cpuMsEach };
+  return { task: 'one event again and again', contestant: name, round: 0, values };
+}
+
+async function announcement(link: string, settings: Record<string, string>) {
+  const ids = { eventId: randomUUID(), callId: randomUUID(), recordingId: randomUUID() };
+  const body = sautikitTwin.announce({ ...ids, links: { wav: link }, endedMs: Date.now() });
+  const bytes = new TextEncoder().encode(body);
+  return signed(sautikitTwin, signingKey('sautikit', settings) ?? '', bytes, 'duplicate');
 }

@@ -26,10 +26,6 @@ export function bundle(main: string): string {
   }
 }
 
-const standIns = stripTypeScriptTypes(
-  readFileSync(join(import.meta.dirname, 'contestants', 'stand-ins.ts'), 'utf8'),
-);
-
 const main = `import contestant from './contestant.js';
 import { onStandIns } from './stand-ins.js';
 export default onStandIns(contestant);`;
@@ -39,9 +35,10 @@ export async function startWorkerd(
   name: string,
   worker: string,
   settings: Readonly<Record<string, string>>,
+  standIns = 'stand-ins.ts',
 ): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'callvault-bench-'));
-  const modules = { 'main.js': main, 'stand-ins.js': standIns, 'contestant.js': worker };
+  const modules = { 'main.js': main, 'stand-ins.js': plain(standIns), 'contestant.js': worker };
   for (const [file, text] of Object.entries(modules)) writeFileSync(join(folder, file), text);
   writeFileSync(join(folder, 'config.capnp'), configOf(Object.keys(modules), settings));
   const args = ['serve', join(folder, 'config.capnp'), '--control-fd=3'];
@@ -58,6 +55,11 @@ export async function startWorkerd(
   return { name, url: `http://127.0.0.1:${port}`, pid: child.pid ?? 0, stop };
 }
 
+/** A module of the contestants' folder in JavaScript. */
+function plain(file: string): string {
+  return stripTypeScriptTypes(readFileSync(join(import.meta.dirname, 'contestants', file), 'utf8'));
+}
+
 function workerdPath(): string {
   const { default: path } = createRequire(import.meta.url)('workerd');
   return String(path);
@@ -69,7 +71,7 @@ function configOf(modules: readonly string[], settings: Readonly<Record<string, 
   const [, date] = /^compatibility_date = "(.*)"$/m.exec(readFileSync('wrangler.toml', 'utf8')) ?? [];
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [(name = "main", worker = .main)],
+  services = [(name = "main", worker = .main), (name = "internet", network = (allow = ["local"]))],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
 const main :Workerd.Worker = (

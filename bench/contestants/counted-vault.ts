@@ -27,6 +27,12 @@ function add(what: string, amount = 1): void {
   counts[what] = (counts[what] ?? 0) + amount;
 }
 
+const write = console.log;
+console.log = (...texts: unknown[]) => {
+  add('log line');
+  write(...texts);
+};
+
 /** A binding, each of whose calls is counted; so are those of the uploads that it hands out. */
 function counted<T extends object>(binding: T, name: string): T {
   return new Proxy(binding, {
@@ -76,18 +82,17 @@ function bindings(env: Env): Env {
   return known;
 }
 
-/** What was counted since it was asked for last, and how many objects the recordings are. */
-async function tell({ RECORDINGS }: Env): Promise<Response> {
+/** What was counted since it was asked for last. */
+function tell(): Response {
   const told = { ...counts };
   for (const what of Object.keys(counts)) delete counts[what];
-  const { objects } = await RECORDINGS.list({ prefix: 'recordings/' });
-  return Response.json({ counts: told, objects: objects.length });
+  return Response.json(told);
 }
 
 /** callvault with counted bindings; `GET /bench/operations` tells the counts, and begins again at none. */
 export default {
-  async fetch(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
-    if (request.url.endsWith('/bench/operations')) return tell(env);
+  fetch(request: Request, env: Env, context: ExecutionContext): Response | Promise<Response> {
+    if (request.url.endsWith('/bench/operations')) return tell();
     if (request.method === 'POST') add('request');
     return vault.fetch(request, bindings(env), context);
   },

@@ -1,0 +1,69 @@
+import { createServer } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
+import { serveLarge } from '../scripts/large-origin.ts';
+import { listen } from '../scripts/listen.ts';
+import { newLocalSettings, signingKey } from '../scripts/local-keys.ts';
+import { sautikitTwin } from '../test/fixtures/sautikit/twin.ts';
+import { cpuMicroseconds } from './cpu.ts';
+import { type Delivery, post } from './load.ts';
+import { type Kind, newBody, signed } from './signed.ts';
+import { bundle, type Running, startWorkerd } from './workerd.ts';
+
+const RECORDINGS = 100;
+const DELIVERIES = 600;
+const CONNECTIONS = 4;
+const PATIENCE_MS = 60_000;
+
+/**
+ * CPU ms of the worker alone, from a delivery to the end of what it sets going, by the name of the task: plain
+ * workerd, its stores in memory, and the audio sent on to a server that drops it.
+ */
+export async function measureCpuMs(bytes: number): Promise<Record<'recording' | 'known' | 'forged', number>> {
+  const origin = await serveLarge('known length');
+  const sink = await listen(
+    createServer((request, response) => request.resume().on('end', () => response.end())),
+  );
+  const settings = { ...(await newLocalSettings(origin.url)), SINK: sink.url };
+  const vault = await startWorkerd('callvault', bundle('src/index.ts'), settings, 'working-stand-ins.ts');
+  const many = (count: number, kind: Kind) =>
+    deliveriesOf(count, kind, `${origin.url}/${bytes}`, bytes, signingKey('sautikit', settings) ?? '');
+  const finish = async (deliveries: readonly Delivery[], finished: number) => {
+    await post(vault, deliveries, CONNECTIONS, 200);
+    await untilFinished(vault, finished);
+  };
+  await finish(await many(RECORDINGS, 'accepted'), RECORDINGS); // Warms up.
+  const recordings = await many(RECORDINGS, 'accepted');
+  const again = Array.from({ length: DELIVERIES / RECORDINGS }, () => recordings).flat();
+  const forged = await many(DELIVERIES, 'forged');
+  const cpuMs = {
+    recording: await spent(vault, RECORDINGS, () => finish(recordings, 2 * RECORDINGS)),
+    known: await spent(vault, DELIVERIES, () => post(vault, again, CONNECTIONS, 200)),
+    forged: await spent(vault, DELIVERIES, () => post(vault, forged, CONNECTIONS, 401)),
+  };
+  vault.stop();
+  for (const { close } of [origin, sink]) close();
+  return cpuMs;
+}
+
+async function deliveriesOf(
+  count: number,
+  kind: Kind,
+  link: string,
+  bytes: number,
+  signing: string,
+): Promise<Delivery[]> {
+  const bodies = Array.from({ length: count }, () => newBody(sautikitTwin, link, bytes));
+  return Promise.all(bodies.map((body) => signed(sautikitTwin, signing, body, kind)));
+}
+
+async function untilFinished({ url }: Running, finished: number): Promise<void> {
+  for (const endMs = Date.now() + PATIENCE_MS; Date.now() < endMs; await wait(20))
+    if (Number(await (await fetch(`${url}/bench/finished`)).text()) === finished) return;
+  throw new Error(`Not all of ${finished} recordings were finished`);
+}
+
+async function spent({ pid }: Running, count: number, work: () => Promise<void>): Promise<number> {
+  const before = cpuMicroseconds(pid);
+  await work();
+  return (cpuMicroseconds(pid) - before) / 1000 / count;
+}
