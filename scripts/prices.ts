@@ -2,9 +2,21 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './wrangler.ts';
 
-/** Dollars for one of each, as docs/prices.md says. */
-export function priceList(): ReadonlyMap<string, number> {
+export interface Price {
+  /** For one. */
+  readonly dollars: number;
+  /** So many a month cost nothing. */
+  readonly included: number;
+}
+
+/** By what it is called in docs/prices.md. */
+export function priceList(): ReadonlyMap<string, Price> {
   const text = readFileSync(join(root, 'docs', 'prices.md'), 'utf8');
-  const rows = text.matchAll(/^\| ([\w -]+?) \| ([\d.]+) \| (\d+) \|/gm);
-  return new Map(Array.from(rows, ([, what = '', price, per]) => [what, Number(price) / Number(per)]));
+  const rows = text.matchAll(/^\| ([\w -]+?) \| ([\d.]+) \| (\d+) \| (\d+) \|/gm);
+  return new Map(
+    Array.from(rows, ([, what = '', price, per, included]) => [
+      what,
+      { dollars: Number(price) / Number(per), included: Number(included) },
+    ]),
+  );
 }

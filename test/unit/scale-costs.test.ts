@@ -1,0 +1,26 @@
+import { describe, test } from 'vitest';
+import { perRecording } from '../../scripts/scale-assumed.ts';
+import { bill, billed } from '../../scripts/scale-costs.ts';
+
+describe('bill()', () => {
+  test('asks for the plan alone where nothing comes in', ({ expect }) => {
+    expect(bill(0)).toEqual(billed.map((column) => (column === 'plan' ? 5 : 0)));
+  });
+
+  test('asks the full price for each recording beyond what is included', ({ expect }) => {
+    const column = billed.indexOf('KV');
+    const recordings = 100_000 * 30 * 24 * 60;
+    const more = (bill(300_000)[column] ?? 0) - (bill(200_000)[column] ?? 0);
+
+    const each = perRecording('KV read') * 0.5e-6 + perRecording('KV write') * 5e-6;
+    expect(more).toBeCloseTo(recordings * each, 0);
+  });
+
+  test('subtracts what is included once', ({ expect }) => {
+    const column = billed.indexOf('log lines');
+    const recordings = 1_000 * 30 * 24 * 60;
+    const lines = recordings * perRecording('log line') + 30 * 24 * 60;
+
+    expect(bill(1_000)[column]).toBeCloseTo((lines - 20e6) * 0.6e-6, 0);
+  });
+});
