@@ -40,13 +40,15 @@ function chapter({ title, text, tables, isAcross }: Section, summaries: readonly
 }
 
 /** One measure: tasks down, contestants across. */
-function matrix({ title, measure, format }: Table, summaries: readonly Summary[]): string[] {
+function matrix(table: Table, all: readonly Summary[]): string[] {
+  const { title, measure } = table;
+  const summaries = all.filter(({ values }) => values[measure] !== undefined);
   const { tasks, contestants } = shapeOf(summaries);
   const rows = tasks.map((task) => [
     task,
     ...contestants.map((contestant) => {
       const own = summaries.find((summary) => summary.task === task && summary.contestant === contestant);
-      return cell(own, measure, format);
+      return cell(own, table);
     }),
   ]);
   return markdown([title, ...contestants], rows);
@@ -57,7 +59,7 @@ function across(tables: readonly Table[], summaries: readonly Summary[]): string
   const isOneTask = shapeOf(summaries).tasks.length === 1;
   const rows = summaries.map((own) => [
     isOneTask ? own.contestant : own.task,
-    ...tables.map(({ measure, format }) => cell({ ...own, ratios: {} }, measure, format)),
+    ...tables.map((table) => cell({ ...own, ratios: {} }, table)),
   ]);
   return markdown(['', ...tables.map(({ title }) => title)], rows);
 }
@@ -67,9 +69,13 @@ function markdown(header: readonly string[], rows: readonly (readonly string[])[
   return ['', line(header), `|---|${'---:|'.repeat(header.length - 1)}`, ...rows.map(line)];
 }
 
-function cell(own: Summary | undefined, measure: string, format: Table['format']): string {
+function cell(own: Summary | undefined, { measure, format, isWithoutRatios }: Table): string {
   const [value, ratio] = [own?.values[measure], own?.ratios[measure]];
   if (value === undefined) return '–';
+  if (isWithoutRatios) {
+    const range = value.low === value.high ? '' : ` (${format(value.low)}–${format(value.high)})`;
+    return format(value.median) + range;
+  }
   if (ratio === undefined || (ratio.low === 1 && ratio.high === 1)) return format(value.median);
   return `${format(value.median)} (${ratio.median.toFixed(2)}, ${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)})`;
 }
