@@ -35,7 +35,7 @@ link is a dead letter, whatever the queue can do.
 The share of each limit that is used; over 100 % it binds. What no rate comes near is not in the table: one write a second
 and key in KV and R2 (every key here is one event's or one recording's), 10,000 subrequests and 1,000 KV operations in one
 invocation, 6 connections that wait for headers (a copy has one). How many deliveries and copies share the 128 MB of an
-isolate is Cloudflare's to spread; a copy holds 1 MiB, one of unknown length up to 6 MiB. CPU grows
+isolate is Cloudflare's to spread; a copy holds 0.5 MiB (1 MiB at its end), one of unknown length 5 MiB more. CPU grows
 with the file; what Cloudflare's machines take for it may differ from this one's.
 
 ${table(['limit', 'most', ...rates.map((rate) => `${number(rate)} a minute`), 'when it binds'], limits.map(limitRow))}

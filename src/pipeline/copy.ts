@@ -112,8 +112,8 @@ interface Wanted {
 type Sent = Fingerprint & { readonly checks: Checked };
 
 /**
- * Sends everything and tells what it was. Reads one block ahead, so that the last one is known before it goes
- * out: R2 stores an object as soon as it has all the announced bytes, even if the stream is aborted.
+ * Sends everything and tells what it was. The block that completes the announced length is held back: R2 stores an
+ * object as soon as it has all of its bytes, even if the stream is aborted. Without a length `commit` is what stores.
  */
 async function sendBlocks(
   source: Source,
@@ -122,28 +122,36 @@ async function sendBlocks(
   upload: Upload,
   { keepLease, within }: CopyServices,
 ): Promise<Result<Sent, SourceFailure>> {
-  const fingerprinter = createFingerprinter(wanted.checksum?.algorithm === 'crc32c');
+  const { lengthBytes = Number.POSITIVE_INFINITY, checksum } = wanted;
+  const fingerprinter = createFingerprinter(checksum?.algorithm === 'crc32c');
   for (let block = first; ; ) {
     await fingerprinter.add(block);
-    const next = await source.next();
+    const held = fingerprinter.bytes() >= lengthBytes ? block.slice() : undefined;
+    if (held === undefined && !(await write(upload, block, within)))
+      return failure('storage_failed', 'R2 stopped taking bytes');
+    const next = await nextBlock(source, fingerprinter.bytes(), wanted, keepLease);
     if (!next.ok) return next;
-    const problem = checkSize(
-      fingerprinter.bytes(),
-      next.value === undefined,
-      wanted.lengthBytes,
-      wanted.limits,
-    );
-    if (problem !== undefined) return err(problem);
-    if (!(await keepLease())) return failure('lease_lost');
-    if (next.value === undefined)
-      return sendLast(block, await fingerprinter.finish(), wanted, upload, within);
-    if (!(await write(upload, block, within))) return failure('storage_failed', 'R2 stopped taking bytes');
+    if (next.value === undefined) return sendLast(held, await fingerprinter.finish(), wanted, upload, within);
     block = next.value;
   }
 }
 
+/** What comes after so many bytes, unless they are wrong already or somebody else has taken over. */
+async function nextBlock(
+  source: Source,
+  bytes: number,
+  { lengthBytes, limits }: Wanted,
+  keepLease: CopyServices['keepLease'],
+): Promise<Result<Uint8Array | undefined, SourceFailure>> {
+  const next = await source.next();
+  if (!next.ok) return next;
+  const problem = checkSize(bytes, next.value === undefined, lengthBytes, limits);
+  if (problem !== undefined) return err(problem);
+  return (await keepLease()) ? next : failure('lease_lost');
+}
+
 async function sendLast(
-  block: Uint8Array,
+  held: Uint8Array | undefined,
   fingerprint: Fingerprint,
   wanted: Wanted,
   upload: Upload,
@@ -151,7 +159,7 @@ async function sendLast(
 ): Promise<Result<Sent, SourceFailure>> {
   const checks = checkEnd(fingerprint, wanted);
   if (!checks.ok) return checks;
-  await write(upload, block, within);
+  if (held !== undefined) await write(upload, held, within);
   return ok({ ...fingerprint, checks: checks.value });
 }
 

@@ -8,7 +8,7 @@ import {
 } from '../shared/limits.ts';
 import type { Within } from '../shared/within.ts';
 
-/** Reads a stream in blocks of up to 512 KiB. A block is valid until the next but one. */
+/** Reads a stream in blocks of up to 512 KiB. A block is valid until the next. */
 export interface BlockReader {
   /** The next block, or nothing at the end; rejects when the source fails. */
   next(): Promise<Uint8Array | undefined>;
@@ -16,21 +16,20 @@ export interface BlockReader {
 }
 
 /**
- * Two buffers take turns, which is all the memory a copy needs; default reads of 4 KiB cost twice the CPU. A read ends
- * when it has the least that is wanted, and brings all that is there: so a fast source makes few blocks.
+ * One buffer is all the memory that a copy needs; default reads of 4 KiB cost twice the CPU. A read ends when it has
+ * the least that is wanted, and brings all that is there: so a fast source makes few blocks.
  */
 export function readBlocks(body: ReadableStream<Uint8Array>, now: () => number): BlockReader {
   const reader = body.getReader({ mode: 'byob' });
-  let free = new ArrayBuffer(PUMP_BLOCK_BYTES);
-  let lent = new ArrayBuffer(PUMP_BLOCK_BYTES);
+  let buffer = new ArrayBuffer(PUMP_BLOCK_BYTES);
   let leastBytes = SLOW_BLOCK_BYTES;
   return {
     async next() {
       const startedMs = now();
-      const { value } = await reader.readAtLeast(leastBytes, new Uint8Array(free));
+      const { value } = await reader.readAtLeast(leastBytes, new Uint8Array(buffer));
       if (value === undefined || value.byteLength === 0) return undefined;
       leastBytes = leastBytesFor(value.byteLength, now() - startedMs);
-      [free, lent] = [lent, value.buffer];
+      buffer = value.buffer;
       return value;
     },
     async cancel() {

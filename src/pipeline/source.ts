@@ -12,7 +12,7 @@ export type SourceFailure = Failure & { readonly beginAgain?: true };
 
 /** The bytes of one version of a file, over as many connections as it takes. */
 export interface Source {
-  /** The next block, or nothing at the end; a block is valid until the next but one. */
+  /** The next block, or nothing at the end; a block is valid until the next. */
   next(): Promise<Result<Uint8Array | undefined, SourceFailure>>;
   cancel(): Promise<void>;
 }

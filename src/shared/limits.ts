@@ -68,7 +68,7 @@ export const STORE_TRIES = 3;
 /** Redirects followed for one download; S3 and CDNs need one or two. */
 export const MAX_REDIRECTS = 5;
 
-/** One read of the pump takes what is there, up to this: half the memory that a copy takes. */
+/** One read of the pump takes what is there, up to this: all the memory that a copy takes. */
 export const PUMP_BLOCK_BYTES = 512 * 1024;
 
 /** How long a finished event is answered from KV; Sautikit's own retries may span seven days. */
