@@ -35,7 +35,9 @@ route of Hono. *floor that keeps* is that with what callvault promises by its 20
 a check: an entry with what was announced and how it was signed, a lease, a condition, a hand-over, a line in the log.
 *telnyx SDK* and *standardwebhooks* do the same as that on the packages. *naive* verifies nothing and stores nothing before
 it answers. *Node* is Sautikit's sample on Node's http server, which keeps nothing before it
-answers. The ratio to the floor of the same round, with its quartiles, is in brackets.`,
+answers. The ratio to the floor of the same round, with its quartiles, is in brackets. In the inspector's CPU profile of accepted
+deliveries, looked at by hand, reading the body takes 14 % of the time, and no function of callvault's own more than 3 % but
+the line in the log, which the inspector itself makes dear.`,
     tables: [
       {
         title: 'CPU time of one delivery, µs',

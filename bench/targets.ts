@@ -97,7 +97,7 @@ function delivery(kind: string, limit: number): Target {
     medianRatio(deliveries, new RegExp(`^\\w+ ${kind} `), name, 'floor', 'cpuMicroseconds');
   const measured = (parts: Parts) => over('callvault', parts);
   const obstacle = (parts: Parts) =>
-    `*floor in Hono* is at ${times(over('floor in Hono', parts))}, *floor that keeps*, which does the same work without a check, at ${times(over('floor that keeps', parts))}; what is left are the checks`;
+    `*floor in Hono* is at ${times(over('floor in Hono', parts))}, *floor that keeps*, which does the same work without a check, at ${times(over('floor that keeps', parts))}; what is left are checks, none of which stands out`;
   return { what: `${kind} delivery, CPU`, limit, unit: '× floor', measured, obstacle };
 }
 

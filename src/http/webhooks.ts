@@ -11,7 +11,8 @@ import type { AppEnv } from './services.ts';
 export const webhooks = new Hono<AppEnv>();
 
 webhooks.all('/:provider', async (c) => {
-  const provider = providers.find(({ id }) => id === c.req.param('provider'));
+  const name = c.req.param('provider');
+  const provider = providers.find(({ id }) => id === name);
   if (provider === undefined) return c.json({ error: 'not_found' }, 404);
   if (c.req.method !== 'POST') return c.json({ error: 'method_not_allowed' }, 405, { Allow: 'POST' });
   const { log, logUnverified, now } = c.env;
