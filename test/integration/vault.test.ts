@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { afterAll, beforeAll, describe, test, vi } from 'vitest';
 import { getPlatformProxy } from 'wrangler';
 import { runCron } from '../../scripts/cron.ts';
 import { newLocalSettings, signingKey, writeSettings } from '../../scripts/local-keys.ts';
@@ -180,9 +180,15 @@ describe('the vault over HTTP', () => {
     const announced = await fetch(url, { method: 'POST', body: new Uint8Array(300_000) });
     const streaming = { method: 'POST', body: stream, duplex: 'half' }; // Node's fetch wants `duplex`.
     const streamed = await fetch(url, streaming);
-    const after = await fetch(url, { method: 'PUT', body: 'x' });
 
-    expect([announced.status, streamed.status, after.status]).toEqual([413, 413, 405]);
+    expect([announced.status, streamed.status]).toEqual([413, 413]);
+    // wrangler's own proxy may lose a connection whose body was not read to its end.
+    // See https://github.com/cloudflare/workers-sdk/issues/15709
+    const after = await vi.waitFor(async () => {
+      const response = await fetch(url, { method: 'PUT', body: 'x' });
+      expect(response.status).toBe(405);
+      return response;
+    });
     expect(after.headers.get('allow')).toBe('POST');
   });
 
