@@ -15,8 +15,8 @@ const CONNECTIONS = 4;
 const PATIENCE_MS = 60_000;
 
 /**
- * CPU ms of the worker alone, from a delivery to the end of what it sets going, by the name of the task: plain
- * workerd, its stores in memory, and the audio sent on to a server that drops it.
+ * CPU ms of plain workerd from a delivery to the end of what it sets going, by the name of the task: its stores are
+ * in memory, and the audio is sent on to a server that drops it.
  */
 export async function measureCpuMs(bytes: number): Promise<Record<'recording' | 'known' | 'forged', number>> {
   const origin = await serveLarge('known length');

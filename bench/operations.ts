@@ -4,13 +4,16 @@ import { runCron } from '../scripts/cron.ts';
 import { serveLarge } from '../scripts/large-origin.ts';
 import { newLocalSettings } from '../scripts/local-keys.ts';
 import { priceList } from '../scripts/prices.ts';
+import { sautikitTwin } from '../test/fixtures/sautikit/twin.ts';
 import { announce, startWorker } from './copiers.ts';
 import { measureCpuMs } from './cpu-each.ts';
+import { post } from './load.ts';
+import { newBody, signed } from './signed.ts';
 import type { Sample } from './statistics.ts';
 
 const IDLE_MINUTES = 60;
 
-/** What the owner pays for, counted at the bindings, and what a million of it costs. */
+/** What the owner pays for, counted at the bindings, and what a million of it costs beside the CPU time. */
 export async function measureOperations(): Promise<Sample[]> {
   const origin = await serveLarge('known length');
   const chunked = await serveLarge('unknown length');
@@ -28,7 +31,7 @@ export async function measureOperations(): Promise<Sample[]> {
     'one file of 100 MB, by the queue': () => vault.copy([`${origin.url}/100000000`]),
     'one file of 100 MB of unknown length': () => vault.copy([`${chunked.url}/100000000`]),
     'a delivery of a known event': () => announce(vault.url, first, settings, eventId),
-    'a forged delivery': () => fetch(`${vault.url}/webhooks/sautikit`, { method: 'POST', body: '{}' }),
+    'a forged delivery': async () => post(vault, [await forgery()], 1, 401),
     'an idle hour of the cron': () => idleHour(vault.url),
   };
   await announce(vault.url, first, settings, eventId);
@@ -39,13 +42,17 @@ export async function measureOperations(): Promise<Sample[]> {
     await counted(vault.url);
     await work();
     await wait(1000);
-    const values = { ...none, ...(await counted(vault.url)), ...cpuMs[task] };
-    const dollarsPerMillion = priceOf(values) * 1e6;
-    samples.push({ task, contestant: 'callvault', round: 0, values: { ...values, dollarsPerMillion } });
+    const counts = { ...none, ...(await counted(vault.url)) };
+    const values = { ...counts, ...cpuMs[task], dollarsPerMillion: priceOf(counts) * 1e6 };
+    samples.push({ task, contestant: 'callvault', round: 0, values });
   }
   await vault.stop();
   for (const { close } of [origin, chunked]) close();
   return samples;
+}
+
+function forgery() {
+  return signed(sautikitTwin, 'another secret', newBody(sautikitTwin), 'accepted');
 }
 
 /** Where it was measured: by the names of the tasks. */

@@ -38,7 +38,7 @@ const comparisons: readonly Comparison[] = [
 function reasonFor(peer: string): string {
   return peer === 'naive'
     ? 'it makes no checksum, and holds the whole file in memory: past 128 MB a deployed worker dies of that'
-    : 'it uses both cores, its S3 server being a process of its own; and it makes no checksum';
+    : 'it uses both cores, its S3 server being a process of its own; its SDK makes a checksum of each part, and none of the whole';
 }
 
 /** What workerd costs against Node's own server, whatever runs in it. */

@@ -89,9 +89,11 @@ way stores it anew each time, over the object that is there.`,
   operations: {
     title: 'What the owner pays for',
     isAcross: true,
-    text: `Counted at the bindings, in workerd. CPU time is that of the worker alone, where it was measured: plain workerd, from
-the delivery to the end of what it sets going, with its stores in memory and the audio sent on over HTTP. The price is for a
-million of each, beyond what the plan includes, by the [price list](prices.md), without storage.`,
+    text: `Counted at the bindings, in workerd. CPU time, where it was measured, is that of plain workerd from the delivery to
+the end of what it sets going, with its stores in memory and the audio sent on over HTTP: the whole process, sockets
+included, so at most as much. The price is for a million of each, beyond what the plan includes, by the [price
+list](prices.md), without CPU time and storage. Of deliveries that nobody signed a line a second is logged, however many
+come.`,
     tables: [
       { title: 'Requests', measure: 'request', format: whole },
       { title: 'KV reads', measure: 'KV read', format: whole },

@@ -30,7 +30,7 @@ const aDay = (what: string) => inMinutes(MINUTES_PER_DAY, what);
 
 export const limits: readonly Limit[] = [
   {
-    what: 'free plan: CPU ms of one request',
+    what: 'free plan: CPU ms of one request, at most',
     most: 10,
     used: () => perRecording('CPU ms'),
     change: PAID,

@@ -9,6 +9,8 @@ export interface Outage {
   readonly recordingsPerMinute: number;
   readonly outageSeconds: number;
   readonly consumers: number;
+  /** The part of what comes in after the outage that goes through the queue as well. */
+  readonly queuedShare: number;
   /** What an attempt takes that fails at once. */
   readonly failSeconds: number;
   readonly copySeconds: number;
@@ -35,7 +37,7 @@ function waitSteps(tried: number): number {
   return Math.max(1, Math.round(waitMs / 1000 / STEP_SECONDS));
 }
 
-/** Plays an outage and what comes after it; what arrives afterwards is archived behind its answer, as ever. */
+/** Plays an outage and what comes after it; most of what arrives afterwards is archived behind its answer, as ever. */
 export function playOutage(outage: Outage): Drained {
   const due = new Map<number, Group[]>();
   const ready: Group[] = [];
@@ -66,12 +68,13 @@ function later(due: Map<number, Group[]>, step: number, group: Group): void {
 function work(
   ready: Group[],
   isOut: boolean,
-  { consumers, failSeconds, copySeconds }: Outage,
+  { consumers, failSeconds, copySeconds, recordingsPerMinute, queuedShare }: Outage,
   done: { archived: number; attempts: number; exhausted: number },
   retry: (group: Group) => void,
 ): void {
   const each = isOut ? failSeconds : copySeconds;
-  for (let free = (consumers * STEP_SECONDS) / each; free > 0 && ready.length > 0; ) {
+  const busy = isOut ? 0 : ((recordingsPerMinute * queuedShare) / 60) * copySeconds;
+  for (let free = ((consumers - busy) * STEP_SECONDS) / each; free > 0 && ready.length > 0; ) {
     const [{ tried, count } = { tried: 0, count: 0 }] = ready;
     const taken = Math.min(count, free);
     free -= taken;

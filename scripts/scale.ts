@@ -25,7 +25,8 @@ function report(): string {
 
 Written by \`npm run scale\` from the [counted operations](performance.md#what-the-owner-pays-for), the [prices](prices.md),
 Cloudflare's published limits and the waits of the retry policy; do not edit. Nothing here was seen on Cloudflare. Counted: the
-operations of a recording of ${recordingBytes / 1e6} MB in one file, and its ${fastCounts.get('CPU ms')?.toFixed(1)} ms of CPU. Assumed: that it takes ${copySeconds} s to copy,
+operations of a recording of ${recordingBytes / 1e6} MB in one file, and its ${fastCounts.get('CPU ms')?.toFixed(1)} ms of CPU: those of a whole runtime on the bench's machine,
+sockets included, which is more than Cloudflare counts. Assumed: that it takes ${copySeconds} s to copy,
 that ${queuedShare * 100} % of them are left to the queue by the fast path (those cost the operations of one that goes by the queue), that
 the worker of ${diedShare * 100} % dies, and that fresh links come from the providers' APIs: without an API key what is older than its
 link is a dead letter, whatever the queue can do.
@@ -36,7 +37,7 @@ The share of each limit that is used; over 100 % it binds. What no rate comes ne
 and key in KV and R2 (every key here is one event's or one recording's), 10,000 subrequests and 1,000 KV operations in one
 invocation, 6 connections that wait for headers (a copy has one). How many deliveries and copies share the 128 MB of an
 isolate is Cloudflare's to spread; a copy holds 0.5 MiB (1 MiB at its end), one of unknown length 5 MiB more. CPU grows
-with the file; what Cloudflare's machines take for it may differ from this one's.
+with the file.
 
 ${table(['limit', 'most', ...rates.map((rate) => `${number(rate)} a minute`), 'when it binds'], limits.map(limitRow))}
 
@@ -44,21 +45,22 @@ ${table(['limit', 'most', ...rates.map((rate) => `${number(rate)} a minute`), 'w
 
 Nothing can be fetched for six hours (an attempt fails after ${failSeconds} s), then everything can. Each step of ${STEP_SECONDS} s is played:
 arrivals, the waits of the retry policy in their middle, and so many consumers. What arrives after the six hours is archived
-behind its answer and waits for nobody.
+behind its answer, but for the ${queuedShare * 100} % that take their consumers from the backlog.
 
 ${table(['recordings a minute', 'consumers', 'backlog', 'attempts each, meanwhile and after', 'half archived after', 'all archived after'], backlogRows())}
 
 Where consumers are free, the waits decide: who has failed for six hours waits for hours more, which is what keeps the
 attempts for four days. Where they are not, \`max_concurrency\` decides, and the entries wait in the queue without using up
 attempts. A queue keeps a message for 14 days on the paid plan and 24 hours on the free one. An entry whose message is gone is
-sent again by the cron, which looks at ${number(MAX_RECONCILE_PAGES * PAGE_ENTRIES)} entries a minute and sends at most ${number(MAX_RECONCILE_SENDS)} of them: after the loss of all its
-messages a backlog of ${number(MAX_RECONCILE_SENDS * 60)} is back in the queue within the hour. At 100,000 recordings a minute the consumers that
+sent again by the cron, which looks at ${number(MAX_RECONCILE_PAGES * PAGE_ENTRIES)} entries a minute and sends at most ${number(MAX_RECONCILE_SENDS)} of them: each when its
+turn comes, which is every 64 minutes after the first: 300,000 entries whose messages are all gone are back in the queue
+within an hour and a half. At 100,000 recordings a minute the consumers that
 wrangler.toml allows take longer than a queue keeps its messages: \`max_concurrency\` is what to raise first.
 
 ## What the owner pays
 
-A first month, in dollars, beyond what the plan includes; the cron's own operations are in it. Storage comes again in each
-month that the recordings are kept.
+A month, in dollars, beyond what the plan includes; the cron's own operations are in it. Storage is that of the month's
+recordings for a full month, and comes again in each that they are kept.
 
 ${table(['recordings a minute', 'recordings', ...billed, 'sum'], rates.map(costRow))}
 `;
@@ -102,7 +104,7 @@ function dollars(value: number): string {
 }
 
 function duration(seconds: number | undefined): string {
-  if (seconds === undefined) return 'more than 60 days';
+  if (seconds === undefined) return 'not in 60 days';
   const hours = seconds / 3600;
   return hours < 48 ? `${hours.toFixed(1)} h` : `${(hours / 24).toFixed(1)} days`;
 }

@@ -97,5 +97,8 @@ export default {
     return vault.fetch(request, bindings(env), context);
   },
   queue: (batch: MessageBatch, env: Env) => vault.queue(batch, bindings(env)),
-  scheduled: (controller: ScheduledController, env: Env) => vault.scheduled(controller, bindings(env)),
+  scheduled(controller: ScheduledController, env: Env): Promise<void> {
+    add('request'); // A run of the cron is paid for as one.
+    return vault.scheduled(controller, bindings(env));
+  },
 };

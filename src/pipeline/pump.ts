@@ -16,7 +16,7 @@ export interface BlockReader {
 }
 
 /**
- * One buffer is all the memory that a copy needs; default reads of 4 KiB cost twice the CPU. A read ends when it has
+ * One buffer serves all blocks; default reads of 4 KiB cost twice the CPU. A read ends when it has
  * the least that is wanted, and brings all that is there: so a fast source makes few blocks.
  */
 export function readBlocks(body: ReadableStream<Uint8Array>, now: () => number): BlockReader {

@@ -61,9 +61,9 @@ function sweepAt(scheduledMs: number, mark: Sweep | undefined): Sweep {
 }
 
 /**
- * Whether an overdue entry's turn has come since the sweep before: a minute after it was due, and then 2, 4, 8 …
- * minutes. While the queue is behind, its messages are there already, and more of them each minute would only
- * put it further behind.
+ * Whether an overdue entry's turn has come since the sweep before: a minute after it was due, then 2, 4, 8 … 64
+ * minutes, and from then on every 64: a queue drops what waits too long in it. While the queue is behind, its
+ * messages are there already, and more of them each minute would only put it further behind.
  */
 function isToBeSent({ dueMs }: ListedEntry, { beganMs, previousMs }: Sweep): boolean {
   return turnOf(beganMs - dueMs) > turnOf(previousMs - dueMs);
@@ -71,5 +71,6 @@ function isToBeSent({ dueMs }: ListedEntry, { beganMs, previousMs }: Sweep): boo
 
 function turnOf(overdueMs: number): number {
   const minutes = Math.floor(overdueMs / OVERDUE_MS);
-  return minutes < 1 ? -1 : Math.floor(Math.log2(minutes));
+  if (minutes < 1) return -1;
+  return Math.floor(minutes < 64 ? Math.log2(minutes) : 5 + minutes / 64);
 }

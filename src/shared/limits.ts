@@ -68,7 +68,7 @@ export const STORE_TRIES = 3;
 /** Redirects followed for one download; S3 and CDNs need one or two. */
 export const MAX_REDIRECTS = 5;
 
-/** One read of the pump takes what is there, up to this: all the memory that a copy takes. */
+/** One read of the pump takes what is there, up to this; a copy keeps one, and another at its end. */
 export const PUMP_BLOCK_BYTES = 512 * 1024;
 
 /** How long a finished event is answered from KV; Sautikit's own retries may span seven days. */
@@ -101,7 +101,7 @@ export const BLOCK_MS = 2_000;
 /** … and for no less than this, as from any source at first … */
 export const SLOW_BLOCK_BYTES = 4 * 1024;
 
-/** … while a fast one is waited for until this is there: if it becomes slow, it must still be seen to move. */
+/** … while of a fast one this is waited for: becoming slow, it is seen to move down to 9 kB/s, and is gone on with below. */
 export const FAST_BLOCK_BYTES = 128 * 1024;
 
 /** So often is a WAV file fetched that is shorter than its own header says, before it is taken for all there is. */

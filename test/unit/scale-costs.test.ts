@@ -2,6 +2,11 @@ import { describe, test } from 'vitest';
 import { perRecording } from '../../scripts/scale-assumed.ts';
 import { bill, billed } from '../../scripts/scale-costs.ts';
 
+test('one of fifty recordings costs what goes by the queue: a message is three operations', ({ expect }) => {
+  expect(perRecording('queue operation')).toBeCloseTo(3 / 50, 6);
+  expect(perRecording('KV write')).toBeCloseTo(1, 6);
+});
+
 describe('bill()', () => {
   test('asks for the plan alone where nothing comes in', ({ expect }) => {
     expect(bill(0)).toEqual(billed.map((column) => (column === 'plan' ? 5 : 0)));
@@ -14,6 +19,12 @@ describe('bill()', () => {
 
     const each = perRecording('KV read') * 0.5e-6 + perRecording('KV write') * 5e-6;
     expect(more).toBeCloseTo(recordings * each, 0);
+  });
+
+  test('asks for the storage of a full month', ({ expect }) => {
+    const gigabytes = (1_000 * 30 * 24 * 60 * 2_400_000) / 1e9;
+
+    expect(bill(1_000)[billed.indexOf('storage')]).toBeCloseTo((gigabytes - 10) * 0.015, 2);
   });
 
   test('subtracts what is included once', ({ expect }) => {

@@ -7,6 +7,7 @@ const outage = {
   consumers: 1000,
   failSeconds: 1,
   copySeconds: 2,
+  queuedShare: 0,
 };
 
 describe('playOutage()', () => {
@@ -23,6 +24,14 @@ describe('playOutage()', () => {
     expect,
   }) => {
     expect(playOutage({ ...outage, consumers: 2 }).allSeconds).toBeCloseTo(3600, -2);
+  });
+
+  test('takes twice as long where half of the consumers have new recordings to copy', ({ expect }) => {
+    const few = { ...outage, consumers: 4 };
+    const alone = playOutage(few).allSeconds ?? Number.NaN;
+
+    expect(playOutage({ ...few, queuedShare: 1 }).allSeconds).toBeCloseTo(2 * alone, -2);
+    expect(playOutage({ ...few, queuedShare: 2 }).allSeconds).toBeUndefined();
   });
 
   test('is bound by the waits where they are many: more consumers change nothing', ({ expect }) => {

@@ -42,14 +42,35 @@ describe('readBlocks()', () => {
     },
   );
 
-  test('sees a fast source that becomes slow move, long before it counts as stalled', async ({ expect }) => {
-    const { body, clock } = pacedSource(5_000_000, 4_000_000, 10_000);
-    const blocks = readBlocks(body, () => clock.nowMs);
-    let longestMs = 0;
+  // Of different lengths, so that the source becomes slow at different places of a block.
+  test.for([4_000_000, 4_100_000, 4_200_000, 4_300_000])(
+    'sees a fast source that becomes slow move, long before it counts as stalled (%i bytes)',
+    async (totalBytes, { expect }) => {
+      const { body, clock } = pacedSource(5_000_000, totalBytes, 10_000);
+      const blocks = readBlocks(body, () => clock.nowMs);
+      let longestMs = 0;
 
-    for (let sinceMs = 0; (await blocks.next()) !== undefined; sinceMs = clock.nowMs)
-      longestMs = Math.max(longestMs, clock.nowMs - sinceMs);
+      for (let sinceMs = 0; (await blocks.next()) !== undefined; sinceMs = clock.nowMs)
+        longestMs = Math.max(longestMs, clock.nowMs - sinceMs);
 
-    expect(longestMs).toBeLessThan(15_000);
+      expect(longestMs).toBeLessThan(15_000);
+    },
+  );
+
+  test('takes all that is there at once, up to 512 KiB', async ({ expect }) => {
+    const body = new ReadableStream({
+      type: 'bytes',
+      start(controller) {
+        for (let sent = 0; sent < 1_200_000; sent += 400_000) controller.enqueue(new Uint8Array(400_000));
+        controller.close();
+      },
+    });
+    const blocks = readBlocks(body, () => 0);
+    const lengths: number[] = [];
+
+    for (let block = await blocks.next(); block !== undefined; block = await blocks.next())
+      lengths.push(block.byteLength);
+
+    expect(lengths).toEqual([524_288, 524_288, 151_424]);
   });
 });

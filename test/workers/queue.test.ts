@@ -225,15 +225,15 @@ describe('reconcile()', () => {
     return { keys: services.sent.map(({ inboxKey }) => inboxKey), line: services.lines.at(-1) };
   }
 
-  test('sends what is overdue by a minute, then 2, 4, 8 …', async ({ expect }) => {
+  test('sends what is overdue by a minute, then 2, 4, 8 … 64, and then every 64', async ({ expect }) => {
     const dueMs = nowMs + 1_000_000_000;
     const { key } = await create('overdue', { dueAt: iso(dueMs) });
     const sentAt: number[] = [];
 
-    for (let minutes = 0; minutes <= 40; minutes++)
+    for (let minutes = 0; minutes <= 260; minutes++)
       if ((await run(dueMs + minutes * 60_000 + 7000)).keys.includes(key)) sentAt.push(minutes);
 
-    expect(sentAt).toEqual([1, 2, 4, 8, 16, 32]);
+    expect(sentAt).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 192, 256]);
     await env.RECORDINGS.delete(key);
   });
 
