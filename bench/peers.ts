@@ -3,7 +3,7 @@ import type { Results } from './report.ts';
 
 interface Comparison {
   readonly peer: string;
-  readonly part: 'deliveries' | 'copies';
+  readonly part: 'deliveries' | 'copies' | 'memory' | 'sizes';
   readonly what: string;
   readonly tasks: RegExp;
   readonly measure: string;
@@ -20,19 +20,30 @@ keeps nothing before it answers`;
 const SMALL = `each of the operations that [are counted below](#what-the-owner-pays-for) goes through a simulator, where this
 one makes a single put: entry, manifest, marks and their removal are what makes a 200 survive a crash`;
 
+const UNKNOWN = `what is over 64 MB without saying so begins behind the answer and again in the queue, and is stored in parts`;
+
 const comparisons: readonly Comparison[] = [
-  ...['accepted', 'duplicate', 'forged'].flatMap((kind) => [
+  ...['accepted', 'duplicate', 'forged', 'malformed'].flatMap((kind) => [
     deliveries('telnyx SDK', kind, () => KEEPS_LESS),
     deliveries('standardwebhooks', kind, () => KEEPS_LESS),
     deliveries('naive', kind, () => NAIVE),
     deliveries('Node', kind, (parts) => nodes(kind, parts)),
   ]),
   ...['naive', 'Node'].flatMap((peer) => [
-    copies(peer, '100 kB, wall', /^100000 known/, 'seconds', () => SMALL),
-    copies(peer, '2.4 MB, wall', /^2400000 known/, 'seconds', () => SMALL),
-    copies(peer, '100 MB, CPU', /^100000000 known/, 'cpuSeconds', () => reasonFor(peer)),
-    copies(peer, '100 MB, wall', /^100000000 known/, 'seconds', () => reasonFor(peer)),
+    ...copies(peer, '100 kB', /^100000 known/, SMALL),
+    ...copies(peer, '2.4 MB', /^2400000 known/, SMALL),
+    ...copies(peer, '100 MB', /^100000000 known/, reasonFor(peer)),
+    ...copies(peer, '100 MB of unknown length', /^100000000 unknown/, UNKNOWN),
   ]),
+  {
+    peer: 'naive',
+    part: 'memory',
+    what: 'memory with 20 × 100 MB at once',
+    tasks: /^20 /,
+    measure: 'growthMb',
+    reason: () => 'a simulator of R2 is in it',
+  },
+  ...['naive', 'telnyx SDK', 'standardwebhooks'].map(bundled),
 ];
 
 function reasonFor(peer: string): string {
@@ -62,14 +73,16 @@ function deliveries(peer: string, kind: string, reason: Comparison['reason']): C
   };
 }
 
-function copies(
-  peer: string,
-  what: string,
-  tasks: RegExp,
-  measure: string,
-  reason: Comparison['reason'],
-): Comparison {
-  return { peer, part: 'copies', what: `copy of ${what}`, tasks, measure, reason };
+function copies(peer: string, what: string, tasks: RegExp, reason: string): Comparison[] {
+  const measures = { CPU: 'cpuSeconds', wall: 'seconds' };
+  return Object.entries(measures).map(([name, measure]) => {
+    return { peer, part: 'copies', what: `copy of ${what}, ${name}`, tasks, measure, reason: () => reason };
+  });
+}
+
+function bundled(peer: string): Comparison {
+  const reason = () => 'it has no queue, no cron, no retries, no second provider';
+  return { peer, part: 'sizes', what: 'bundle, gzip', tasks: /./, measure: 'gzipBytes', reason };
 }
 
 /** callvault over each peer, and why where that is more than 1. */

@@ -26,7 +26,7 @@ function report(): string {
 Written by \`npm run scale\` from the [counted operations](performance.md#what-the-owner-pays-for), the [prices](prices.md),
 Cloudflare's published limits and the waits of the retry policy; do not edit. Nothing here was seen on Cloudflare. Counted: the
 operations of a recording of ${recordingBytes / 1e6} MB in one file, and its ${fastCounts.get('CPU ms')?.toFixed(1)} ms of CPU: those of a whole runtime on the bench's machine,
-sockets included, which is more than Cloudflare counts. Assumed: that it takes ${copySeconds} s to copy,
+sockets included, so that the worker's own are no more. Assumed: that it takes ${copySeconds} s to copy,
 that ${queuedShare * 100} % of them are left to the queue by the fast path (those cost the operations of one that goes by the queue), that
 the worker of ${diedShare * 100} % dies, and that fresh links come from the providers' APIs: without an API key what is older than its
 link is a dead letter, whatever the queue can do.
