@@ -81,8 +81,15 @@ function copies(peer: string, what: string, tasks: RegExp, reason: string): Comp
 }
 
 function bundled(peer: string): Comparison {
-  const reason = () => 'it has no queue, no cron, no retries, no second provider';
+  const reason = () => 'it has no consumer of its queue, no cron, no retries, no second provider';
   return { peer, part: 'sizes', what: 'bundle, gzip', tasks: /./, measure: 'gzipBytes', reason };
+}
+
+/** What is closer than the rounds are to each other is level. */
+function verdict(ratio: number, reason: string): string {
+  if (ratio < 0.95) return 'ahead';
+  if (ratio <= 1) return 'level';
+  return ratio <= 1.05 ? `level; ${reason}` : reason;
 }
 
 /** callvault over each peer, and why where that is more than 1. */
@@ -90,7 +97,7 @@ export function peerTable(parts: Results['parts']): string {
   const rows = comparisons.flatMap(({ peer, part, what, tasks, measure, reason }) => {
     const ratio = medianRatio(parts[part] ?? [], tasks, 'callvault', peer, measure);
     if (ratio === undefined) return [];
-    return `| ${what} | ${peer} | ${ratio.toFixed(2)} | ${ratio <= 1 ? 'ahead' : reason(parts).replaceAll('\n', ' ')} |`;
+    return `| ${what} | ${peer} | ${ratio.toFixed(2)} | ${verdict(ratio, reason(parts).replaceAll('\n', ' '))} |`;
   });
   return ['| what | peer | callvault over the peer | |', '|---|---|---:|---|', ...rows].join('\n');
 }

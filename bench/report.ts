@@ -5,8 +5,8 @@ import { targetTable } from './targets.ts';
 
 /** What a run measured, part by part, and on what. */
 export interface Results {
-  readonly measuredOn: string;
-  readonly machine: string;
+  /** By part: the day and the machine. */
+  readonly measuredOn: Readonly<Record<string, string>>;
   readonly parts: Readonly<Record<string, readonly Summary[]>>;
 }
 
@@ -14,29 +14,42 @@ export interface Results {
 export function report(results: Results): string {
   const chapters = Object.entries(sections).flatMap(([part, section]) => {
     const summaries = results.parts[part];
-    return summaries === undefined ? [] : chapter(section, summaries);
+    return summaries === undefined ? [] : chapter(section, summaries, results.measuredOn[part]);
   });
-  const targets = ['## Targets', '', targetTable(results.parts)];
+  const targets = ['## Targets', '', TARGETS, '', targetTable(results.parts)];
   const peers = ['', '## Against the peers', '', peerTable(results.parts)];
-  return `${[head(results), ...targets, ...peers, ...chapters].join('\n').trim()}\n`;
+  return `${[head, ...targets, ...peers, ...chapters].join('\n').trim()}\n`;
 }
 
-function head({ measuredOn, machine }: Results): string {
-  return `# Performance
+const head = `# Performance
 
-Written by \`npm run bench\`, which anybody can repeat; do not edit. Measured on ${measuredOn}, ${machine}. Contestants take
-turns within each round, so that noise comes to all alike; what is compared is compared within a round. Cells are medians
-over the rounds, brackets hold the ratio to the first column and its quartiles. CPU time is the kernel's account of the
-process (\`/proc/<pid>/task/*/schedstat\`), memory its resident size. The numbers are in
+Written by \`npm run bench\`, which anybody can repeat; do not edit. Where there is more than one round, contestants take turns
+within each, so that noise comes to all alike, and what is compared is compared within a round: cells are medians over the
+rounds, brackets hold the ratio to the first column and its quartiles. CPU time is the kernel's account of the process
+(\`/proc/<pid>/task/*/schedstat\`), memory its resident size. The numbers are in
 [measured/performance.json](measured/performance.json).
 `;
+
+const TARGETS = `Of a delivery the median over both providers and all numbers of connections, from the tables below, where the quartiles
+stand as well; of memory the difference between two medians, to be read with their quartiles.`;
+
+function roundsOf(summaries: readonly Summary[]): string {
+  const rounds = summaries.map((summary) => summary.rounds);
+  const [fewest, most] = [Math.min(...rounds), Math.max(...rounds)];
+  if (most === 1) return 'one round';
+  return fewest === most ? `${most} rounds` : `${fewest} to ${most} rounds`;
 }
 
-function chapter({ title, text, tables, isAcross }: Section, summaries: readonly Summary[]): string[] {
+function chapter(
+  { title, text, tables, isAcross }: Section,
+  summaries: readonly Summary[],
+  measuredOn: string | undefined,
+): string[] {
   const tablesText = isAcross
     ? across(tables, summaries)
     : tables.flatMap((table) => matrix(table, summaries));
-  return ['', `## ${title}`, '', text, ...tablesText];
+  const measured = `Measured on ${measuredOn}: ${roundsOf(summaries)}.`;
+  return ['', `## ${title}`, '', text, '', measured, ...tablesText];
 }
 
 /** One measure: tasks down, contestants across. */

@@ -28,8 +28,8 @@ export const sections: Readonly<Record<string, Section>> = {
   deliveries: {
     title: 'Deliveries',
     text: `Plain \`workerd serve\`, the bundles that \`wrangler deploy\` would upload, KV, R2 and the queue as objects in
-the memory of the isolate, standard output thrown away. Each cell is one delivery of 600 to 850 bytes over 1, 16 or 128
-connections: up to the answer, and what begins behind it until it first waits for the bucket. *floor* does only what no
+the memory of the isolate, standard output thrown away. *duplicate* is an event that KV knows to be finished, *forged* a body with one bit changed,
+*malformed* a body without any signature. Each cell is one delivery of 600 to 850 bytes over 1, 16 or 128 connections: up to the answer, and what begins behind it until it first waits for the bucket. *floor* does only what no
 receiver can do without: body, one bare \`verify\`, \`JSON.parse\`, KV get, R2 put. *floor in Hono* is the same behind one
 route of Hono. *floor that keeps* is that with what callvault promises by its 200, as short as it can be written and without
 a check: an entry with what was announced and how it was signed, a lease, a condition, a hand-over, a line in the log.
@@ -112,7 +112,7 @@ come.`,
     isAcross: true,
     text: `The rows that the local simulators keep were multiplied in their databases. The cron ran, as if once a minute, until
 it had put every overdue entry back to work; its messages were counted and dropped. A run looks at 100 pages and sends 5,000
-messages at most; a page of the local simulator holds 100 entries, of R2 up to 1,000. The last column is a new delivery
+messages at most, and an entry waits for its turn (1, 2, 4 … minutes after it was due); a page of the local simulator holds 100 entries, of R2 up to 1,000. The last column is a new delivery
 beside so many entries or finished events, with what the platform itself takes (*nothing but an answer*, above).`,
     tables: [
       { title: 'Runs', measure: 'runs', format: whole },

@@ -30,10 +30,10 @@ const aDay = (what: string) => inMinutes(MINUTES_PER_DAY, what);
 
 export const limits: readonly Limit[] = [
   {
-    what: 'free plan: CPU ms of one request, at most',
+    what: 'free plan: CPU ms of one request, an upper bound',
     most: 10,
     used: () => perRecording('CPU ms'),
-    change: PAID,
+    change: 'near 100 % only trying tells; the paid plan',
   },
   { what: 'free plan: KV writes a day', most: 1_000, used: aDay('KV write'), change: PAID },
   { what: 'free plan: KV reads a day', most: 100_000, used: aDay('KV read'), change: PAID },

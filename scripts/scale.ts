@@ -28,7 +28,7 @@ Cloudflare's published limits and the waits of the retry policy; do not edit. No
 operations of a recording of ${recordingBytes / 1e6} MB in one file, and its ${fastCounts.get('CPU ms')?.toFixed(1)} ms of CPU: those of a whole runtime on the bench's machine,
 sockets included, so that the worker's own are no more. Assumed: that it takes ${copySeconds} s to copy,
 that ${queuedShare * 100} % of them are left to the queue by the fast path (those cost the operations of one that goes by the queue), that
-the worker of ${diedShare * 100} % dies, and that fresh links come from the providers' APIs: without an API key what is older than its
+the worker of ${diedShare * 100} % dies (in the cron's row alone), and that fresh links come from the providers' APIs: without an API key what is older than its
 link is a dead letter, whatever the queue can do.
 
 ## Which limit binds
@@ -37,7 +37,7 @@ The share of each limit that is used; over 100 % it binds. What no rate comes ne
 and key in KV and R2 (every key here is one event's or one recording's), 10,000 subrequests and 1,000 KV operations in one
 invocation, 6 connections that wait for headers (a copy has one). How many deliveries and copies share the 128 MB of an
 isolate is Cloudflare's to spread; a copy holds 0.5 MiB (1 MiB at its end), one of unknown length 5 MiB more. CPU grows
-with the file.
+with the file; what one attempt may take is in [operations.md](operations.md).
 
 ${table(['limit', 'most', ...rates.map((rate) => `${number(rate)} a minute`), 'when it binds'], limits.map(limitRow))}
 
@@ -53,9 +53,10 @@ Where consumers are free, the waits decide: who has failed for six hours waits f
 attempts for four days. Where they are not, \`max_concurrency\` decides, and the entries wait in the queue without using up
 attempts. A queue keeps a message for 14 days on the paid plan and 24 hours on the free one. An entry whose message is gone is
 sent again by the cron, which looks at ${number(MAX_RECONCILE_PAGES * PAGE_ENTRIES)} entries a minute and sends at most ${number(MAX_RECONCILE_SENDS)} of them: each when its
-turn comes, which is every 64 minutes after the first: 300,000 entries whose messages are all gone are back in the queue
-within an hour and a half. At 100,000 recordings a minute the consumers that
-wrangler.toml allows take longer than a queue keeps its messages: \`max_concurrency\` is what to raise first.
+turn comes, which is every 64 minutes after the first: 300,000 entries whose messages are all gone were back in the
+queue within an hour and a half, when the cron's code was played over an inbox in memory. At 100,000 recordings a minute the consumers that
+wrangler.toml allows do not keep up even without an outage: \`max_concurrency\` is what to raise first. On the paid plan nothing
+binds at 10 and at 1,000.
 
 ## What the owner pays
 
