@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './wrangler.ts';
 
-export interface Price {
+interface Price {
   /** For one. */
   readonly dollars: number;
   /** So many a month cost nothing. */

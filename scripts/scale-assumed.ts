@@ -24,7 +24,7 @@ export const maxConcurrency = Number(
 );
 
 /** What was counted for one of the tasks of docs/performance.md, by the names of the price list. */
-export function countedFor(task: string): ReadonlyMap<string, number> {
+function countedFor(task: string): ReadonlyMap<string, number> {
   const { parts } = JSON.parse(readFileSync(join(root, 'docs', 'measured', 'performance.json'), 'utf8'));
   const counted = parts.operations.find((summary: { task: string }) => summary.task === task);
   const spreads: Record<string, { median: number }> = counted.values;
@@ -33,7 +33,7 @@ export function countedFor(task: string): ReadonlyMap<string, number> {
 
 /** Of a recording on the fast path, and of one that goes through the queue. */
 export const fastCounts = countedFor('one file of 2.4 MB');
-export const queuedCounts = countedFor('one file of 100 MB, by the queue');
+const queuedCounts = countedFor('one file of 100 MB, by the queue');
 export const idleHourCounts = countedFor('an idle hour of the cron');
 
 /** How many of what the price list names a recording takes on average. */
