@@ -53,14 +53,14 @@ export async function startOrigin(): Promise<Origin> {
   return { url: await listen(server), reports, close: () => close(server) };
 }
 
-async function listen(server: Server): Promise<string> {
+export async function listen(server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('Cannot start the origin: no port');
+  if (address === null || typeof address === 'string') throw new Error('Cannot listen: no port');
   return `http://127.0.0.1:${address.port}`;
 }
 
-function close(server: Server): Promise<void> {
+export function close(server: Server): Promise<void> {
   server.closeAllConnections();
   return new Promise((resolve) => server.close(() => resolve()));
 }

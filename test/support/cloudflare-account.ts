@@ -1,0 +1,205 @@
+import { randomUUID } from 'node:crypto';
+
+type Json = Record<string, unknown>;
+type Binding = Json & { readonly name: string; readonly type: string };
+
+interface Script {
+  /** Every upload, the newest first. */
+  readonly versions: { readonly id: string; readonly bindings: readonly Binding[] }[];
+  /** The id of the version that is live. */
+  deployed: string;
+  schedules: unknown;
+  settings: Json;
+  subdomain: Json;
+}
+
+/** A request to a route. */
+export interface Ask {
+  /** What the path has where its route has a name. */
+  readonly at: readonly string[];
+  readonly query: URLSearchParams;
+  readonly body: Json;
+  readonly form: FormData;
+}
+
+export const newId = () => randomUUID().replaceAll('-', '');
+
+type Account = ReturnType<typeof emptyAccount>;
+
+/** All that an account holds, as plain data: two states can be compared. */
+export function emptyAccount() {
+  return {
+    id: newId(),
+    /** The dashboard registers the name below workers.dev; `wrangler deploy` does so only when a person agrees. */
+    subdomain: 'someone',
+    namespaces: [] as { id: string; title: string }[],
+    buckets: [] as { name: string }[],
+    databases: [] as { uuid: string; name: string }[],
+    queues: [] as { queue_id: string; queue_name: string; consumers: Json[] }[],
+    scripts: {} as Record<string, Script>,
+  };
+}
+
+export function refuse(status: number, code: number, message: string): never {
+  throw Object.assign(new Error(message), { status, code });
+}
+
+export function found<T>(thing: T | undefined, code: number, message: string, status = 404): T {
+  return thing ?? refuse(status, code, message);
+}
+
+function create<T extends object>(all: T[], one: T, name: keyof T, codeOfNamesake: number): T {
+  const isTaken = all.some((other) => other[name] === one[name]);
+  if (isTaken) refuse(400, codeOfNamesake, `${String(one[name])} already exists`);
+  all.push(one);
+  return one;
+}
+
+/**
+ * What each route, a method and a path below the account, does with it. The codes of refusals are Cloudflare's wherever
+ * wrangler looks at them.
+ */
+export function routesOf(account: Account): Record<string, (ask: Ask) => unknown> {
+  const { namespaces, buckets, databases, queues, scripts } = account;
+  const bucketOf = (wanted: unknown) => buckets.find(({ name }) => name === wanted);
+  const queueOf = (wanted: unknown) => queues.find(({ queue_name }) => queue_name === wanted);
+  const databaseOf = (wanted: unknown) => databases.find(({ uuid }) => uuid === wanted);
+  const scriptOf = (name: unknown, code = 10007) =>
+    found(scripts[String(name)], code, 'This Worker does not exist on your account.');
+
+  /** By which field a binding points at what must exist, and the code of the refusal if it does not. */
+  const targets: Record<string, [field: string, code: number, find: (value: unknown) => unknown]> = {
+    kv_namespace: ['namespace_id', 10041, (wanted) => namespaces.find(({ id }) => id === wanted)],
+    r2_bucket: ['bucket_name', 10085, bucketOf],
+    d1: ['id', 10181, databaseOf],
+    queue: ['queue_name', 11000, queueOf],
+  };
+
+  /** Checks what a binding points at; `inherit` becomes the binding of that name in the version before. */
+  function resolve(binding: Binding, before: readonly Binding[]): Binding {
+    const { name, type } = binding;
+    if (type === 'plain_text') return binding;
+    const kept = before.find((one) => one.name === name);
+    if (type === 'inherit')
+      return resolve(found(kept, 10057, `inherit binding '${name}' is invalid`, 400), []);
+    const [field, code, find] = found(
+      targets[type],
+      10021,
+      `binding ${name} has no known type: ${type}`,
+      400,
+    );
+    found(
+      find(binding[field]),
+      code,
+      `${type} '${binding[field]}' of the binding ${name} does not exist.`,
+      400,
+    );
+    return binding;
+  }
+
+  function addVersion({ form }: Ask, script: Script) {
+    const metadata = JSON.parse(String(form.get('metadata')));
+    if (!form.has(metadata.main_module)) refuse(400, 10021, 'No such module: main_module');
+    const before = script.versions[0]?.bindings ?? [];
+    const bindings = metadata.bindings.map((one: Binding) => resolve(one, before));
+    const id = randomUUID();
+    script.versions.unshift({ id, bindings });
+    return { id, metadata, resources: { script: { etag: newId() } }, startup_time_ms: 1 };
+  }
+
+  /** Uploads a whole script, which is live at once. */
+  function putScript(ask: Ask) {
+    const [name = ''] = ask.at;
+    const fresh = { versions: [], deployed: '', schedules: [], settings: { tags: [] }, subdomain: {} };
+    const script: Script = scripts[name] ?? fresh;
+    const { id, metadata, startup_time_ms } = addVersion(ask, script);
+    script.deployed = id;
+    script.settings = { ...script.settings, observability: metadata.observability };
+    scripts[name] = script;
+    return { id: name, etag: newId(), deployment_id: id, startup_time_ms };
+  }
+
+  function deployVersion({ at: [name], body }: Ask) {
+    const script = scriptOf(name);
+    const [{ version_id, percentage } = {}] = body.versions as Json[];
+    const version = script.versions.find(({ id }) => id === version_id && percentage === 100);
+    script.deployed = found(version, 10021, 'One version of this Worker takes all traffic.', 400).id;
+    return { id: randomUUID(), versions: body.versions };
+  }
+
+  /** Gives a queue its one consumer. A dead-letter queue must exist before it is named. */
+  function putConsumer({ at: [queueId, consumerId], body: { script_name, ...body } }: Ask) {
+    const queue = queues.find(({ queue_id }) => queue_id === queueId);
+    const { consumers } = found(queue, 11000, `Queue ${queueId} does not exist.`);
+    scriptOf(script_name);
+    const dead = body.dead_letter_queue;
+    if (dead !== undefined) found(queueOf(dead), 11000, `Queue ${dead} does not exist.`, 400);
+    if (consumers[0]?.consumer_id !== consumerId) refuse(400, 11004, 'workers.api.error.consumer_exists');
+    consumers[0] = { consumer_id: consumerId ?? newId(), script: script_name, ...body };
+    return consumers[0];
+  }
+
+  function settingsOf({ at: [name] }: Ask) {
+    const { versions, deployed, settings, subdomain } = scriptOf(name);
+    return { bindings: versions.find(({ id }) => id === deployed)?.bindings, ...settings, subdomain };
+  }
+
+  function patch({ at: [name], body }: Ask, part: 'settings' | 'subdomain') {
+    const script = scriptOf(name);
+    script[part] = { ...script[part], ...body };
+    return script[part];
+  }
+
+  function deploymentsOf({ at: [name] }: Ask) {
+    const versions = [{ version_id: scriptOf(name).deployed, percentage: 100 }];
+    return { deployments: [{ id: randomUUID(), versions }] };
+  }
+
+  function serviceOf({ at: [name] }: Ask) {
+    const script = { tag: name, tags: scriptOf(name, 10090).settings.tags, last_deployed_from: 'wrangler' };
+    return { id: name, default_environment: { environment: 'production', script } };
+  }
+
+  return {
+    'GET /user': () => ({ id: newId(), email: 'someone@example.com' }),
+    'GET /accounts': () => [{ id: account.id, name: 'Someone' }],
+    'GET /memberships': () => [{ id: newId(), account: { id: account.id, name: 'Someone' } }],
+    'GET /storage/kv/namespaces': () => namespaces,
+    'POST /storage/kv/namespaces': ({ body }) =>
+      create(namespaces, { id: newId(), title: String(body.title) }, 'title', 10014),
+    'GET /r2/buckets': () => ({ buckets }),
+    'GET /r2/buckets/:name': ({ at: [name] }) => found(bucketOf(name), 10006, 'The bucket does not exist.'),
+    'POST /r2/buckets': ({ body }) => create(buckets, { name: String(body.name) }, 'name', 10004),
+    'GET /d1/database': () => databases,
+    'GET /d1/database/:wanted': ({ at: [wanted] }) =>
+      found(databaseOf(wanted) ?? databases.find(({ name }) => name === wanted), 7404, 'No such database'),
+    'POST /d1/database': ({ body }) =>
+      create(databases, { uuid: randomUUID(), name: String(body.name) }, 'name', 7502),
+    'GET /queues': ({ query }) =>
+      queues.filter(({ queue_name }) => !query.has('name') || query.has('name', queue_name)),
+    'POST /queues': ({ body }) =>
+      create(
+        queues,
+        { queue_id: newId(), queue_name: String(body.queue_name), consumers: [] },
+        'queue_name',
+        11009,
+      ),
+    'POST /queues/:id/consumers': putConsumer,
+    'PUT /queues/:id/consumers/:id': putConsumer,
+    'GET /workers/subdomain': () => ({ subdomain: found(account.subdomain || undefined, 10007, 'None yet') }),
+    'GET /workers/services/:name': serviceOf,
+    'GET /workers/workers/:name': settingsOf,
+    'PUT /workers/scripts/:name': putScript,
+    'POST /workers/scripts/:name/versions': (ask) => addVersion(ask, scriptOf(ask.at[0])),
+    'GET /workers/scripts/:name/deployments': deploymentsOf,
+    'POST /workers/scripts/:name/deployments': deployVersion,
+    'GET /workers/scripts/:name/settings': settingsOf,
+    'PATCH /workers/scripts/:name/script-settings': (ask) => patch(ask, 'settings'),
+    'GET /workers/scripts/:name/secrets': ({ at: [name] }) => scriptOf(name) && [],
+    'PUT /workers/scripts/:name/schedules': ({ at: [name], body }) => {
+      scriptOf(name).schedules = body;
+      return { schedules: body };
+    },
+    'POST /workers/scripts/:name/subdomain': (ask) => patch(ask, 'subdomain'),
+  };
+}
