@@ -1,133 +1,164 @@
-import { type OriginPattern, parseApiUrl, parseOriginPattern } from './pipeline/download-policy.ts';
+import { type AllowedOrigins, parseApiUrl, parseOriginPattern } from './pipeline/download-policy.ts';
 import type { ApiAccess } from './pipeline/refresh.ts';
 import { providers } from './providers/index.ts';
-import type { Provider, Secrets } from './providers/provider.ts';
+import type { Provider, ProviderApi, Secrets } from './providers/provider.ts';
 import {
   DEFAULT_MAX_RECORDING_BYTES,
   DEFAULT_TOLERANCE_SECONDS,
   MAX_TOLERANCE_SECONDS,
+  MIN_TOKEN_LENGTH,
 } from './shared/limits.ts';
 
-/** A provider's settings: usable, not set, or broken. */
+/** A provider's settings: able to verify, not set, or without any sound secret. */
 export type ProviderSettings =
   | { readonly state: 'ready'; readonly secrets: Secrets }
   | { readonly state: 'unset' | 'broken' };
 
-/** Everything the settings say, checked once. */
+/** Everything the settings say, checked once. Of a broken setting the safe half stays in force. */
 export interface Config {
   readonly providers: ReadonlyMap<string, ProviderSettings>;
   /** By provider; each that has an API, whether or not its key is set. */
   readonly apis: ReadonlyMap<string, ApiAccess>;
-  readonly origins: readonly OriginPattern[];
+  readonly origins: AllowedOrigins;
   readonly maxRecordingBytes: number;
   readonly vaultToken: string | undefined;
-  /** Each names the setting and says what is wrong with it, never its value. */
+  /** Each names a broken setting and says what is wrong with it, never its value. */
   readonly problems: readonly string[];
+  /** The same for settings that work and are weak. */
+  readonly warnings: readonly string[];
 }
 
-/** Reads one setting as text, nothing where it is unset or blank; one that is no text is a problem. */
-type Read = (name: string, problems: string[]) => string | undefined;
+/** What is found wrong on the way. */
+interface Findings {
+  readonly problems: string[];
+  readonly warnings: string[];
+}
 
-/** Checks all settings; a problem in a shared one stops every provider, in a provider's own only that one. */
+/** A setting as it was found; neither `text` nor `isBroken` where it is unset or blank. */
+interface Setting {
+  readonly text?: string;
+  /** It holds what no setting can be: that is a problem, and not the same as unset. */
+  readonly isBroken?: true;
+}
+
+type Read = (name: string) => Setting;
+
+/** Checks all settings; none that is broken opens what was closed, or stops what can go on without it. */
 export function readConfig(env: object): Config {
-  const read: Read = (name, problems) => readText(name, Reflect.get(env, name), problems);
-  const shared: string[] = [];
-  const toleranceSeconds = readNumber('SIGNATURE_TOLERANCE_SECONDS', tolerance, read, shared);
-  const maxRecordingBytes = readNumber('MAX_RECORDING_BYTES', recordingSize, read, shared);
-  const origins = readOrigins(read, shared);
-  const problems = [...shared];
-  const settings = providers.map((provider): [string, ProviderSettings] => {
-    const own = readProvider(provider, toleranceSeconds, read, problems);
-    return [provider.id, own.state === 'ready' && shared.length > 0 ? { state: 'broken' } : own];
-  });
-  const apis = readApis(read, problems);
-  const vaultToken = read('VAULT_TOKEN', problems);
-  return { providers: new Map(settings), apis, origins, maxRecordingBytes, vaultToken, problems };
+  const findings: Findings = { problems: [], warnings: [] };
+  const read: Read = (name) => readSetting(name, Reflect.get(env, name), findings);
+  const toleranceSeconds = readNumber('SIGNATURE_TOLERANCE_SECONDS', tolerance, read, findings);
+  const maxRecordingBytes = readNumber('MAX_RECORDING_BYTES', recordingSize, read, findings);
+  const origins = readOrigins(read, findings);
+  const settings = providers.map((provider): [string, ProviderSettings] => [
+    provider.id,
+    readProvider(provider, toleranceSeconds, read, findings),
+  ]);
+  const apis = readApis(read, findings);
+  const vaultToken = read('VAULT_TOKEN').text;
+  if (vaultToken !== undefined && vaultToken.length < MIN_TOKEN_LENGTH)
+    findings.warnings.push(`VAULT_TOKEN: has fewer than ${MIN_TOKEN_LENGTH} characters`);
+  return { providers: new Map(settings), apis, origins, maxRecordingBytes, vaultToken, ...findings };
 }
 
 const tolerance = { fallback: DEFAULT_TOLERANCE_SECONDS, max: MAX_TOLERANCE_SECONDS };
 const recordingSize = { fallback: DEFAULT_MAX_RECORDING_BYTES, max: Number.MAX_SAFE_INTEGER };
 
 /** `[vars]` in wrangler.toml may hold numbers, and lists, which must not count as unset. */
-function readText(name: string, value: unknown, problems: string[]): string | undefined {
-  if (value === undefined || value === null) return undefined;
+function readSetting(name: string, value: unknown, { problems }: Findings): Setting {
+  if (value === undefined || value === null) return {};
   if (typeof value !== 'string' && typeof value !== 'number') {
-    problems.push(`${name}: must be a text`);
-    return undefined;
+    problems.push(`${name}: must be a string`);
+    return { isBroken: true };
   }
   const text = String(value).trim();
-  return text === '' ? undefined : text;
+  return text === '' ? {} : { text };
 }
 
 function readList(text: string): string[] {
   return text.split(/[\s,]+/).filter((entry) => entry !== '');
 }
 
+/** The sound values verify while another is broken. */
 function readProvider(
   { settings }: Provider,
   toleranceSeconds: number,
   read: Read,
-  problems: string[],
+  findings: Findings,
 ): ProviderSettings {
-  const found: string[] = [];
-  const values = readList(read(settings.secret, found) ?? '');
-  for (const [index, value] of values.entries()) {
-    const problem = settings.secretProblem(value);
-    if (problem !== undefined)
-      found.push(`${settings.secret}: value ${index + 1} of ${values.length} ${problem}`);
-  }
-  const scheme = readScheme(settings, read, found);
-  problems.push(...found);
-  if (found.length > 0) return { state: 'broken' };
-  return values.length === 0
-    ? { state: 'unset' }
-    : { state: 'ready', secrets: { values, scheme, toleranceSeconds } };
+  const { secret, secretProblem, secretWarning } = settings;
+  const { text = '', isBroken } = read(secret);
+  const all = readList(text);
+  const values = all.filter((value, index) => {
+    const place = `${secret}: value ${index + 1} of ${all.length}`;
+    const problem = secretProblem(value);
+    const warning = secretWarning?.(value);
+    if (problem !== undefined) findings.problems.push(`${place} ${problem}`);
+    if (warning !== undefined) findings.warnings.push(`${place} ${warning}`);
+    return problem === undefined;
+  });
+  const scheme = readScheme(settings, read, findings);
+  if (values.length > 0) return { state: 'ready', secrets: { values, scheme, toleranceSeconds } };
+  return { state: isBroken || all.length > 0 ? 'broken' : 'unset' };
 }
 
-function readScheme({ scheme }: Provider['settings'], read: Read, problems: string[]): string {
+/** A choice that cannot be read is the strictest one. */
+function readScheme({ scheme }: Provider['settings'], read: Read, { problems }: Findings): string {
   if (scheme === undefined) return '';
-  const choice = read(scheme.name, problems) ?? scheme.fallback;
-  if (!scheme.choices.includes(choice))
-    problems.push(`${scheme.name}: must be one of ${scheme.choices.join(', ')}`);
-  return choice;
+  const { name, choices, fallback, strictest } = scheme;
+  const { text, isBroken } = read(name);
+  if (isBroken) return strictest;
+  if (text === undefined || choices.includes(text)) return text ?? fallback;
+  problems.push(`${name}: must be one of ${choices.join(', ')}`);
+  return strictest;
 }
 
-/** A broken address is as good as no key: the API is only a help, and the deliveries go on. */
-function readApis(read: Read, problems: string[]): Map<string, ApiAccess> {
+function readApis(read: Read, findings: Findings): Map<string, ApiAccess> {
   return new Map(
-    providers.flatMap(({ id, api }): [string, ApiAccess][] => {
-      if (api === undefined) return [];
-      const { name, fallback } = api.urlSetting;
-      const baseUrl = parseApiUrl(read(name, problems) ?? fallback);
-      const key = read(api.keySetting, problems);
-      if (baseUrl === undefined) problems.push(`${name}: is not https://host[/path]`);
-      return [[id, { api, baseUrl: baseUrl ?? fallback, key: baseUrl === undefined ? undefined : key }]];
-    }),
+    providers.flatMap(({ id, api }): [string, ApiAccess][] =>
+      api === undefined ? [] : [[id, readApi(api, read, findings)]],
+    ),
   );
+}
+
+/** With a broken address or key no key is sent anywhere, and what needs the API waits for the setting. */
+function readApi(api: ProviderApi, read: Read, { problems }: Findings): ApiAccess {
+  const { name, fallback } = api.urlSetting;
+  const address = read(name);
+  const key = read(api.keySetting);
+  const baseUrl = parseApiUrl(address.text ?? fallback);
+  if (baseUrl === undefined) problems.push(`${name}: is not https://host[/path]`);
+  if (baseUrl !== undefined && !address.isBroken)
+    return { api, baseUrl, key: key.text, brokenSetting: key.isBroken && api.keySetting };
+  const isKeyMeant = key.text !== undefined || key.isBroken;
+  return { api, baseUrl: fallback, key: undefined, brokenSetting: isKeyMeant ? name : undefined };
 }
 
 function readNumber(
   name: string,
   { fallback, max }: { fallback: number; max: number },
   read: Read,
-  problems: string[],
+  { problems }: Findings,
 ): number {
-  const text = read(name, problems);
+  const { text } = read(name);
   if (text === undefined) return fallback;
   if (/^[1-9]\d{0,15}$/.test(text) && Number(text) <= max) return Number(text);
   problems.push(`${name}: must be a whole number from 1 to ${max}`);
   return fallback;
 }
 
-function readOrigins(read: Read, problems: string[]): OriginPattern[] {
-  const text = read('DOWNLOAD_ORIGINS', problems);
-  if (text === undefined) return [];
+/** Of a list that is broken, the sound entries are allowed and nothing else is. */
+function readOrigins(read: Read, { problems }: Findings): AllowedOrigins {
+  const { text, isBroken } = read('DOWNLOAD_ORIGINS');
+  if (isBroken) return { only: [], isBroken };
+  if (text === undefined) return {};
   const entries = readList(text);
-  if (entries.length === 0) problems.push('DOWNLOAD_ORIGINS: holds no entry');
-  return entries.flatMap((entry, index) => {
+  const only = entries.flatMap((entry, index) => {
     const origin = parseOriginPattern(entry);
     if (origin !== undefined) return origin;
     problems.push(`DOWNLOAD_ORIGINS: entry ${index + 1} of ${entries.length} is not https://host[:port]`);
     return [];
   });
+  if (entries.length === 0) problems.push('DOWNLOAD_ORIGINS: holds no entry');
+  return only.length === entries.length && only.length > 0 ? { only } : { only, isBroken: true };
 }

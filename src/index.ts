@@ -5,7 +5,9 @@ import { auditWhenDue } from './pipeline/audit.ts';
 import { consume, consumeDead, type Verdict } from './pipeline/consume.ts';
 import { reconcile } from './pipeline/reconcile.ts';
 import { tidyDeadLetters } from './pipeline/tidy.ts';
+import { ISOLATE_BUDGET_BYTES } from './shared/limits.ts';
 import { logToConsole } from './shared/log.ts';
+import { createMemoryBudget } from './shared/memory-budget.ts';
 import { thinLog } from './shared/thin-log.ts';
 import { within } from './shared/within.ts';
 import { createAuditMark } from './storage/audit-mark.ts';
@@ -14,7 +16,7 @@ import { createInbox } from './storage/inbox.ts';
 import { createReconcileMark } from './storage/reconcile-mark.ts';
 import { createRecordings } from './storage/recordings.ts';
 import { createSeen } from './storage/seen.ts';
-import { createTransfers, type TransferMessage } from './storage/transfers.ts';
+import { createTransfers, type QueueMessage } from './storage/transfers.ts';
 
 const now = () => Date.now();
 const known = new WeakMap<Env, Services>();
@@ -28,12 +30,15 @@ function servicesOf(env: Env): Services {
 
 function createServices(env: Env): Services {
   const config = readConfig(env);
-  for (const detail of config.problems) logToConsole({ event: 'settings', outcome: 'broken', detail });
+  for (const detail of config.problems)
+    logToConsole({ event: 'settings', outcome: 'broken', detail, isAlarm: true });
+  for (const detail of config.warnings) logToConsole({ event: 'settings', outcome: 'weak', detail });
   return {
     config,
     apis: config.apis,
     origins: config.origins,
     maxRecordingBytes: config.maxRecordingBytes,
+    memory: createMemoryBudget(ISOLATE_BUDGET_BYTES),
     seen: createSeen(env.DEDUPE),
     reconcileMark: createReconcileMark(env.DEDUPE),
     auditMark: createAuditMark(env.RECORDINGS),
@@ -74,18 +79,21 @@ function settle(message: Message, verdict: Verdict): void {
 const HOURLY_MINUTE = 17;
 const DAILY_HOUR = 4;
 
-/** Awaited, not handed to waitUntil, which would cut it off. */
+/** Awaited, not handed to waitUntil, which would cut it off. One chore that fails keeps no other from its turn. */
 async function scheduled({ scheduledTime }: ScheduledController, env: Env): Promise<void> {
   const services = servicesOf(env);
-  await reconcile(scheduledTime, services);
   const time = new Date(scheduledTime);
-  if (time.getUTCMinutes() !== HOURLY_MINUTE) return;
-  await auditWhenDue(services);
-  if (time.getUTCHours() === DAILY_HOUR) await tidyDeadLetters(services);
+  const isHourly = time.getUTCMinutes() === HOURLY_MINUTE;
+  const chores = [() => reconcile(scheduledTime, services)];
+  if (isHourly) chores.push(() => auditWhenDue(services));
+  if (isHourly && time.getUTCHours() === DAILY_HOUR) chores.push(() => tidyDeadLetters(services));
+  const errors: unknown[] = [];
+  for (const chore of chores) await chore().catch((error: unknown) => errors.push(error));
+  if (errors.length > 0) throw errors[0]; // So that Cloudflare shows the run as failed.
 }
 
 function answer(request: Request, env: Env, context: ExecutionContext): Response | Promise<Response> {
   return app.fetch(request, servicesOf(env), context);
 }
 
-export default { fetch: answer, queue, scheduled } satisfies ExportedHandler<Env, TransferMessage>;
+export default { fetch: answer, queue, scheduled } satisfies ExportedHandler<Env, QueueMessage>;

@@ -36,6 +36,15 @@ export interface RecordingEvent {
   readonly files: readonly RecordingFile[];
 }
 
+/** What a delivery was verified with, so that the proof can be made after a rotation. */
+export interface Verifier {
+  readonly scheme: string;
+  /** Of an asymmetric scheme: the key itself, as it is in the settings. */
+  readonly publicKey?: string | undefined;
+  /** Of a scheme with a shared secret: an HMAC under it, which does not help to guess it. */
+  readonly secretFingerprint?: string | undefined;
+}
+
 /** The delivery as it came: enough to verify its signature again, without callvault. */
 export interface KeptDelivery {
   readonly receivedAt: string;
@@ -45,6 +54,8 @@ export interface KeptDelivery {
   readonly rawBody?: string | undefined;
   /** … else here, in base64. */
   readonly rawBodyBase64?: string | undefined;
+  /** Absent for what no webhook announced, such as an audit's find. */
+  readonly verifiedBy?: Verifier | undefined;
 }
 
 /** One try to archive that failed, `number` counted from 1. */
@@ -55,6 +66,8 @@ export interface FailedAttempt {
     readonly claimedFormat?: string | undefined;
     readonly code: string;
     readonly detail?: string | undefined;
+    /** Of a whole body that was refused only for a claim about it; lower-case hex. */
+    readonly sha256?: string | undefined;
   }[];
 }
 
@@ -79,6 +92,10 @@ export interface InboxEntry {
   readonly dueAt?: string | undefined;
   /** Attempts before this time belong to an earlier life, which ended as a dead letter. */
   readonly replayedAt?: string | undefined;
+  /** What keeps it from being tried, such as a broken setting: uses up no attempt. */
+  readonly waitsFor?: { readonly code: string; readonly detail?: string | undefined } | undefined;
+  /** When its dead letter was written: the entry is only still to be removed. */
+  readonly gaveUpAt?: string | undefined;
 }
 
 /** Given up, kept whole for a person. */

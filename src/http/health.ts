@@ -6,13 +6,20 @@ import type { AppEnv, Services } from './services.ts';
 export const health = new Hono<AppEnv>();
 
 health.get('/', async (c, next) =>
-  c.req.header('Authorization') === undefined ? c.json({ status: 'ok' }) : next(),
+  c.req.header('Authorization') === undefined ? c.json({ status: statusOf(c.env) }) : next(),
 );
 
 health.get('/', ownerOnly, async (c) => c.json(await report(c.env)));
 
-async function report({ config, inbox, deadLetters }: Services) {
+function statusOf({ config }: Services): 'ok' | 'degraded' {
+  return config.problems.length > 0 ? 'degraded' : 'ok';
+}
+
+async function report(services: Services) {
+  const { config, inbox, deadLetters } = services;
+  const { problems, warnings } = config;
   const settings = Array.from(config.providers, ([id, { state }]) => [id, state]);
   const [pending, dead] = await Promise.all([inbox.count(), deadLetters.count()]);
-  return { status: 'ok', providers: Object.fromEntries(settings), problems: config.problems, pending, dead };
+  const providers = Object.fromEntries(settings);
+  return { status: statusOf(services), providers, problems, warnings, pending, dead };
 }

@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { type Audit, planAudits, runAudit } from '../pipeline/audit.ts';
+import { type Audit, planAudits, startAudits } from '../pipeline/audit.ts';
 import { replay } from '../pipeline/replay.ts';
 import { isJsonObject } from '../shared/json.ts';
 import { ownerOnly } from './auth.ts';
@@ -26,10 +26,10 @@ operations.post('/dead-letters/replay', async (c) => {
 /** `GET /api/audit`: what each provider holds that is not here; changes nothing. */
 operations.get('/audit', async (c) => c.json({ audits: (await planAudits(c.env)).map(summaryOf) }));
 
-/** `POST /api/audit`: the same, and fetches what is missing. */
+/** `POST /api/audit`: the same, and starts fetching what is missing, page by page through the queue. */
 operations.post('/audit', async (c) => {
   const audits = await planAudits(c.env);
-  for (const audit of audits) await runAudit(audit, c.env);
+  await startAudits(c.env);
   return c.json({ audits: audits.map(summaryOf) }, 202);
 });
 

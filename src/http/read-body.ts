@@ -1,19 +1,30 @@
+import { BODY_MS } from '../shared/limits.ts';
 import { readBytes } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
+import type { Within } from '../shared/within.ts';
 
-/** The bytes of a request's body, unless there are more than `maxBytes`. */
+/** Whether the headers alone say that a body is too large. */
+export function isAnnouncedTooLarge({ headers }: Request, maxBytes: number): boolean {
+  return Number(headers.get('content-length') ?? 0) > maxBytes;
+}
+
+/** The bytes of a request's body, unless there are more than `maxBytes`, or they take longer than 10 s. */
 export async function readBody(
   request: Request,
   maxBytes: number,
+  within: Within,
 ): Promise<Result<Uint8Array, 'too_large' | 'body_interrupted'>> {
-  const announcedBytes = Number(request.headers.get('content-length') ?? Infinity);
-  if (announcedBytes > maxBytes && announcedBytes < Infinity) return err('too_large');
   try {
-    // HTTP ends a body at its announced length, so that one may be taken whole: a fifth of a delivery's CPU.
-    const whole = announcedBytes <= maxBytes ? new Uint8Array(await request.arrayBuffer()) : undefined;
-    const bytes = whole ?? (await readBytes(request.body, maxBytes));
+    const bytes = await within(BODY_MS, readAll(request, maxBytes));
     return bytes === undefined || bytes.byteLength > maxBytes ? err('too_large') : ok(bytes);
   } catch {
-    return err('body_interrupted'); // The sender went away; nobody is left to be answered.
+    return err('body_interrupted'); // The sender went away or is too slow, and has to send it again.
   }
+}
+
+/** HTTP ends a body at its announced length, so that one may be taken whole: a fifth of a delivery's CPU. */
+async function readAll(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
+  const announcedBytes = Number(request.headers.get('content-length') ?? Infinity);
+  if (announcedBytes <= maxBytes) return new Uint8Array(await request.arrayBuffer());
+  return readBytes(request.body, maxBytes);
 }

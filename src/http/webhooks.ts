@@ -4,7 +4,7 @@ import { type Receipt, receive } from '../pipeline/receive.ts';
 import { providers } from '../providers/index.ts';
 import type { Provider } from '../providers/provider.ts';
 import { MAX_DELIVERY_BYTES, RETRY_AFTER_SECONDS } from '../shared/limits.ts';
-import { readBody } from './read-body.ts';
+import { isAnnouncedTooLarge, readBody } from './read-body.ts';
 import type { AppEnv } from './services.ts';
 
 /** `POST /webhooks/:provider`. */
@@ -39,11 +39,14 @@ async function takeDelivery(c: Context<AppEnv>, provider: Provider): Promise<Tak
   const settings = services.config.providers.get(provider.id) ?? { state: 'unset' };
   if (settings.state !== 'ready')
     return { outcome: 'unavailable', code: `secret_${settings.state}`, pending: [] };
-  const rawBody = await readBody(c.req.raw, MAX_DELIVERY_BYTES);
+  const { headers } = c.req.raw;
+  if (isAnnouncedTooLarge(c.req.raw, MAX_DELIVERY_BYTES)) return { outcome: 'too_large', pending: [] };
+  const verify = provider.readSignature(headers, settings.secrets);
+  if (!verify.ok) return { outcome: 'rejected', code: verify.error.reason, pending: [] };
+  const rawBody = await readBody(c.req.raw, MAX_DELIVERY_BYTES, services.within);
   if (!rawBody.ok && rawBody.error === 'too_large') return { outcome: 'too_large', pending: [] };
   if (!rawBody.ok) return { outcome: 'rejected', code: rawBody.error, pending: [] };
-  const delivery = { rawBody: rawBody.value, headers: c.req.raw.headers };
-  return receive(delivery, provider, settings.secrets, services);
+  return receive({ rawBody: rawBody.value, headers }, provider, verify.value, services);
 }
 
 /** One answer per outcome: what will never work is not retried, what is not written down yet is. */

@@ -1,39 +1,57 @@
-import type { RecordingEvent } from '../recording.ts';
-import type { Failure } from '../shared/errors.ts';
-import { err, ok, type Result } from '../shared/result.ts';
-import type { RecordingKeys } from '../storage/keys.ts';
+import type { RecordingFile } from '../recording.ts';
 import type { StoredObject } from '../storage/recordings.ts';
-import type { CopyServices, StoredAudio } from './copy.ts';
+import type { Place } from './place.ts';
 import { fingerprint } from './pump.ts';
+import type { DescribeServices, StoredAudio } from './stored-audio.ts';
 
 /** What an upload leaves at its object. */
 export type Marks = Readonly<Record<'event' | 'announcement' | 'file', string>>;
 
 /**
- * Audio that an attempt stored before it died, told by its own bytes; nothing when there is none. So it is
- * found even when its link has died in the meantime.
+ * Audio that an attempt stored before it crashed, told by its own bytes; `undefined` when there is none. So it is
+ * found even when its link has expired in the meantime.
  */
 export async function adoptAudio(
-  { stem }: RecordingKeys,
+  place: Place,
   marks: Marks,
-  event: RecordingEvent,
-  { recordings, now, keepLease, within }: CopyServices,
-): Promise<Result<StoredAudio, Failure> | undefined> {
-  const found = await recordings.findAudio(stem);
-  const own = found.find(({ metadata }) => isOurs(metadata, marks, event));
+  file: RecordingFile,
+  services: DescribeServices,
+): Promise<StoredAudio | undefined> {
+  const { recordings, now, keepLease, within } = services;
+  const own = await findOwn(place, marks, file, services);
   const object = own && (await recordings.readAudio(own.key));
   if (own === undefined || object === undefined || object === null) return undefined;
   const present = await fingerprint(object.body, now, keepLease, within);
-  if (present === undefined) return err({ code: 'lease_lost' });
-  const format = own.key.slice(stem.length + 1);
-  const { sha256, bytes } = present;
+  if (present === undefined) return undefined; // The lease is lost, which the next step finds.
   const { key, contentType } = own;
-  return ok({ format, key, bytes, sha256, contentType, etag: object.etag, isSame: true });
+  const format = key.slice(key.lastIndexOf('.') + 1);
+  const { sha256, bytes } = present;
+  return { format, key, bytes, sha256, contentType, etag: object.etag, isInParts: false };
 }
 
-/** Under the name of a call there may be another recording of it: there only the very announcement counts. */
-function isOurs(metadata: StoredObject['metadata'], marks: Marks, event: RecordingEvent): boolean {
-  if (metadata.file !== marks.file) return false;
-  const isSameEvent = metadata.event === marks.event && metadata.announcement === marks.announcement;
-  return !event.isNamedByCall || isSameEvent;
+/** What just this announcement has left; under a recording's own name also what another event of it has. */
+async function findOwn(
+  { keys, stored, others }: Place,
+  marks: Marks,
+  { claimedFormat }: RecordingFile,
+  { recordings }: DescribeServices,
+): Promise<StoredObject | undefined> {
+  const listed = stored.state === 'present' ? stored.manifest.files : [];
+  const audio = (await recordings.findAudio(keys.stem))
+    .filter(({ key }) => isPlain(key, keys.stem) || key.startsWith(`${keys.stem}~_`))
+    .filter(({ key }) => !listed.some((file) => file.key === key));
+  const isFile = ({ metadata }: StoredObject) => metadata.file === marks.file;
+  const isExact = (object: StoredObject) =>
+    isFile(object) &&
+    object.metadata.event === marks.event &&
+    object.metadata.announcement === marks.announcement;
+  const exact = audio.find(isExact);
+  const isNamed = others.length === 0 && !listed.some((file) => file.claimedFormat === claimedFormat);
+  return (
+    exact ?? (isNamed ? audio.find((object) => isFile(object) && isPlain(object.key, keys.stem)) : undefined)
+  );
+}
+
+function isPlain(key: string, stem: string): boolean {
+  return key.startsWith(`${stem}.`);
 }

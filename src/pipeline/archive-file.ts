@@ -1,19 +1,24 @@
-import type { ArchivedFile, InboxEntry, RecordingEvent, RecordingFile } from '../recording.ts';
+import type { ArchivedFile, InboxEntry, RecordingFile } from '../recording.ts';
 import { sha256Hex, utf8 } from '../shared/bytes.ts';
 import type { Failure } from '../shared/errors.ts';
-import { MAX_WAV_DOUBTS } from '../shared/limits.ts';
+import { DOUBT_SECONDS, MAX_ATTEMPTS } from '../shared/limits.ts';
 import { err, ok, type Result } from '../shared/result.ts';
-import { keyPart, type RecordingKeys } from '../storage/keys.ts';
-import { adoptAudio } from './adopt.ts';
-import { triesOf } from './attempts.ts';
-import { type CopyServices, copyAudio, type StoredAudio } from './copy.ts';
-import { createOpener, type OpenFileServices } from './open-file.ts';
+import { parseTimeMs } from '../shared/time.ts';
+import { keyPart, ownRecordingKeys } from '../storage/keys.ts';
+import { adoptAudio, type Marks } from './adopt.ts';
+import { receivedMs, triesOf } from './attempts.ts';
+import type { CopyLimits } from './checks.ts';
+import { type CopyServices, copyAudio } from './copy.ts';
+import { linkExpiresMs } from './links.ts';
+import { canRefresh, createOpener, type Opener, type OpenFileServices } from './open-file.ts';
+import { keysFor, type Place, placeOf } from './place.ts';
+import type { StoredAudio } from './stored-audio.ts';
 
 export interface ArchiveFileServices extends Omit<CopyServices, 'keepLease'>, OpenFileServices {
   readonly maxRecordingBytes: number;
 }
 
-/** What an attempt may spend, and how it keeps others away. */
+/** What an attempt may spend, and how it keeps other workers away. */
 export interface Effort {
   readonly deadline: AbortSignal;
   /** What is larger is left to the queue. */
@@ -21,64 +26,145 @@ export interface Effort {
   readonly keepLease: () => Promise<boolean>;
 }
 
+/** One file of an entry, and where the recording belongs. */
+export interface Job {
+  readonly entry: InboxEntry;
+  readonly place: Place;
+  readonly file: RecordingFile;
+}
+
+/** A file as it is in the bucket now, and whether this attempt completed it in parts. */
+export type FileEnd = ArchivedFile & { readonly isInParts: boolean };
+
 /**
- * Downloads one file of a recording and stores it, create-once; what an attempt that died has stored is taken
- * from the bucket. `siblings` are the files of the recording that are there already.
+ * What an attempt that crashed has stored and not listed: taken from the bucket as it is, so that it is found even
+ * when its link has expired. Nothing is looked for at the first attempt.
+ */
+export async function leftFiles(
+  entry: InboxEntry,
+  place: Place,
+  services: ArchiveFileServices,
+  keepLease: Effort['keepLease'],
+): Promise<FileEnd[]> {
+  const files: FileEnd[] = [];
+  for (const file of entry.attempts.length === 0 ? [] : entry.event.files) {
+    const marks = await marksOf(file, entry);
+    const left = await adoptAudio(place, marks, file, { ...services, keepLease });
+    if (left !== undefined) files.push(fileEnd(left, file, entry, services));
+  }
+  return files;
+}
+
+/**
+ * Downloads one file of a recording and stores it, create-once. Where other bytes lie under the name, the file gets
+ * a further one.
  */
 export async function archiveFile(
-  file: RecordingFile,
-  siblings: readonly ArchivedFile[],
-  entry: InboxEntry,
-  keys: RecordingKeys,
+  job: Job,
   services: ArchiveFileServices,
   effort: Effort,
-): Promise<Result<ArchivedFile, Failure>> {
+): Promise<Result<FileEnd, Failure>> {
+  const { entry, file } = job;
   if (file.storedElsewhere) return err({ code: 'stored_elsewhere' });
-  const metadata = await marksOf(file, entry);
+  const opener = createOpener(file, entry, services, effort.deadline);
   const copyServices = { ...services, keepLease: effort.keepLease };
-  const orphan = entry.attempts.length > 0 && (await adoptAudio(keys, metadata, entry.event, copyServices));
-  const { open, isFresh } = createOpener(file, entry, services, effort.deadline);
-  const limits = {
-    declaredBytes: file.sizeBytes,
-    maxBytes: services.maxRecordingBytes,
-    handOverBytes: effort.handOverBytes,
-    doubtsWav: triesOf(entry, 'length_mismatch') < MAX_WAV_DOUBTS,
-  };
-  const stored = orphan || (await copyAudio(open, { keys, metadata, limits }, copyServices));
+  const stored = await copyTo(job, await marksOf(file, entry), opener, copyServices, effort);
   if (!stored.ok) return stored;
-  if (isConflict(stored.value, file, siblings, entry.event)) return err({ code: 'recording_conflict' });
-  const { isSame: _, ...audio } = stored.value;
-  const isGuess = isFresh() && file.sizeBytes === undefined && isByCall(entry, services);
-  const checks = isGuess ? { ...audio.checks, 'fresh link': 'names the call only' } : audio.checks;
-  const archivedAt = new Date(services.now()).toISOString();
-  const attempts = entry.attempts.length + 1;
-  return ok({ ...audio, claimedFormat: file.claimedFormat, attempts, archivedAt, checks });
+  const isGuess = opener.isFresh() && file.sizeBytes === undefined && namesCallOnly(entry, services);
+  const checks = isGuess ? { ...stored.value.checks, fresh_link: 'names_call_only' } : stored.value.checks;
+  return ok(fileEnd({ ...stored.value, checks }, file, entry, services));
+}
+
+function fileEnd(
+  stored: StoredAudio,
+  { claimedFormat }: RecordingFile,
+  { attempts }: InboxEntry,
+  { now }: ArchiveFileServices,
+): FileEnd {
+  const archivedAt = new Date(now()).toISOString();
+  return { ...stored, claimedFormat, attempts: attempts.length + 1, archivedAt };
+}
+
+/** As many names as a file may have. */
+const MAX_KEYS = 3;
+
+/** Copies to the first of the file's keys where no other bytes lie. */
+async function copyTo(
+  { entry, place: before, file }: Job,
+  metadata: Marks,
+  opener: Opener,
+  services: CopyServices & ArchiveFileServices,
+  effort: Effort,
+): Promise<Result<StoredAudio, Failure>> {
+  const limits = limitsOf(file, entry, opener, services, effort);
+  const { event } = entry;
+  // R2 cannot make an upload in parts create-once: under a shared id it could replace another recording.
+  const partsKeyOf = event.isNamedByCall ? (await ownRecordingKeys(event)).audio : undefined;
+  const taken = new Set<string>();
+  let place = before;
+  let countedBytes: number | undefined;
+  for (let tries = 0; tries < MAX_KEYS; tries++) {
+    const keyOf = (format: string, lengthBytes: number | undefined) => {
+      const keys = keysFor(place, file, format, lengthBytes ?? countedBytes);
+      return keys.find((key) => !taken.has(key)) ?? place.keys.audio(format);
+    };
+    const copied = await copyAudio(opener.open, { metadata, limits, partsKeyOf, keyOf }, services);
+    if (!copied.ok) return copied;
+    if (!('taken' in copied.value)) return ok(copied.value);
+    taken.add(copied.value.taken.key);
+    countedBytes = copied.value.taken.bytes;
+    if (event.isNamedByCall) place = await placeOf(event, services.recordings);
+  }
+  return err({ code: 'source_changed', detail: 'Other bytes each time' });
+}
+
+function limitsOf(
+  file: RecordingFile,
+  entry: InboxEntry,
+  opener: Opener,
+  services: ArchiveFileServices,
+  { handOverBytes }: Effort,
+): CopyLimits {
+  const expiresMs = canRefresh(entry, services)
+    ? Number.POSITIVE_INFINITY
+    : linkExpiresMs(file, receivedMs(entry));
+  const isLastAttempt = triesOf(entry) + 1 >= MAX_ATTEMPTS;
+  return {
+    announcedBytes: file.sizeBytes,
+    isSizeBinding: () => opener.isFresh() && namesCallOnly(entry, services),
+    refusedBefore: refusedBefore(file, entry, services.now()),
+    isLastChance: () => isLastAttempt || expiresMs - services.now() < DOUBT_SECONDS * 1000,
+    maxBytes: services.maxRecordingBytes,
+    handOverBytes,
+  };
+}
+
+/** The bodies of this file that were refused only for a claim about them, long enough ago. */
+function refusedBefore(
+  { claimedFormat }: RecordingFile,
+  { attempts }: InboxEntry,
+  nowMs: number,
+): Set<string> {
+  const old = attempts.filter(({ at }) => nowMs - (parseTimeMs(at) ?? nowMs) >= DOUBT_SECONDS * 1000);
+  const refused = old.flatMap(({ failures }) =>
+    failures.filter((one) => one.claimedFormat === claimedFormat),
+  );
+  return new Set(refused.flatMap(({ sha256 }) => (sha256 === undefined ? [] : sha256)));
 }
 
 /** Whether a fresh link may be another recording's of the call: then only the announced size would tell. */
-function isByCall({ event }: InboxEntry, { apis }: ArchiveFileServices): boolean {
+function namesCallOnly({ event }: InboxEntry, { apis }: ArchiveFileServices): boolean {
   return apis.get(event.provider)?.api.namesCallOnly === true;
 }
 
 /** What an object is known by before its manifest is written: custom metadata takes ASCII only. */
-async function marksOf({ claimedFormat = '' }: RecordingFile, { event, announcement }: InboxEntry) {
+async function marksOf(
+  { claimedFormat = '' }: RecordingFile,
+  { event, announcement }: InboxEntry,
+): Promise<Marks> {
   return {
     event: await keyPart(event.eventId),
     announcement: await sha256Hex(utf8(announcement)),
     file: await keyPart(claimedFormat),
   };
-}
-
-/**
- * Whether the object that was there before is another recording, or another file of this one. A file of a
- * named recording may differ in bytes when it is fetched again; then the stored one counts.
- */
-function isConflict(
-  { isSame, key }: StoredAudio,
-  { claimedFormat }: RecordingFile,
-  siblings: readonly ArchivedFile[],
-  event: RecordingEvent,
-): boolean {
-  const isSiblings = siblings.some((other) => other.key === key && other.claimedFormat !== claimedFormat);
-  return !isSame && (event.isNamedByCall === true || isSiblings);
 }

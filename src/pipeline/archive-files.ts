@@ -1,14 +1,14 @@
-import type { ArchivedFile, RecordingEvent, RecordingFile } from '../recording.ts';
+import type { ArchivedFile } from '../recording.ts';
 import type { Failure, FileFailure } from '../shared/errors.ts';
 import { FAST_PATH_DEADLINE_MS, LARGE_RECORDING_BYTES, QUEUE_DEADLINE_MS } from '../shared/limits.ts';
 import { describeError } from '../shared/log.ts';
-import { err } from '../shared/result.ts';
-import { recordingKeys } from '../storage/keys.ts';
-import type { StoredManifest } from '../storage/recordings.ts';
-import { type ArchiveFileServices, archiveFile } from './archive-file.ts';
+import { err, type Result } from '../shared/result.ts';
+import { ownRecordingKeys } from '../storage/keys.ts';
+import { type ArchiveFileServices, archiveFile, type FileEnd, leftFiles } from './archive-file.ts';
 import type { HeldLease } from './lease.ts';
 import { addToManifest } from './manifest.ts';
-import { isInParts, verifyParts } from './verify-parts.ts';
+import { missingFiles, type Place, placeOf } from './place.ts';
+import { verifyFiles } from './verify-parts.ts';
 
 export interface ArchiveFilesServices extends ArchiveFileServices {
   /** A signal that aborts after so many milliseconds. */
@@ -40,8 +40,8 @@ export interface FilesEnd {
   readonly key: string;
   readonly bytes: number;
   readonly failures: readonly FileFailure[];
-  /** What was put up with. */
-  readonly doubt?: string | undefined;
+  /** A claim that differs from the bytes, and was overruled. */
+  readonly warning?: string | undefined;
 }
 
 /** Puts every file of a recording that is not there yet into the bucket, and then into the manifest. */
@@ -51,56 +51,102 @@ export async function archiveFiles(
   services: ArchiveFilesServices,
 ): Promise<FilesEnd> {
   const { entry } = lease.pending();
-  const keys = await recordingKeys(entry.event);
-  const key = keys.manifest;
-  const stored = await services.recordings.readManifest(key);
-  if (stored.state === 'unreadable') return { key, bytes: 0, failures: [{ code: 'manifest_unreadable' }] };
+  const { recordings } = services;
+  const place = await withoutStrays(await placeOf(entry.event, recordings), services);
+  const { manifest: key } = place.keys;
+  if (place.stored.state === 'unreadable')
+    return { key, bytes: 0, failures: [{ code: 'manifest_unreadable' }] };
   const deadline = budget === spentBudget ? AbortSignal.abort() : services.timeout(budget.deadlineMs);
   const effort = { deadline, handOverBytes: budget.handOverBytes, keepLease: lease.keep };
-  const listed = stored.state === 'present' ? stored.manifest.files : [];
-  const files: ArchivedFile[] = [];
+  const files: FileEnd[] = await leftFiles(entry, place, services, lease.keep);
   const failures: FileFailure[] = [];
-  for (const file of missingFiles(entry.event, stored)) {
-    const siblings = [...listed, ...files];
-    const end = await archiveFile(file, siblings, entry, keys, services, effort).catch(internalError);
+  for (const file of missingFiles(entry.event, place)) {
+    if (files.some(({ claimedFormat }) => claimedFormat === file.claimedFormat)) continue;
+    const end = await archiveFile({ entry, place, file }, services, effort).catch(internalError);
     if (end.ok) files.push(end.value);
     else failures.push({ ...inTime(end.error, deadline, budget), claimedFormat: file.claimedFormat });
   }
-  const listing = await addToManifest(key, stored, entry, files, services.recordings).catch(internalError);
-  if (!listing.ok) failures.push(listing.error);
-  else if ([...listed, ...files].some(isInParts))
-    failures.push(...(await verifyParts(keys, lease.keep, services)));
+  const listed = await listFiles(lease, place, files, services).catch(internalError);
+  if (!listed.ok) failures.push(listed.error);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  return { key, bytes, failures, doubt: files.map(doubtOf).find((doubt) => doubt !== undefined) };
+  const warning = files.map(warningOf).find((one) => one !== undefined);
+  return { key: listed.ok ? listed.value : key, bytes, failures, warning };
 }
 
-/** A check that did not fit, and was not insisted on. */
-function doubtOf({ checks = {} }: ArchivedFile): string | undefined {
-  const [doubt] = Object.entries(checks).filter(([, result]) => result !== 'ok');
-  return doubt?.join(' ');
+/** Writes the files into the manifest of the place where they ended up; its key. */
+async function listFiles(
+  lease: HeldLease,
+  before: Place,
+  ends: readonly FileEnd[],
+  services: ArchiveFilesServices,
+): Promise<Result<string, Failure>> {
+  const { entry } = lease.pending();
+  const settled = await settle(before, entry.event, ends, services);
+  if (!settled.ok) return settled;
+  const { place, files } = settled.value;
+  const { keys } = place;
+  const listing = await addToManifest(place, entry, files.map(withoutParts), services.recordings);
+  if (!listing.ok) return listing;
+  // An attempt that crashed may have completed an upload in parts over what is listed.
+  const isAgain = entry.attempts.length > 0;
+  const suspects = isAgain ? undefined : files.filter(({ isInParts }) => isInParts).map((file) => file.key);
+  const verified = await verifyFiles(keys, suspects, lease.keep, services);
+  return verified.ok ? { ok: true, value: keys.manifest } : verified;
 }
 
-/** What the fast path had no time for is no failure of the link's. */
+/**
+ * Where the files of an event belong after it has stored them. Under an id that only names a call, another event
+ * may have stored audio at the same time: then this event's moves to its own place. What turned out to be another
+ * event's audio is listed there.
+ */
+async function settle(
+  place: Place,
+  event: Parameters<typeof placeOf>[0],
+  files: readonly FileEnd[],
+  { recordings }: ArchiveFilesServices,
+): Promise<Result<{ place: Place; files: FileEnd[] }, Failure>> {
+  if (!event.isNamedByCall || files.length === 0) return { ok: true, value: { place, files: [...files] } };
+  const now = await placeOf(event, recordings);
+  const own = await ownRecordingKeys(event);
+  const settled: FileEnd[] = [];
+  for (const file of files) {
+    const isOthers = now.others.some(({ key }) => key === file.key);
+    const isStray = now.strays.some(({ key }) => key === file.key);
+    if (isOthers) continue;
+    const moved = isStray ? await recordings.move(file.key, own.audio(file.format)) : undefined;
+    if (isStray && moved === undefined)
+      return err({ code: 'storage_failed', detail: 'An object did not move' });
+    settled.push(moved === undefined ? file : { ...file, key: moved.key, etag: moved.etag });
+  }
+  return { ok: true, value: { place: now, files: settled } };
+}
+
+/** Moves what a crashed attempt of this event has left beside another event's audio. */
+async function withoutStrays(place: Place, { recordings }: ArchiveFilesServices): Promise<Place> {
+  for (const { key } of place.strays)
+    await recordings.move(key, place.keys.audio(key.slice(key.lastIndexOf('.') + 1)));
+  return place;
+}
+
+function withoutParts({ isInParts: _, ...file }: FileEnd): ArchivedFile {
+  return file;
+}
+
+/** A check that did not fit, and was overruled. */
+function warningOf({ checks = {} }: ArchivedFile): string | undefined {
+  const [warning] = Object.entries(checks).filter(([, result]) => result !== 'ok');
+  return warning?.join(' ');
+}
+
+/** What the fast path has no time or memory for is no failure of the link's. */
 function inTime(failure: Failure, deadline: AbortSignal, budget: Budget): Failure {
-  const isHandedOver = budget === fastPath && deadline.aborted && failure.code === 'download_timeout';
-  return isHandedOver ? { code: 'handed_over', detail: 'Out of time' } : failure;
+  if (budget !== fastPath) return failure;
+  if (failure.code === 'isolate_busy') return { code: 'handed_over', detail: 'The isolate is busy' };
+  const isLate = deadline.aborted && failure.code === 'download_timeout';
+  return isLate ? { code: 'handed_over', detail: 'Out of time' } : failure;
 }
 
 /** A fault at one file must not keep the others out of the manifest. */
 function internalError(error: unknown): { ok: false; error: Failure } {
   return err({ code: 'internal_error', detail: describeError(error) });
-}
-
-/**
- * The files that the manifest does not list: under what the event calls them, since the same recording announced
- * again means the same files. But an event that names only a call may mean another recording of that call: then
- * only what this very event announced is known to be done.
- */
-export function missingFiles(event: RecordingEvent, stored: StoredManifest): readonly RecordingFile[] {
-  if (stored.state !== 'present') return event.files;
-  const { eventId, files } = stored.manifest;
-  return event.files.filter(({ claimedFormat }) => {
-    const candidates = files.filter((file) => file.claimedFormat === claimedFormat);
-    return !candidates.some((file) => !event.isNamedByCall || (file.eventId ?? eventId) === event.eventId);
-  });
 }

@@ -1,12 +1,15 @@
+import type { InboxEntry } from '../recording.ts';
 import { type FileFailure, isTransient } from '../shared/errors.ts';
 import { describeError, orLogFault } from '../shared/log.ts';
 import { patiently } from '../shared/patience.ts';
-import type { PendingEntry } from '../storage/inbox.ts';
+import { parseTimeMs } from '../shared/time.ts';
+import { linksText, type PendingEntry } from '../storage/inbox.ts';
 import { type ArchiveFilesServices, archiveFiles, type Budget, spentBudget } from './archive-files.ts';
-import { receivedMs, withAttempt } from './attempts.ts';
-import { type FinishServices, finish, giveUp } from './finish.ts';
+import { receivedMs, withAttempt, withoutLease } from './attempts.ts';
+import { type FinishServices, finish, giveUp, removeGivenUp } from './finish.ts';
 import { type HeldLease, holdLease, type LeaseServices } from './lease.ts';
-import { linkDiesMs } from './link-deadline.ts';
+import { linkExpiresMs } from './links.ts';
+import { canRefresh } from './open-file.ts';
 import { decide, spentBy } from './retry-policy.ts';
 
 export interface ArchiveServices extends ArchiveFilesServices, LeaseServices, FinishServices {
@@ -16,8 +19,8 @@ export interface ArchiveServices extends ArchiveFilesServices, LeaseServices, Fi
 }
 
 /**
- * How an attempt ended. `lost`: another one works on the entry, and this one has nothing more to say.
- * Pending without a time to come again: that could not be written down, and the lease has to lapse.
+ * How an attempt ended. `lost`: another worker has the entry, and this one changes nothing more.
+ * No `retryAtMs`: the outcome could not be saved, so the lease must expire first.
  */
 export interface AttemptEnd {
   readonly outcome: 'archived' | 'pending' | 'dead' | 'lost';
@@ -26,11 +29,12 @@ export interface AttemptEnd {
   readonly bytes?: number | undefined;
   readonly code?: string | undefined;
   readonly detail?: string | undefined;
+  readonly isAlarm?: true | undefined;
 }
 
 /**
  * Archives what a leased inbox entry announces, and ends it: archived, dead, or still pending with the failures
- * written down. Never rejects: after a fault of our own the entry stays, and its lease lapses.
+ * written down. Never rejects: after a fault of our own the entry stays, and its lease expires.
  */
 export async function archive(
   pending: PendingEntry,
@@ -58,17 +62,24 @@ export async function archive(
 
 async function attempt(lease: HeldLease, budget: Budget, services: ArchiveServices): Promise<AttemptEnd> {
   const { entry } = lease.pending();
+  const tried = linksText(entry.event);
+  if (entry.gaveUpAt !== undefined) {
+    await removeGivenUp(lease, services);
+    return { outcome: 'dead', code: 'attempt_died' };
+  }
   const spent = spentBy(entry);
   const allowed = spent === undefined ? budget : spentBudget;
   const files = await archiveFiles(lease, allowed, services).catch((error: unknown) => internalError(error));
   if (spent !== undefined && ('code' in files || files.failures.length > 0))
-    return giveUp(entry, lease, spent, services);
-  if ('code' in files) return setAside(lease, [files], services);
-  const { key, bytes, doubt } = files;
+    return giveUp(entry, tried, lease, spent, services);
+  if ('code' in files) return setAside(lease, tried, [files], services);
+  const { key, bytes, warning } = files;
   const [failure, ...others] = files.failures.toSorted(transientFirst);
-  if (failure !== undefined) return { ...(await setAside(lease, [failure, ...others], services)), bytes };
+  if (failure !== undefined)
+    return { ...(await setAside(lease, tried, [failure, ...others], services)), bytes };
   await finish(lease, services);
-  return { outcome: 'archived', key, bytes, detail: doubt };
+  const isAlarm = warning?.includes('differs') ? true : undefined;
+  return { outcome: 'archived', key, bytes, detail: warning, isAlarm };
 }
 
 /** What keeps an entry pending is told before what is permanent. */
@@ -79,32 +90,48 @@ function transientFirst(one: FileFailure, other: FileFailure): number {
 /** Keeps the entry while another attempt may help, else makes it a dead letter. */
 async function setAside(
   lease: HeldLease,
+  tried: string,
   failures: readonly [FileFailure, ...FileFailure[]],
   services: ArchiveServices,
 ): Promise<AttemptEnd> {
   const lost = failures.find(({ code }) => code === 'lease_lost');
   if (lost !== undefined) return { outcome: 'lost', code: lost.code };
-  const pending = lease.pending();
   const nowMs = services.now();
-  const entry = withAttempt(pending.entry, failures, nowMs);
-  const linkDies = firstDeathMs(pending, services);
-  const decision = decide(entry, failures, { nowMs, random: services.random(), linkDiesMs: linkDies });
-  if ('giveUp' in decision) return giveUp(entry, lease, decision.giveUp, services);
-  const { retryAtMs, failure } = decision;
-  const due = { ...entry, dueAt: new Date(retryAtMs).toISOString() };
-  const updating = patiently(() => services.inbox.update(pending, due), services.wait);
-  const writing = updating.then((updated) => (updated === undefined ? 'lost' : 'written'));
-  const written = await orLogFault(writing, 'attempt_not_recorded', entry.event, services.log);
-  if (written === 'lost') return { outcome: 'lost', code: 'lease_lost' };
+  const { entry } = lease.pending();
+  const recorded = failures.map(({ claimedFormat, code, detail, sha256 }) => ({
+    claimedFormat,
+    code,
+    detail,
+    sha256,
+  }));
+  const failed = withAttempt(entry, recorded, nowMs);
+  const decision = decide(failed, failures, {
+    nowMs,
+    random: services.random(),
+    receivedMs: receivedMs(entry),
+    linkExpiresMs: firstExpiryMs(entry, services),
+  });
+  if ('giveUp' in decision) return giveUp(failed, tried, lease, decision.giveUp, services);
+  const { retryAtMs, failure, usesNoAttempt } = decision;
   const { code, detail } = failure;
-  return { outcome: 'pending', retryAtMs: written === undefined ? undefined : retryAtMs, code, detail };
+  const setAsideUntil = (current: InboxEntry): InboxEntry => ({
+    ...(usesNoAttempt
+      ? { ...withoutLease(current), waitsFor: { code, detail } }
+      : withAttempt(current, recorded, nowMs)),
+    // A link that came in while this attempt ran is tried at once.
+    dueAt: new Date(linksText(current.event) === tried ? retryAtMs : nowMs).toISOString(),
+  });
+  const changing = patiently(() => lease.change(setAsideUntil), services.wait);
+  const writing = changing.then((changed) => changed?.dueAt ?? 'lost');
+  const dueAt = await orLogFault(writing, 'attempt_not_recorded', entry.event, services.log);
+  if (dueAt === 'lost') return { outcome: 'lost', code: 'lease_lost' };
+  return { outcome: 'pending', retryAtMs: parseTimeMs(dueAt), code, detail };
 }
 
-/** When the first link dies that nobody can replace, in ms since 1970. */
-function firstDeathMs({ entry }: PendingEntry, { apis }: ArchiveServices): number {
-  const { provider, apiPath, files } = entry.event;
-  if (apiPath !== undefined && apis.get(provider)?.key !== undefined) return Number.POSITIVE_INFINITY;
-  return Math.min(...files.map((file) => linkDiesMs(file, receivedMs(entry))));
+/** When the first link expires that cannot be replaced, in ms since 1970. */
+function firstExpiryMs(entry: InboxEntry, services: ArchiveServices): number {
+  if (canRefresh(entry, services)) return Number.POSITIVE_INFINITY;
+  return Math.min(...entry.event.files.map((file) => linkExpiresMs(file, receivedMs(entry))));
 }
 
 function internalError(error: unknown): { code: 'internal_error'; detail: string } {

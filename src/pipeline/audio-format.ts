@@ -4,19 +4,41 @@ export interface AudioFormat {
   readonly contentType: string;
 }
 
-const wav = { format: 'wav', contentType: 'audio/wav' };
-const mp3 = { format: 'mp3', contentType: 'audio/mpeg' };
-const ogg = { format: 'ogg', contentType: 'audio/ogg' };
+/** Binary, and of no format that is known here: an encrypted recording, perhaps. */
+export const unknownBinary: AudioFormat = { format: 'bin', contentType: 'application/octet-stream' };
+
+/** The first bytes of each container, as Latin-1; MP3 without a tag is told by its frame. */
+const containers: readonly (readonly [RegExp, AudioFormat])[] = [
+  [/^(RIFF|RF64|BW64).{4}WAVE/s, { format: 'wav', contentType: 'audio/wav' }],
+  [/^ID3/, { format: 'mp3', contentType: 'audio/mpeg' }],
+  [/^OggS/, { format: 'ogg', contentType: 'audio/ogg' }],
+  [/^.{4}ftyp/s, { format: 'm4a', contentType: 'audio/mp4' }],
+  [/^fLaC/, { format: 'flac', contentType: 'audio/flac' }],
+  [/^#!AMR/, { format: 'amr', contentType: 'audio/amr' }],
+  [/^FORM.{4}AIF[FC]/s, { format: 'aiff', contentType: 'audio/aiff' }],
+  [/^caff/, { format: 'caf', contentType: 'audio/x-caf' }],
+];
+
+/** What WebM and Matroska begin with. @see https://www.rfc-editor.org/rfc/rfc8794#section-11.2.1 */
+const EBML = String.fromCharCode(0x1a, 0x45, 0xdf, 0xa3);
+
+const webm: AudioFormat = { format: 'webm', contentType: 'audio/webm' };
+const mp3: AudioFormat = { format: 'mp3', contentType: 'audio/mpeg' };
 
 /**
- * The format of a file by its first bytes, whatever was claimed, or nothing when it is not audio.
- * @see https://www.rfc-editor.org/rfc/rfc2361 (WAVE), https://www.rfc-editor.org/rfc/rfc3533 (Ogg)
+ * The format of a file by its first bytes, whatever was claimed; `undefined` for text, which is an error page.
+ * @see https://www.rfc-editor.org/rfc/rfc2361 (WAVE)
+ * @see https://www.rfc-editor.org/rfc/rfc3533 (Ogg)
+ * @see https://www.rfc-editor.org/rfc/rfc4867#section-5 (AMR)
+ * @see https://mimesniff.spec.whatwg.org/#matching-an-audio-or-video-type-pattern
  */
 export function detectAudioFormat(first: Uint8Array): AudioFormat | undefined {
-  const text = String.fromCharCode(...first.subarray(0, 12));
-  if (/^(RIFF|RF64).{4}WAVE$/s.test(text)) return wav;
-  if (text.startsWith('ID3') || isMp3Frame(first)) return mp3;
-  return text.startsWith('OggS') ? ogg : undefined;
+  const head = String.fromCharCode(...first.subarray(0, 16));
+  const found = containers.find(([pattern]) => pattern.test(head));
+  if (found !== undefined) return found[1];
+  if (head.startsWith(EBML)) return webm;
+  if (isMp3Frame(first)) return mp3;
+  return isText(first) ? undefined : unknownBinary;
 }
 
 /**
@@ -29,4 +51,20 @@ function isMp3Frame([sync = 0, version = 0, rates = 0]: Uint8Array): boolean {
   const versionExists = (version & 0x18) !== 0x08;
   const ratesExist = (rates & 0xf0) !== 0xf0 && (rates & 0x0c) !== 0x0c;
   return isLayer3 && versionExists && ratesExist;
+}
+
+/** As many bytes as a browser looks at. @see https://mimesniff.spec.whatwg.org/#reading-the-resource-header */
+const SNIFFED_BYTES = 1445;
+
+/** HTML, XML, JSON, anything else that reads as text: none of its first bytes is one of binary data. */
+function isText(first: Uint8Array): boolean {
+  const [one, two] = first;
+  // A byte order mark says UTF-16, whose zeros are no sign of binary data.
+  if ((one === 0xfe && two === 0xff) || (one === 0xff && two === 0xfe)) return true;
+  return !first.subarray(0, SNIFFED_BYTES).some(isBinaryByte);
+}
+
+/** @see https://mimesniff.spec.whatwg.org/#binary-data-byte */
+function isBinaryByte(byte: number): boolean {
+  return byte <= 0x08 || byte === 0x0b || (byte >= 0x0e && byte <= 0x1a) || (byte >= 0x1c && byte <= 0x1f);
 }

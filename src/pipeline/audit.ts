@@ -1,23 +1,23 @@
-import type { ListedRecording, RecordingList } from '../providers/provider.ts';
-import type { RecordingEvent } from '../recording.ts';
+import type { ListedPage, RecordingList } from '../providers/provider.ts';
 import type { Failure } from '../shared/errors.ts';
 import {
   AUDIT_EVERY_MS,
   AUDIT_MARGIN_MS,
   FIRST_AUDIT_MS,
   MAX_AUDIT_PAGES,
+  MAX_PLANNED_PAGES,
   MAX_UNFINISHED_MS,
 } from '../shared/limits.ts';
-import type { Log } from '../shared/log.ts';
+import { describeError, type Log } from '../shared/log.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { parseTimeMs } from '../shared/time.ts';
-import type { AuditMark } from '../storage/audit-mark.ts';
+import type { AuditMark, AuditRun, StoredAudit } from '../storage/audit-mark.ts';
 import type { Inbox } from '../storage/inbox.ts';
-import { recordingKeys } from '../storage/keys.ts';
 import type { Recordings } from '../storage/recordings.ts';
 import type { Transfers } from '../storage/transfers.ts';
 import { announcementOf } from './announcement.ts';
 import type { Downloader } from './download.ts';
+import { type Missing, missingOf } from './missing.ts';
 import { type ApiAccess, askApi } from './refresh.ts';
 
 export interface AuditServices extends Downloader {
@@ -38,110 +38,169 @@ export interface Audit {
   readonly to: string;
   readonly listed: number;
   readonly missing: readonly Missing[];
+  /** There are more pages than one look reads; a run reads them all. */
+  readonly isCut?: boolean | undefined;
   readonly failure?: Failure | undefined;
 }
 
-export interface Missing {
-  readonly event: RecordingEvent;
-  readonly said: string;
+/** A provider whose API can list recordings, and may be asked. */
+interface Audited {
+  readonly provider: string;
+  readonly access: ApiAccess;
+  readonly list: RecordingList;
 }
 
 const API_DEADLINE_MS = 60_000;
 
+function auditedOf(provider: string, { apis }: AuditServices): Audited | undefined {
+  const access = apis.get(provider);
+  const list = access?.api.list;
+  return access?.key === undefined || list === undefined ? undefined : { provider, access, list };
+}
+
+function allAudited(services: AuditServices): Audited[] {
+  return Array.from(services.apis.keys()).flatMap((provider) => auditedOf(provider, services) ?? []);
+}
+
 /** Asks each provider that can be asked what it holds since the last audit; changes nothing. */
 export async function planAudits(services: AuditServices): Promise<Audit[]> {
   const audits: Audit[] = [];
-  for (const [provider, access] of services.apis) {
-    const { list } = access.api;
-    if (list !== undefined && access.key !== undefined)
-      audits.push(await planAudit(provider, access, list, services));
-  }
+  for (const audited of allAudited(services)) audits.push(await planAudit(audited, services));
   return audits;
 }
 
-/** Runs the audits that are due. A recording that no webhook announced means that something is wrong: an alarm. */
+async function planAudit(audited: Audited, services: AuditServices): Promise<Audit> {
+  const { provider } = audited;
+  let run = newRun(audited, await services.auditMark.read(provider), services);
+  const { from, to } = run;
+  const missing: Missing[] = [];
+  while (run.pages < MAX_PLANNED_PAGES) {
+    const page = await readPage(run, audited, services);
+    if (!page.ok) return { provider, from, to, listed: run.listed, missing, failure: page.error };
+    missing.push(...(await missingOf(page.value, provider, services)));
+    run = afterPage(run, page.value, 0);
+    if (page.value.next === undefined) return { provider, from, to, listed: run.listed, missing };
+    run = { ...run, path: page.value.next };
+  }
+  return { provider, from, to, listed: run.listed, missing, isCut: true };
+}
+
+/** Starts the audits that are due, and goes on with those that a crash has left. One fault stops no other. */
 export async function auditWhenDue(services: AuditServices): Promise<void> {
-  for (const [provider, { api, key }] of services.apis) {
-    if (api.list === undefined || key === undefined) continue;
-    const until = parseTimeMs(await services.auditMark.read(provider)) ?? 0;
-    if (services.now() - until < AUDIT_EVERY_MS + AUDIT_MARGIN_MS) continue;
-    const apis = new Map([...services.apis].filter(([id]) => id === provider));
-    for (const audit of await planAudits({ ...services, apis })) await runAudit(audit, services);
+  for (const audited of allAudited(services)) {
+    await alarmed(audited.provider, services, async () => {
+      const mark = await services.auditMark.read(audited.provider);
+      const untilMs = parseTimeMs(mark.auditedUntil) ?? 0;
+      const isDue = services.now() - untilMs >= AUDIT_EVERY_MS + AUDIT_MARGIN_MS;
+      if (isDue || mark.run !== undefined) await startAudit(audited, mark, services);
+    });
   }
 }
 
-/** Fetches what an audit found missing, and notes how far it came. */
-export async function runAudit(audit: Audit, services: AuditServices): Promise<void> {
-  const { provider, listed, missing, failure } = audit;
+/** Starts the audits of all providers now; each goes on page by page through the queue. */
+export async function startAudits(services: AuditServices): Promise<void> {
+  for (const audited of allAudited(services))
+    await startAudit(audited, await services.auditMark.read(audited.provider), services);
+}
+
+async function startAudit(audited: Audited, mark: StoredAudit, services: AuditServices): Promise<void> {
+  const { provider } = audited;
+  const { auditedUntil, expected } = mark;
+  if (mark.run === undefined) {
+    const run = newRun(audited, mark, services);
+    if (!(await services.auditMark.write(provider, { auditedUntil, run }, expected))) return;
+  }
+  await services.transfers.sendChore({ version: 1, chore: 'audit', provider });
+}
+
+function newRun({ list }: Audited, { auditedUntil }: StoredAudit, { now }: AuditServices): AuditRun {
+  const toMs = now() - AUDIT_MARGIN_MS;
+  const from = auditedUntil ?? new Date(toMs - FIRST_AUDIT_MS).toISOString();
+  const to = new Date(toMs).toISOString();
+  return { from, to, until: to, path: list.firstPath(from, to), pages: 0, listed: 0, sent: 0 };
+}
+
+/**
+ * Works on the next page of an audit: fetches what is missing, moves the mark, and leaves the page after it to a
+ * message of its own, since the platform bounds what one invocation may ask. Never rejects; a failure is an alarm,
+ * and the cron goes on from the same page within the hour.
+ */
+export async function continueAudit(provider: string, services: AuditServices): Promise<void> {
+  const audited = auditedOf(provider, services);
+  if (audited === undefined) return;
+  await alarmed(provider, services, async () => {
+    const mark = await services.auditMark.read(provider);
+    if (mark.run !== undefined) await auditPage(mark.run, audited, mark, services);
+  });
+}
+
+async function auditPage(
+  run: AuditRun,
+  audited: Audited,
+  { auditedUntil, expected }: StoredAudit,
+  services: AuditServices,
+): Promise<void> {
+  const { provider } = audited;
+  const page = await readPage(run, audited, services);
+  if (!page.ok) return logAudit(provider, run, services, page.error);
+  const missing = await missingOf(page.value, provider, services);
   for (const one of missing) await fetchMissing(one, services);
-  if (failure === undefined) await services.auditMark.write(provider, audit.to);
-  const outcome = failure !== undefined ? 'failed' : missing.length > 0 ? 'missing_found' : 'complete';
+  const done = afterPage(run, page.value, missing.length);
+  const { next: path } = page.value;
+  const state = path === undefined ? { auditedUntil: done.until } : { auditedUntil, run: { ...done, path } };
+  // Another message of the same run may have been here: then that one goes on, and this one ends.
+  if (!(await services.auditMark.write(provider, state, expected))) return;
+  if (path === undefined) logAudit(provider, done, services);
+  else await services.transfers.sendChore({ version: 1, chore: 'audit', provider });
+}
+
+async function alarmed(provider: string, { log }: AuditServices, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const detail = describeError(error);
+    log({ event: 'audit', provider, outcome: 'failed', code: 'internal_error', detail, isAlarm: true });
+  }
+}
+
+/** A recording that no webhook announced means that something is wrong: an alarm. */
+function logAudit(
+  provider: string,
+  { listed, sent }: AuditRun,
+  { log }: AuditServices,
+  failure?: Failure,
+): void {
+  const outcome = failure !== undefined ? 'failed' : sent > 0 ? 'missing_found' : 'complete';
   const isAlarm = outcome === 'complete' ? undefined : true;
   const { code, detail } = failure ?? {};
-  services.log({ event: 'audit', provider, outcome, code, detail, listed, sent: missing.length, isAlarm });
+  log({ event: 'audit', provider, outcome, code, detail, listed, sent, isAlarm });
 }
 
-async function fetchMissing(
-  { event, said }: Missing,
-  { inbox, transfers, now }: AuditServices,
-): Promise<void> {
-  const nowIso = new Date(now()).toISOString();
-  const pending = await inbox.create({
-    version: 1,
-    announcement: announcementOf(event),
-    event,
-    delivery: { receivedAt: nowIso, headers: {}, rawBody: said },
-    attempts: [],
-    dueAt: nowIso,
-  });
-  if (pending !== undefined) await transfers.send(pending.key);
-}
-
-async function planAudit(
-  provider: string,
-  access: ApiAccess,
-  list: RecordingList,
-  services: AuditServices,
-): Promise<Audit> {
-  const toMs = services.now() - AUDIT_MARGIN_MS;
-  const from = (await services.auditMark.read(provider)) ?? new Date(toMs - FIRST_AUDIT_MS).toISOString();
-  const to = new Date(toMs).toISOString();
-  const missing: Missing[] = [];
-  const unfinishedAt: string[] = [];
-  let listed = 0;
-  let path: string | undefined = list.firstPath(from, to);
-  for (let pages = 0; path !== undefined; pages++) {
-    const page = await readPage(path, pages, access, list, services);
-    if (!page.ok) return { provider, from, to, listed, missing, failure: page.error };
-    unfinishedAt.push(...page.value.unfinishedAt);
-    for (const recording of page.value.recordings) {
-      listed++;
-      const event = { ...recording.event, provider, eventId: recording.event.eventId ?? '' };
-      const isNew = !missing.some((other) => other.event.recordingId === event.recordingId);
-      if (isNew && !(await isHere(event, recording, services))) missing.push({ event, said: recording.said });
-    }
-    path = page.value.next;
-  }
-  return { provider, from, to: beforeUnfinished(to, unfinishedAt), listed, missing };
+function afterPage(run: AuditRun, page: ListedPage, sent: number): AuditRun {
+  return {
+    ...run,
+    pages: run.pages + 1,
+    listed: run.listed + page.recordings.length,
+    sent: run.sent + sent,
+    until: beforeUnfinished(run, page),
+  };
 }
 
 /** The next audit begins where the provider was still preparing something, unless that was long ago. */
-function beforeUnfinished(to: string, unfinishedAt: readonly string[]): string {
+function beforeUnfinished({ to, until }: AuditRun, { unfinishedAt }: ListedPage): string {
   const toMs = parseTimeMs(to) ?? 0;
   const times = unfinishedAt.map((time) => parseTimeMs(time) ?? toMs);
   const awaited = times.filter((ms) => ms > toMs - MAX_UNFINISHED_MS);
-  return new Date(Math.min(toMs, ...awaited)).toISOString();
+  return new Date(Math.min(parseTimeMs(until) ?? toMs, ...awaited)).toISOString();
 }
 
 async function readPage(
-  path: string,
-  pages: number,
-  access: ApiAccess,
-  list: RecordingList,
+  { path, pages }: AuditRun,
+  { access, list }: Audited,
   services: AuditServices,
-): Promise<Result<NonNullable<ReturnType<RecordingList['readPage']>>, Failure>> {
+): Promise<Result<ListedPage, Failure>> {
   const detail = `More than ${MAX_AUDIT_PAGES} pages`;
-  if (pages === MAX_AUDIT_PAGES) return err({ code: 'api_unavailable', detail });
+  if (pages >= MAX_AUDIT_PAGES) return err({ code: 'api_unavailable', detail });
   const answer = await askApi(path, access, services, services.timeout(API_DEADLINE_MS));
   if (!answer.ok) return answer;
   const page = list.readPage(answer.value, path);
@@ -154,17 +213,18 @@ async function readPage(
   });
 }
 
-/** Whether the recording has a manifest, by any of the names that a webhook may have given it. */
-async function isHere(
-  event: RecordingEvent,
-  { otherIds }: ListedRecording,
-  { recordings }: AuditServices,
-): Promise<boolean> {
-  const dateless = { ...event, startedAt: undefined, occurredAt: undefined }; // As a callback without a time is filed.
-  const names = [event.recordingId, ...otherIds].map((recordingId) => ({ ...event, recordingId }));
-  for (const name of [...names, dateless]) {
-    const { manifest } = await recordingKeys(name);
-    if ((await recordings.etagOf(manifest)) !== undefined) return true;
-  }
-  return false;
+async function fetchMissing(
+  { event, said }: Missing,
+  { inbox, transfers, now }: AuditServices,
+): Promise<void> {
+  const nowIso = new Date(now()).toISOString();
+  const { isNew, key } = await inbox.create({
+    version: 1,
+    announcement: announcementOf(event),
+    event,
+    delivery: { receivedAt: nowIso, headers: {}, rawBody: said },
+    attempts: [],
+    dueAt: nowIso,
+  });
+  if (isNew) await transfers.send(key);
 }

@@ -1,30 +1,38 @@
 import type { Failure, FailureCode } from '../shared/errors.ts';
+import { DOUBT_SECONDS } from '../shared/limits.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import type { Checksum } from './integrity.ts';
+import { differs } from './place.ts';
 import type { Fingerprint } from './pump.ts';
 
-/** What a copy must fulfil to be stored. */
+/** What is claimed of a recording besides its bytes, and what an attempt may take. */
 export interface CopyLimits {
   /** What the provider said of the size, if anything. */
-  readonly declaredBytes: number | undefined;
+  readonly announcedBytes: number | undefined;
+  /** The link comes from an API that knows the call alone: there the size tells two recordings apart. */
+  readonly isSizeBinding: () => boolean;
+  /** SHA-256 of whole bodies that an attempt refused, at least a minute ago, for a claim about them. */
+  readonly refusedBefore: ReadonlySet<string>;
+  /** No further attempt can be made before the link expires: no claim is worth the recording. */
+  readonly isLastChance: () => boolean;
   /** More is refused for good. */
   readonly maxBytes: number;
   /** More is left to the queue. */
   readonly handOverBytes: number;
-  /** A WAV file shorter than its own header says is not taken for whole. */
-  readonly doubtsWav: boolean;
 }
 
-/** What was compared with the bytes, by name: `ok`, or the difference that was put up with. */
+/** What was compared with the bytes, by a code: `ok`, or `differs` and what was claimed. */
 export type Checked = Readonly<Record<string, string>>;
 
-/** What is wrong with the length that the origin announces, before a byte is read. */
-export function announcementProblem(bytes: number | undefined, limits: CopyLimits): Failure | undefined {
+/** What is wrong with the length that the origin states, before a byte is read. */
+export function responseProblem(bytes: number | undefined, limits: CopyLimits): Failure | undefined {
   if (bytes === undefined) return undefined;
   if (bytes === 0) return failure('empty_body');
-  const { declaredBytes } = limits;
-  const isOther = declaredBytes !== undefined && declaredBytes !== bytes;
-  return tooMuch(bytes, limits) ?? (isOther ? mismatch(bytes, `the event said ${declaredBytes}`) : undefined);
+  const { announcedBytes, isSizeBinding } = limits;
+  const isOther = isSizeBinding() && announcedBytes !== undefined && announcedBytes !== bytes;
+  return (
+    tooMuch(bytes, limits) ?? (isOther ? mismatch(bytes, `the event said ${announcedBytes}`) : undefined)
+  );
 }
 
 /** What is wrong with the count so far. */
@@ -41,35 +49,73 @@ export function checkSize(
     : undefined;
 }
 
-/** Compares the whole with all that was said of it; an MD5 is left to the store, which makes one anyway. */
-export function checkEnd(
-  { bytes, crc32c }: Fingerprint,
-  wanted: {
-    readonly lengthBytes: number | undefined;
-    readonly wavBytes: number | undefined;
-    readonly checksum: Checksum | undefined;
-    readonly limits: CopyLimits;
-  },
-): Result<Checked, Failure> {
-  const { lengthBytes, wavBytes, checksum, limits } = wanted;
-  const { declaredBytes, doubtsWav } = limits;
-  if (declaredBytes !== undefined && declaredBytes !== bytes)
-    return err(mismatch(bytes, `the event said ${declaredBytes}`));
-  if (checksum?.algorithm === 'crc32c' && checksum.hex !== crc32c)
-    return err(failure('checksum_mismatch', 'crc32c'));
-  if (wavBytes !== undefined && wavBytes > bytes && doubtsWav)
-    return err(mismatch(bytes, `its WAV header says ${wavBytes}`));
+/** What all blocks together should be. */
+export interface Wanted {
+  readonly lengthBytes: number | undefined;
+  readonly wavBytes: number | undefined;
+  readonly checksum: Checksum | undefined;
+  readonly limits: CopyLimits;
+}
+
+/** A claim about the whole body, whether it holds, and the failure if it does not. */
+interface Claim {
+  readonly code: string;
+  readonly holds: boolean;
+  readonly claimed: string | number | undefined;
+  readonly failure: Failure;
+}
+
+/**
+ * Compares a whole body that ended without an error with all that was claimed of it. A claim that differs refuses
+ * it, until the same bytes came twice, a minute apart: one wrong assumption about a provider would otherwise cost
+ * all of its recordings. An MD5 that the fingerprint lacks is left to the store, which makes one anyway.
+ */
+export function checkClaims(fingerprint: Fingerprint, wanted: Wanted): Result<Checked, Failure> {
+  const { sha256, bytes } = fingerprint;
+  const { lengthBytes, limits } = wanted;
+  const claims = claimsOf(fingerprint, wanted);
+  const [broken] = claims.filter(({ holds }) => !holds);
+  const isBound = broken?.code === 'announced_size' && limits.isSizeBinding();
+  const isOverruled = !isBound && (limits.isLastChance() || limits.refusedBefore.has(sha256));
+  if (broken !== undefined && !isOverruled)
+    return err(isBound ? broken.failure : refusedFor(broken.failure, sha256, limits));
+  const checked = claims.map(({ code, holds, claimed }) => [code, holds ? 'ok' : differs(claimed)]);
   return ok({
-    ...(lengthBytes !== undefined && { 'content-length': 'ok' }),
-    ...(declaredBytes !== undefined && { 'event size': 'ok' }),
-    ...(wavBytes !== undefined && { 'wav header': fits(wavBytes, bytes) ? 'ok' : `says ${wavBytes} bytes` }),
-    ...(checksum !== undefined && { [`${checksum.from} ${checksum.algorithm}`]: 'ok' }),
+    ...(lengthBytes === bytes && { content_length: 'ok' }),
+    ...Object.fromEntries(checked),
   });
 }
 
-/** A chunk of odd length is padded, and not every writer counts that. */
-function fits(wavBytes: number, bytes: number): boolean {
-  return wavBytes === bytes || wavBytes + 1 === bytes;
+/** The refusal of a whole body for a claim about it: to be looked at again in a minute, if the link lives on. */
+export function refusedFor(failure: Failure, sha256: string, { isLastChance }: CopyLimits): Failure {
+  return { ...failure, sha256, retryAfterSeconds: isLastChance() ? undefined : DOUBT_SECONDS };
+}
+
+function claimsOf({ bytes, crc32c, md5 }: Fingerprint, wanted: Wanted): Claim[] {
+  const { wavBytes, checksum, limits } = wanted;
+  const { announcedBytes } = limits;
+  const claims: Claim[] = [];
+  if (announcedBytes !== undefined) {
+    const failure = mismatch(bytes, `the event said ${announcedBytes}`);
+    claims.push({
+      code: 'announced_size',
+      holds: announcedBytes === bytes,
+      claimed: announcedBytes,
+      failure,
+    });
+  }
+  if (wavBytes !== undefined) {
+    const failure = mismatch(bytes, `its WAV header says ${wavBytes}`);
+    claims.push({ code: 'wav_header', holds: wavBytes <= bytes + 1, claimed: wavBytes, failure });
+  }
+  if (checksum !== undefined) {
+    const { algorithm, from, hex } = checksum;
+    const made = algorithm === 'md5' ? md5 : crc32c;
+    const holds = made === undefined || made === hex;
+    const code = `${from.replaceAll('-', '_')}_${algorithm}`;
+    claims.push({ code, holds, claimed: undefined, failure: failure('checksum_mismatch', algorithm) });
+  }
+  return claims;
 }
 
 function tooMuch(bytes: number, { maxBytes, handOverBytes }: CopyLimits): Failure | undefined {

@@ -1,56 +1,97 @@
-import { isJsonObject } from '../shared/json.ts';
+import { isJsonObject, textAt } from '../shared/json.ts';
 import { LEASE_MS, MESSAGE_RETRY_SECONDS } from '../shared/limits.ts';
 import { describeError } from '../shared/log.ts';
 import type { PendingEntry } from '../storage/inbox.ts';
+import { inboxKey } from '../storage/keys.ts';
 import { delaySecondsUntil } from '../storage/transfers.ts';
 import { type ArchiveServices, archive } from './archive.ts';
 import { fromQueue } from './archive-files.ts';
+import { receivedMs } from './attempts.ts';
+import { type AuditServices, continueAudit } from './audit.ts';
 import { explain } from './dead-letter.ts';
 import { freeAtMs, takeLease } from './lease.ts';
+import { withLongerLinks } from './links.ts';
+import { type TidyServices, tidyDeadLetters } from './tidy.ts';
 
 /** What to do about a message: nothing more, or to have it again after a delay. */
 export type Verdict = { readonly retryAfterSeconds: number } | 'done';
 
+export interface ConsumeServices extends ArchiveServices, AuditServices, TidyServices {}
+
 /**
- * Works on the inbox entry that a message names. No message is needed for ever: whatever is lost or unknown of
- * them, the entry is still there, and the cron finds it.
+ * Works on what a message names: an inbox entry, or a chore. No message is needed for ever: whichever is lost or
+ * unknown, the entry is still there, and the cron finds it.
  */
-export async function consume(message: unknown, services: ArchiveServices): Promise<Verdict> {
+export async function consume(message: unknown, services: ConsumeServices): Promise<Verdict> {
   try {
-    const key = inboxKeyOf(message);
-    if (key === undefined) return unknownMessage(services);
-    const pending = await services.inbox.read(key);
+    const named = readMessage(message);
+    if (named === undefined) return unknownMessage(services);
+    if ('chore' in named) return await doChore(named, services);
+    const pending = await services.inbox.read(named.inboxKey);
     if (pending === 'absent') return 'done';
-    if (pending === 'unreadable') return unreadableEntry(key, services);
+    if (pending === 'unreadable') return unreadableEntry(named.inboxKey, services);
     return await work(pending, services);
   } catch (error) {
     return notConsumed(error, services);
   }
 }
 
-async function work(pending: PendingEntry, services: ArchiveServices): Promise<Verdict> {
+type Named = { readonly inboxKey: string } | { readonly chore: string; readonly about: string };
+
+/** What a message of this version names. */
+function readMessage(message: unknown): Named | undefined {
+  if (!isJsonObject(message) || message.version !== 1) return undefined;
+  const inboxKey = textAt(message, 'inboxKey');
+  const chore = textAt(message, 'chore');
+  const about = textAt(message, 'provider', 'cursor');
+  if (inboxKey !== undefined) return { inboxKey };
+  return chore === undefined || about === undefined ? undefined : { chore, about };
+}
+
+async function doChore({ chore, about }: Extract<Named, { chore: string }>, services: ConsumeServices) {
+  if (chore === 'audit') await continueAudit(about, services);
+  else if (chore === 'tidy') await tidyDeadLetters(services, about);
+  else return unknownMessage(services);
+  return 'done' as const;
+}
+
+async function work(pending: PendingEntry, services: ConsumeServices): Promise<Verdict> {
   const freeMs = freeAtMs(pending.entry);
   if (freeMs > services.now()) return retryAt(freeMs, services.now());
   const taken = await takeLease(pending, services);
   if (taken === undefined) return retryAt(services.now() + LEASE_MS, services.now());
+  if (await isYielded(taken, services)) return 'done';
   const { outcome, retryAtMs } = await archive(taken, fromQueue, services);
   return outcome === 'pending' ? retryAt(retryAtMs ?? services.now() + LEASE_MS, services.now()) : 'done';
 }
 
-function inboxKeyOf(message: unknown): string | undefined {
-  if (!isJsonObject(message) || message.version !== 1) return undefined;
-  return typeof message.inboxKey === 'string' ? message.inboxKey : undefined;
+/**
+ * Removes an entry under a second key when one of the same announcement has the event's own key: that was freed,
+ * and the event sent again, before KV showed it. One announcement is one entry, which gets the longer links.
+ */
+async function isYielded(taken: PendingEntry, { inbox }: ConsumeServices): Promise<boolean> {
+  const { event, announcement } = taken.entry;
+  if (taken.key === (await inboxKey(event.provider, event.eventId))) return false;
+  const first = await inbox.find(event, announcement);
+  if (first === undefined || first.key === taken.key) return false;
+  const sinceMs = receivedMs(taken.entry);
+  const isLonger = withLongerLinks(first.entry, event, sinceMs) !== first.entry;
+  const merged = isLonger
+    ? await inbox.change(first, (entry) => withLongerLinks(entry, event, sinceMs))
+    : first;
+  if (merged !== undefined) await inbox.remove(taken);
+  return merged !== undefined;
 }
 
 /**
  * What came to the dead-letter queue: a message whose consumer failed again and again. Its entry is still there,
- * and the cron sends it anew; only what names no entry is put away for a person.
+ * and the cron sends it anew, as it does the chores; only what names neither is put away for a person.
  */
 export async function consumeDead(id: string, message: unknown, services: ArchiveServices): Promise<Verdict> {
   const { log, deadLetters, now } = services;
-  const key = inboxKeyOf(message);
-  log({ event: 'message', outcome: 'died', key });
-  if (key !== undefined) return 'done';
+  const named = readMessage(message);
+  log({ event: 'message', outcome: 'died', key: named && 'inboxKey' in named ? named.inboxKey : undefined });
+  if (named !== undefined) return 'done';
   try {
     const deadAt = new Date(now()).toISOString();
     await deadLetters.keepMessage(id, message, explain('unreadable_message'), deadAt);

@@ -1,69 +1,80 @@
-import type { ArchivedFile } from '../recording.ts';
 import type { Failure, FailureCode } from '../shared/errors.ts';
-import { COMMIT_MS, MAX_RESTARTS, STALL_MS } from '../shared/limits.ts';
-import { describeError } from '../shared/log.ts';
+import { COMMIT_MS, MAX_RESTARTS, PUMP_BLOCK_BYTES, STALL_MS } from '../shared/limits.ts';
+import type { MemoryBudget, Reservation } from '../shared/memory-budget.ts';
 import { err, ok, type Result } from '../shared/result.ts';
-import type { RecordingKeys } from '../storage/keys.ts';
-import type { Recordings } from '../storage/recordings.ts';
-import type { Upload, UploadEnd } from '../storage/upload.ts';
-import { type AudioFormat, detectAudioFormat } from './audio-format.ts';
-import { announcementProblem, type Checked, type CopyLimits, checkEnd, checkSize } from './checks.ts';
+import type { Upload } from '../storage/upload.ts';
+import { detectAudioFormat } from './audio-format.ts';
+import { type CopyLimits, checkClaims, checkSize, responseProblem, type Wanted } from './checks.ts';
 import { discard } from './download.ts';
-import { type Checksum, statedChecksum, wavBytes } from './integrity.ts';
+import { statedChecksum, wavBytes } from './integrity.ts';
 import type { Open } from './open-file.ts';
-import { createFingerprinter, type Fingerprint, fingerprint } from './pump.ts';
+import { createFingerprinter, type Fingerprint } from './pump.ts';
 import { lengthOf, readSource, type Source, type SourceFailure, type SourceServices } from './source.ts';
+import {
+  type Copied,
+  type DescribeServices,
+  describeEnd,
+  type Sent,
+  type StoredAudio,
+  type TakenKey,
+} from './stored-audio.ts';
 
-export interface CopyServices extends SourceServices {
-  readonly recordings: Recordings;
-  /** Called at each block; false when somebody else has taken over. */
-  readonly keepLease: () => Promise<boolean>;
+export interface CopyServices extends SourceServices, DescribeServices {
+  readonly memory: MemoryBudget;
 }
 
 /** Where a copy goes, and what it leaves there to be known by. */
 export interface CopyTarget {
-  readonly keys: RecordingKeys;
+  /** The key for audio of this format and, where it is known before, of this length. */
+  readonly keyOf: (format: string, lengthBytes: number | undefined) => string;
+  /** Where audio that goes in parts belongs, if elsewhere. */
+  readonly partsKeyOf?: ((format: string) => string) | undefined;
   readonly metadata: Record<string, string>;
   readonly limits: CopyLimits;
 }
-
-/** What is in the bucket after a copy, and whether that is what was downloaded. */
-export type StoredAudio = Omit<ArchivedFile, 'claimedFormat' | 'attempts' | 'archivedAt'> & {
-  readonly isSame: boolean;
-};
 
 /**
  * Streams a file into the bucket, create-once, under a key that follows what the first bytes are. On any failure
  * nothing is stored: the last block is held back until every check has passed.
  */
-export async function copyAudio(
-  open: Open,
-  target: CopyTarget,
-  services: CopyServices,
-): Promise<Result<StoredAudio, Failure>> {
+export async function copyAudio(open: Open, target: CopyTarget, services: CopyServices): Promise<Copied> {
   for (let restarts = 0; ; restarts++) {
-    const copied = await copyOnce(open, target, services);
+    const memory = services.memory.reserve(2 * PUMP_BLOCK_BYTES);
+    if (memory === undefined) return failure('isolate_busy');
+    const copied = await copyOnce(open, target, memory, services).finally(memory.free);
     if (copied.ok) return copied;
-    const { beginAgain, ...failure } = copied.error;
-    if (beginAgain === undefined || restarts === MAX_RESTARTS) return err(failure);
+    const { beginAgain, ...failed } = copied.error;
+    if (beginAgain === undefined || restarts === MAX_RESTARTS) return err(failed);
   }
 }
 
-type Copied = Result<StoredAudio, SourceFailure>;
+type CopiedOnce = Result<StoredAudio | TakenKey, SourceFailure>;
 
-async function copyOnce(open: Open, target: CopyTarget, services: CopyServices): Promise<Copied> {
+async function copyOnce(
+  open: Open,
+  target: CopyTarget,
+  memory: Reservation,
+  services: CopyServices,
+): Promise<CopiedOnce> {
   const opened = await open();
   if (!opened.ok) return opened;
   const { headers } = opened.value;
   const lengthBytes = lengthOf(headers);
-  const problem = announcementProblem(lengthBytes, target.limits);
+  const problem = responseProblem(lengthBytes, target.limits);
   if (problem !== undefined) {
     await discard(opened.value);
     return err(problem);
   }
   const source = readSource(opened.value, open, services);
   try {
-    return await copyBlocks(source, lengthBytes, statedChecksum(headers), target, services);
+    const checksum = statedChecksum(headers);
+    return await copyBlocks(
+      source,
+      { lengthBytes, checksum, limits: target.limits },
+      target,
+      memory,
+      services,
+    );
   } finally {
     await source.cancel(); // Does nothing after a whole copy.
   }
@@ -71,25 +82,27 @@ async function copyOnce(open: Open, target: CopyTarget, services: CopyServices):
 
 async function copyBlocks(
   source: Source,
-  lengthBytes: number | undefined,
-  checksum: Checksum | undefined,
-  { keys, metadata, limits }: CopyTarget,
+  claimed: Omit<Wanted, 'wavBytes'>,
+  target: CopyTarget,
+  memory: Reservation,
   services: CopyServices,
-): Promise<Copied> {
+): Promise<CopiedOnce> {
   const first = await source.next();
   if (!first.ok) return first;
   if (first.value === undefined) return failure('empty_body');
   const audio = detectAudioFormat(first.value);
   if (audio === undefined) return failure('not_audio');
-  const key = keys.audio(audio.format);
-  const md5 = checksum?.algorithm === 'md5' ? checksum.hex : undefined;
+  const { lengthBytes } = claimed;
+  const key = target.keyOf(audio.format, lengthBytes);
   const upload = services.recordings.startUpload(key, {
     lengthBytes,
     contentType: audio.contentType,
-    metadata,
-    md5,
+    metadata: target.metadata,
+    md5: storeMd5(claimed),
+    partsKey: target.partsKeyOf?.(audio.format),
+    grow: memory.grow,
   });
-  const wanted = { lengthBytes, wavBytes: wavBytes(first.value), checksum, limits };
+  const wanted = { ...claimed, wavBytes: wavBytes(first.value) };
   const sent = await sendBlocks(source, first.value, wanted, upload, services);
   const { within } = services;
   if (!sent.ok) {
@@ -98,18 +111,17 @@ async function copyBlocks(
   }
   const failed = (error: unknown) => ({ state: 'failed', error }) as const;
   const end = await within(COMMIT_MS, upload.commit()).catch(failed);
-  return describeStored(end, sent.value, { ...audio, key }, services);
+  return describeEnd(end, sent.value, { ...audio, key }, wanted.limits, services);
 }
 
-/** What all blocks together must be. */
-interface Wanted {
-  readonly lengthBytes: number | undefined;
-  readonly wavBytes: number | undefined;
-  readonly checksum: Checksum | undefined;
-  readonly limits: CopyLimits;
+/** The MD5 that R2 is to compare: it makes one of every put. Not where a claim may be overruled: there we make it. */
+function storeMd5({ checksum, limits }: Omit<Wanted, 'wavBytes'>): string | undefined {
+  return checksum?.algorithm === 'md5' && !mayOverrule(limits) ? checksum.hex : undefined;
 }
 
-type Sent = Fingerprint & { readonly checks: Checked };
+function mayOverrule({ isLastChance, refusedBefore }: CopyLimits): boolean {
+  return refusedBefore.size > 0 || isLastChance();
+}
 
 /**
  * Sends everything and tells what it was. The block that completes the announced length is held back: R2 stores an
@@ -122,13 +134,13 @@ async function sendBlocks(
   upload: Upload,
   { keepLease, within }: CopyServices,
 ): Promise<Result<Sent, SourceFailure>> {
-  const { lengthBytes = Number.POSITIVE_INFINITY, checksum } = wanted;
-  const fingerprinter = createFingerprinter(checksum?.algorithm === 'crc32c');
+  const { lengthBytes = Number.POSITIVE_INFINITY, checksum, limits } = wanted;
+  const isMd5Left = checksum?.algorithm === 'md5' && !mayOverrule(limits);
+  const fingerprinter = createFingerprinter(isMd5Left ? undefined : checksum?.algorithm);
   for (let block = first; ; ) {
     await fingerprinter.add(block);
     const held = fingerprinter.bytes() >= lengthBytes ? block.slice() : undefined;
-    if (held === undefined && !(await write(upload, block, within)))
-      return failure('storage_failed', 'R2 stopped taking bytes');
+    if (held === undefined && !(await write(upload, block, within))) return stopped(upload, within);
     const next = await nextBlock(source, fingerprinter.bytes(), wanted, keepLease);
     if (!next.ok) return next;
     if (next.value === undefined) return sendLast(held, await fingerprinter.finish(), wanted, upload, within);
@@ -136,7 +148,15 @@ async function sendBlocks(
   }
 }
 
-/** What comes after so many bytes, unless they are wrong already or somebody else has taken over. */
+/** Why the upload takes no more bytes. */
+async function stopped(upload: Upload, within: CopyServices['within']): Promise<Result<Sent, SourceFailure>> {
+  const end = await within(STALL_MS, upload.commit()).catch(() => undefined); // Nothing is stored: bytes are missing.
+  return end?.state === 'no_room'
+    ? failure('isolate_busy')
+    : failure('storage_failed', 'R2 stopped taking bytes');
+}
+
+/** What comes after so many bytes, unless they are wrong already or another worker has taken over. */
 async function nextBlock(
   source: Source,
   bytes: number,
@@ -157,7 +177,7 @@ async function sendLast(
   upload: Upload,
   within: CopyServices['within'],
 ): Promise<Result<Sent, SourceFailure>> {
-  const checks = checkEnd(fingerprint, wanted);
+  const checks = checkClaims(fingerprint, wanted);
   if (!checks.ok) return checks;
   if (held !== undefined) await write(upload, held, within);
   return ok({ ...fingerprint, checks: checks.value });
@@ -165,25 +185,6 @@ async function sendLast(
 
 async function write(upload: Upload, block: Uint8Array, within: CopyServices['within']): Promise<boolean> {
   return within(STALL_MS, upload.write(block)).catch(() => false); // A store that hangs has failed.
-}
-
-/** An object that was there before is described by its own bytes, not by those downloaded this time. */
-async function describeStored(
-  end: UploadEnd,
-  { checks, crc32c: _, ...sent }: Sent,
-  audio: AudioFormat & { key: string },
-  { recordings, now, keepLease, within }: CopyServices,
-): Promise<Result<StoredAudio, Failure>> {
-  if (end.state === 'failed') return failure('storage_failed', describeError(end.error));
-  if (end.state === 'mismatch') return failure('checksum_mismatch', 'md5');
-  if (end.state === 'stored') return ok({ ...audio, ...sent, etag: end.etag, checks, isSame: true });
-  const object = await recordings.readAudio(audio.key);
-  if (object === null) return failure('storage_failed', 'The object vanished');
-  const present = await fingerprint(object.body, now, keepLease, within);
-  if (present === undefined) return failure('lease_lost');
-  const { sha256, bytes } = present;
-  const isSame = sha256 === sent.sha256;
-  return ok({ ...audio, sha256, bytes, etag: object.etag, ...(isSame && { checks }), isSame });
 }
 
 function failure(code: FailureCode, detail?: string): { ok: false; error: Failure } {

@@ -6,6 +6,14 @@ export interface OriginPattern {
   readonly anySubdomain: boolean;
 }
 
+/** Where downloads may go. */
+export interface AllowedOrigins {
+  /** These alone; absent when nothing is set: then any https host of the public internet. */
+  readonly only?: readonly OriginPattern[] | undefined;
+  /** An entry could not be read: what is not allowed waits until it is corrected. */
+  readonly isBroken?: boolean | undefined;
+}
+
 /** One entry of `DOWNLOAD_ORIGINS`, `https://host[:port]` with an optional `*.`; nothing when it is not one. */
 export function parseOriginPattern(entry: string): OriginPattern | undefined {
   const [, scheme, wildcard, authority] = /^(https?:\/\/)(\*\.)?([^/?#@\s*\\]+)\/?$/i.exec(entry) ?? [];
@@ -27,17 +35,11 @@ export function parseApiUrl(text: string): string | undefined {
   return isAllowed ? url.href.replace(/\/*$/, '/') : undefined;
 }
 
-/**
- * Why a link must not be requested, or nothing: decided before any request, for each hop.
- * With `origins`, only they are allowed; without, any https host of the public internet by name.
- */
-export function linkProblem(url: URL, origins: readonly OriginPattern[]): string | undefined {
+/** Why a link must not be requested; `undefined` when it may. Decided before any request, for each hop. */
+export function linkProblem(url: URL, { only }: AllowedOrigins): string | undefined {
   if (url.username !== '' || url.password !== '') return 'The link carries user information';
-  if (origins.length > 0) {
-    return origins.some((origin) => matches(url, origin))
-      ? undefined
-      : 'The origin is not in DOWNLOAD_ORIGINS';
-  }
+  if (only !== undefined)
+    return only.some((origin) => matches(url, origin)) ? undefined : 'The origin is not in DOWNLOAD_ORIGINS';
   if (url.protocol !== 'https:') return 'The link is not https';
   if (url.port !== '') return 'The link names a port';
   return isPublicName(url.hostname) ? undefined : 'The host is not a public name';

@@ -4,12 +4,12 @@ import { readBytesWithin } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { retryAfterSeconds } from '../shared/retry-after.ts';
 import type { Within } from '../shared/within.ts';
-import { linkProblem, type OriginPattern } from './download-policy.ts';
+import { type AllowedOrigins, linkProblem } from './download-policy.ts';
 
 /** What a download needs of the outside. */
 export interface Downloader {
   readonly fetch: typeof fetch;
-  readonly origins: readonly OriginPattern[];
+  readonly origins: AllowedOrigins;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly within: Within;
@@ -52,7 +52,11 @@ async function follow(
 ): Promise<Result<Response | { readonly to: URL | null }, Failure>> {
   if (url === null) return failure('link_forbidden', 'The link is not a URL');
   const problem = linkProblem(url, services.origins);
-  if (problem !== undefined) return failure('link_forbidden', problem);
+  if (problem !== undefined) {
+    // The entry that cannot be read may be the one that allows it.
+    const isBroken = services.origins.isBroken === true;
+    return isBroken ? failure('setting_broken', 'DOWNLOAD_ORIGINS') : failure('link_forbidden', problem);
+  }
   const answered = await request(url.href, headers, services, signal);
   if (!answered.ok) return err(networkFailure(answered.error, 'download_unreachable'));
   const response = answered.value;

@@ -1,15 +1,16 @@
-import type { InboxEntry, RecordingEvent } from '../recording.ts';
-import type { FileFailure } from '../shared/errors.ts';
+import type { InboxEntry } from '../recording.ts';
+import type { FailureCode, FileFailure } from '../shared/errors.ts';
 import { type Log, orLogFault } from '../shared/log.ts';
 import { patiently } from '../shared/patience.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
-import type { Inbox } from '../storage/inbox.ts';
-import { recordingKeys } from '../storage/keys.ts';
+import { type Inbox, linksText } from '../storage/inbox.ts';
 import type { Recordings } from '../storage/recordings.ts';
-import type { Seen } from '../storage/seen.ts';
-import { missingFiles } from './archive-files.ts';
+import type { Seen, SeenEvent } from '../storage/seen.ts';
+import { withoutLease } from './attempts.ts';
 import { deadLetter } from './dead-letter.ts';
 import { freeAtMs, type HeldLease } from './lease.ts';
+import { linksSha256 } from './links.ts';
+import { isComplete } from './place.ts';
 
 export interface FinishServices {
   readonly inbox: Inbox;
@@ -23,49 +24,72 @@ export interface FinishServices {
 }
 
 /**
- * Ends an entry whose files are all archived. The entry goes last: whoever dies before leaves it, and a later
- * attempt finds the work done. Success wins over an earlier attempt that gave up: its dead letter goes.
+ * Ends an entry whose files are all archived. The entry goes last: a worker that crashes before leaves it, and a
+ * later attempt finds the work done. Success wins over an earlier attempt that gave up: its dead letter goes.
  */
 export async function finish(lease: HeldLease, services: FinishServices): Promise<void> {
   const { entry } = lease.pending();
-  // Nobody else can have given up on what is tried for the first time, and in time.
+  const { event, announcement } = entry;
+  // No other worker can have given up on what is tried for the first time, and in time.
   const isFirst = entry.attempts.length === 0 && entry.replayedAt === undefined;
   const isAlone = isFirst && freeAtMs(entry) > services.now();
-  if (!isAlone) await services.deadLetters.remove(entry.event, entry.announcement);
-  await close(lease, services);
+  if (!isAlone) await services.deadLetters.remove(event, announcement);
+  await close(lease, { state: 'archived', announcement }, services);
 }
 
-/** Makes a dead letter of an entry, unless somebody else has archived it in the meantime. */
+/** How giving up ended: dead, archived by another worker, or to be tried with a link that has just come. */
+export type GivenUp =
+  | { readonly outcome: 'dead'; readonly code: FailureCode; readonly detail?: string | undefined }
+  | { readonly outcome: 'archived' | 'lost' }
+  | { readonly outcome: 'pending'; readonly code: FailureCode; readonly retryAtMs: number };
+
+/**
+ * Makes a dead letter of an entry, unless another worker has archived it in the meantime, or a delivery has
+ * brought a fresh link: `tried` are the links that the attempt had.
+ */
 export async function giveUp(
   entry: InboxEntry,
+  tried: string,
   lease: HeldLease,
   failure: FileFailure,
   services: FinishServices,
-) {
+): Promise<GivenUp> {
   const { deadLetters, now, wait } = services;
-  await patiently(() => deadLetters.write(deadLetter(entry, failure, now())), wait);
-  // Looked at after the letter is there: whoever succeeds later than this look removes it himself.
-  const isArchived = await isComplete(entry.event, services);
-  if (isArchived) await deadLetters.remove(entry.event, entry.announcement);
-  await close(lease, services);
+  const { event, announcement } = entry;
+  const nowMs = now();
   const { code, detail } = failure;
-  return isArchived ? { outcome: 'archived' as const } : { outcome: 'dead' as const, code, detail };
+  await patiently(() => deadLetters.write(deadLetter(entry, failure, nowMs)), wait);
+  // Looked at after the letter is there: a worker that succeeds later than this look removes it.
+  if (await isComplete(event, services)) {
+    await deadLetters.remove(event, announcement);
+    await close(lease, { state: 'archived', announcement }, services);
+    return { outcome: 'archived' };
+  }
+  const nowIso = new Date(nowMs).toISOString();
+  const closing = (current: InboxEntry): InboxEntry =>
+    linksText(current.event) === tried
+      ? { ...current, attempts: entry.attempts, gaveUpAt: nowIso }
+      : { ...withoutLease(current), attempts: entry.attempts, replayedAt: nowIso, dueAt: nowIso };
+  const closed = await patiently(() => lease.change(closing), wait);
+  if (closed === undefined) return { outcome: 'lost' };
+  if (closed.gaveUpAt === undefined) {
+    await deadLetters.remove(event, announcement);
+    return { outcome: 'pending', code, retryAtMs: nowMs };
+  }
+  await removeGivenUp(lease, services);
+  return { outcome: 'dead', code, detail };
 }
 
-/** Whether all that an event announces is in the manifest. */
-export async function isComplete(
-  event: RecordingEvent,
-  { recordings }: Pick<FinishServices, 'recordings'>,
-): Promise<boolean> {
-  const stored = await recordings.readManifest((await recordingKeys(event)).manifest);
-  return missingFiles(event, stored).length === 0;
-}
-
-async function close(lease: HeldLease, { seen, inbox, log }: FinishServices): Promise<void> {
+/** Removes an entry whose dead letter is written; also what a worker that crashed after that has left. */
+export async function removeGivenUp(lease: HeldLease, services: FinishServices): Promise<void> {
   const { event, announcement } = lease.pending().entry;
-  const marking = seen.mark(event.provider, event.eventId, announcement);
-  // Only a filter: without the mark a repeated delivery costs a look at the manifest, nothing more.
-  await orLogFault(marking, 'seen_not_marked', event, log);
-  // Only while it is ours: where the lease has lapsed, the key may hold another entry by now.
+  await close(lease, { state: 'dead', announcement, linksSha256: await linksSha256(event) }, services);
+}
+
+async function close(lease: HeldLease, end: SeenEvent, { seen, inbox, log }: FinishServices): Promise<void> {
+  const { event } = lease.pending().entry;
+  // Only a filter: without the mark a repeated delivery costs an attempt, nothing more.
+  await orLogFault(seen.mark(event.provider, event.eventId, end), 'seen_not_marked', event, log);
+  // Only while it is ours: where the lease has expired, the key may hold another entry by now.
   if (await lease.keep()) await inbox.remove(lease.pending());
 }

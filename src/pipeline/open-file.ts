@@ -4,7 +4,7 @@ import { MAX_LATE_TRIES, NOT_THERE_YET_MS } from '../shared/limits.ts';
 import { err, type Result } from '../shared/result.ts';
 import { receivedMs, triesOf } from './attempts.ts';
 import { type Downloader, download, type Range } from './download.ts';
-import { linkDiesMs } from './link-deadline.ts';
+import { linkExpiresMs } from './links.ts';
 import { type ApiAccess, refreshLink } from './refresh.ts';
 
 export interface OpenFileServices extends Downloader {
@@ -24,12 +24,17 @@ export interface Opener {
 /** What a fresh link may help against. */
 const ofTheLink = ['link_missing', 'link_expired', 'link_gone', 'link_refused'];
 
-/** What may pass, but not for a link that is over. */
+/** What may pass, but not for a link that has expired. */
 const perhapsOfTheLink = ['download_refused', 'download_unreachable'];
+
+/** Whether the provider's API can give a fresh link of the recording. */
+export function canRefresh({ event }: InboxEntry, { apis }: Pick<OpenFileServices, 'apis'>): boolean {
+  return event.apiPath !== undefined && apis.get(event.provider)?.key !== undefined;
+}
 
 /**
  * Opens a file by its link; when the link is dead, once in an attempt, by a fresh one from the provider's API.
- * A link that is over by the clock is tried all the same if nobody can replace it: clocks and documents err.
+ * A link that has expired by the clock is tried all the same if it cannot be replaced: clocks and documents err.
  */
 export function createOpener(
   file: RecordingFile,
@@ -39,8 +44,9 @@ export function createOpener(
 ): Opener {
   const { event } = entry;
   const access = services.apis.get(event.provider);
+  const isExpired = () => linkExpiresMs(file, receivedMs(entry)) <= services.now();
   let link = file.link;
-  let mayRefresh = access?.key !== undefined && event.apiPath !== undefined;
+  let mayRefresh = canRefresh(entry, services);
   let isFresh = false;
 
   async function byLink(range?: Range): Promise<Result<Response, Failure>> {
@@ -59,7 +65,7 @@ export function createOpener(
     return opened.ok ? opened : err(ofFreshLink(opened.error));
   }
 
-  /** What is over by the clock is tried all the same when the API does not help. */
+  /** What has expired by the clock is tried all the same when the API does not help. */
   async function byFreshOrOldLink(range?: Range): Promise<Result<Response, Failure>> {
     const fresh = await byFreshLink(range);
     if (fresh.ok || isFresh || link === undefined) return fresh;
@@ -67,14 +73,20 @@ export function createOpener(
     return old.ok ? old : fresh;
   }
 
+  /** A link that was refused may be answered until it expires, even if the API knows no recording yet. */
+  async function afterRefusal(refused: Failure, range?: Range): Promise<Result<Response, Failure>> {
+    const fresh = await byFreshLink(range);
+    const isAbsent = !fresh.ok && !isFresh && fresh.error.code === 'link_gone' && fresh.error.isAbsent;
+    return isAbsent && refused.code === 'link_refused' && !isExpired() ? err(refused) : fresh;
+  }
+
   const open: Open = async (range) => {
-    const isDead = linkDiesMs(file, receivedMs(entry)) <= services.now();
-    if (mayRefresh && (isDead || link === undefined)) return byFreshOrOldLink(range);
+    if (mayRefresh && (isExpired() || link === undefined)) return byFreshOrOldLink(range);
     const opened = await byLink(range);
     if (opened.ok) return opened;
     if (isFresh) return err(ofFreshLink(opened.error));
-    if (mayRefresh && ofTheLink.includes(opened.error.code)) return byFreshLink(range);
-    return err(ofOldLink(opened.error, isDead, entry, access, services.now()));
+    if (mayRefresh && ofTheLink.includes(opened.error.code)) return afterRefusal(opened.error, range);
+    return err(ofOldLink(opened.error, isExpired(), entry, access));
   };
   return { open, isFresh: () => isFresh };
 }
@@ -84,34 +96,35 @@ function ofFreshLink(failure: Failure): Failure {
   return ofTheLink.includes(failure.code) ? { ...failure, code: 'link_refused' } : failure;
 }
 
-/** Tells "not there yet" from "gone", and names the key that would have helped. */
+/** Tells "not there yet" from "expired", and names the setting that would have helped. */
 function ofOldLink(
   failure: Failure,
-  isDead: boolean,
+  isExpired: boolean,
   entry: InboxEntry,
   access: ApiAccess | undefined,
-  nowMs: number,
 ): Failure {
   const isHopeless = perhapsOfTheLink.includes(failure.code) && triesOf(entry) >= MAX_LATE_TRIES;
-  if (isDead && (isHopeless || ofTheLink.includes(failure.code)))
+  if (isExpired && (isHopeless || ofTheLink.includes(failure.code)))
     return withHint('link_expired', failure, entry, access);
-  if (failure.code === 'link_refused')
-    return isYoungEntry(entry, nowMs) ? failure : withHint('link_gone', failure, entry, access);
-  return ofTheLink.includes(failure.code) ? withHint(failure.code, failure, entry, access) : failure;
+  const isOver = ofTheLink.includes(failure.code) && failure.code !== 'link_refused';
+  return isOver ? withHint(failure.code, failure, entry, access) : failure;
 }
 
+/** What a fresh link would have helped against waits while the setting that stands in its way is broken. */
 function withHint(
   code: Failure['code'],
   { detail }: Failure,
   { event }: InboxEntry,
   access: ApiAccess | undefined,
 ): Failure {
+  if (access?.brokenSetting !== undefined && event.apiPath !== undefined)
+    return { code: 'setting_broken', detail: access.brokenSetting };
   const isKeyMissing = access !== undefined && access.key === undefined && event.apiPath !== undefined;
   const hint = isKeyMissing ? `With ${access.api.keySetting} set, a fresh link would have been fetched` : '';
   return { code, detail: [detail, hint].filter(Boolean).join('. ') || undefined };
 }
 
-/** Whether what is not there may still come: soon after the event, and always at the first try. */
+/** Whether a recording that the API does not know may still come: soon after the event, and at the first try. */
 function isYoungEntry(entry: InboxEntry, nowMs: number): boolean {
   return nowMs - receivedMs(entry) < NOT_THERE_YET_MS || triesOf(entry) === 0;
 }

@@ -49,22 +49,24 @@ export interface Fingerprint {
   readonly sha256: string;
   readonly bytes: number;
   readonly crc32c?: string | undefined;
+  readonly md5?: string | undefined;
 }
 
-/** A SHA-256 and a count of the bytes that pass; with `wantsCrc32c` that one, too. */
-export function createFingerprinter(wantsCrc32c = false) {
+/** A SHA-256 and a count of the bytes that pass, and one checksum more if that is wanted. */
+export function createFingerprinter(wanted?: 'crc32c' | 'md5') {
   const sha256 = startDigest('SHA-256');
-  const crc32c = wantsCrc32c ? startDigest('CRC32C') : undefined;
+  const other = wanted === undefined ? undefined : startDigest(wanted === 'md5' ? 'MD5' : 'CRC32C');
   let bytes = 0;
   return {
     async add(block: Uint8Array): Promise<void> {
       await sha256.add(block);
-      await crc32c?.add(block);
+      await other?.add(block);
       bytes += block.byteLength;
     },
     bytes: () => bytes,
     async finish(): Promise<Fingerprint> {
-      return { sha256: await sha256.finish(), bytes, crc32c: await crc32c?.finish() };
+      const made = { sha256: await sha256.finish(), bytes };
+      return wanted === undefined ? made : { ...made, [wanted]: await other?.finish() };
     },
   };
 }

@@ -1,24 +1,14 @@
-import type { Provider, Secrets, SignedDelivery } from '../providers/provider.ts';
-import type { DeadLetter, InboxEntry, KeptDelivery, RecordingEvent } from '../recording.ts';
-import { LARGE_RECORDING_BYTES } from '../shared/limits.ts';
-import { describeError, type Log, orLogFault } from '../shared/log.ts';
-import type { DeadLetters } from '../storage/dead-letters.ts';
-import type { Inbox, PendingEntry } from '../storage/inbox.ts';
-import type { Seen } from '../storage/seen.ts';
-import { announcementOf, nameEvent } from './announcement.ts';
+import type { Provider, Rejection, SignedDelivery, VerifyBody } from '../providers/provider.ts';
+import type { DeadLetter, KeptDelivery, RecordingEvent } from '../recording.ts';
+import { describeError } from '../shared/log.ts';
+import type { PendingEntry } from '../storage/inbox.ts';
+import { nameEvent } from './announcement.ts';
 import { keptLetter } from './dead-letter.ts';
+import { type EnterServices, enterEvent } from './enter.ts';
 import { keepDelivery } from './kept-delivery.ts';
-import { newLease } from './lease.ts';
+import { keepUntimely, type LateServices } from './late.ts';
 
-export interface ReceiveServices {
-  readonly seen: Seen;
-  readonly inbox: Inbox;
-  readonly deadLetters: DeadLetters;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly newToken: () => string;
-  readonly log: Log;
-}
+export type ReceiveServices = EnterServices & LateServices;
 
 /** What became of a delivery, what to say of it in the log, and which entries are now to be archived. */
 export interface Receipt {
@@ -28,6 +18,7 @@ export interface Receipt {
   readonly scheme?: string | undefined;
   readonly eventType?: string | undefined;
   readonly eventId?: string | undefined;
+  readonly isAlarm?: true | undefined;
   readonly pending: readonly PendingEntry[];
 }
 
@@ -38,32 +29,47 @@ export interface Receipt {
 export async function receive(
   delivery: SignedDelivery,
   provider: Provider,
-  secrets: Secrets,
+  verify: VerifyBody,
   services: ReceiveServices,
 ): Promise<Receipt> {
   const nowMs = services.now();
-  const verified = await provider.verify(delivery, secrets, Math.floor(nowMs / 1000));
-  if (!verified.ok) return { outcome: 'rejected', code: verified.error, pending: [] };
-  return { ...verified.value, ...(await take(delivery, provider, nowMs, services)) };
+  const verified = await verify(delivery.rawBody, Math.floor(nowMs / 1000));
+  if (!verified.ok) return refuse(delivery, provider, verified.error, nowMs, services);
+  const { scheme } = verified.value;
+  const toKeep = () => keepDelivery(delivery, provider, verified.value, nowMs);
+  return { scheme, ...(await take(delivery, provider, toKeep, services)) };
+}
+
+async function refuse(
+  delivery: SignedDelivery,
+  provider: Provider,
+  rejection: Rejection,
+  nowMs: number,
+  services: ReceiveServices,
+): Promise<Receipt> {
+  const refused = { outcome: 'rejected', code: rejection.reason, pending: [] } as const;
+  if (!('offBySeconds' in rejection)) return refused;
+  await keepUntimely(delivery, provider, rejection, nowMs, services);
+  const detail = `${rejection.offBySeconds} s; SIGNATURE_TOLERANCE_SECONDS admits it from there on`;
+  return { ...refused, detail, isAlarm: true };
 }
 
 /** What is genuine is ignored for its kind, kept for a person, or accepted. */
 async function take(
   delivery: SignedDelivery,
   provider: Provider,
-  nowMs: number,
+  toKeep: () => KeptDelivery,
   services: ReceiveServices,
 ): Promise<Receipt> {
   const { rawBody } = delivery;
   const parsed = provider.parse(delivery);
   if (parsed.kind === 'ignored') return { outcome: 'ignored', eventType: parsed.eventType, pending: [] };
-  const toKeep = () => keepDelivery(delivery, provider, nowMs);
   if (parsed.kind === 'kept') return keep(await keptLetter(parsed, provider, rawBody, toKeep()), services);
   const events = await Promise.all(parsed.events.map((event) => nameEvent(event, provider, rawBody)));
   return accept(events, toKeep, services);
 }
 
-/** Creates an inbox entry for every event that is new; without all of them there is no 200. */
+/** Enters every event that is new into the inbox; without all of them there is no 200. */
 async function accept(
   events: readonly RecordingEvent[],
   toKeep: () => KeptDelivery,
@@ -71,39 +77,17 @@ async function accept(
 ): Promise<Receipt> {
   const pending: PendingEntry[] = [];
   const about = { eventId: events[0]?.eventId, eventType: events[0]?.eventType, pending };
+  let isNew = false;
   try {
     for (const event of events) {
-      const announcement = announcementOf(event);
-      if (await isSeen(event, announcement, services)) continue;
-      const created = await services.inbox.create(newEntry(event, announcement, toKeep(), services));
-      if (created !== undefined) pending.push(created);
+      const entered = await enterEvent(event, toKeep, services);
+      if (entered !== 'duplicate') isNew = true;
+      if (typeof entered !== 'string') pending.push(entered);
     }
-    return { ...about, outcome: pending.length > 0 ? 'accepted' : 'duplicate' };
+    return { ...about, outcome: isNew ? 'accepted' : 'duplicate' };
   } catch (error) {
     return { ...about, outcome: 'unavailable', code: 'inbox_failed', detail: describeError(error) };
   }
-}
-
-/** Leased to the fast path, which begins behind the answer; what is announced as large is the queue's at once. */
-function newEntry(
-  event: RecordingEvent,
-  announcement: string,
-  delivery: KeptDelivery,
-  services: ReceiveServices,
-): InboxEntry {
-  const isLarge = event.files.some(({ sizeBytes = 0 }) => sizeBytes > LARGE_RECORDING_BYTES);
-  const turn = isLarge ? { dueAt: delivery.receivedAt } : { lease: newLease(services) };
-  return { version: 1, announcement, event, delivery, attempts: [], ...turn };
-}
-
-/** Whether KV knows that just this is finished. KV is only a filter: when it fails, the inbox decides. */
-async function isSeen(
-  event: RecordingEvent,
-  announcement: string,
-  { seen, log }: ReceiveServices,
-): Promise<boolean> {
-  const known = await orLogFault(seen.find(event.provider, event.eventId), 'seen_not_read', event, log);
-  return known === announcement;
 }
 
 /** Keeps what has nothing to archive, for a person to look at. */

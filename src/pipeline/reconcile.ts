@@ -34,9 +34,9 @@ export async function reconcile(scheduledMs: number, services: ReconcileServices
 async function sendOverdue(
   found: { listed: number; sent: number; isCut: boolean },
   scheduledMs: number,
-  { inbox, transfers, reconcileMark }: ReconcileServices,
+  { inbox, transfers, reconcileMark, log }: ReconcileServices,
 ): Promise<void> {
-  const mark = await reconcileMark.read();
+  const mark = await withoutKv(reconcileMark.read(), 'sweep_not_read', log);
   const sweep = sweepAt(scheduledMs, mark);
   let { cursor } = sweep;
   for (let pages = 0; pages < MAX_RECONCILE_PAGES && found.sent < MAX_RECONCILE_SENDS; pages++) {
@@ -51,7 +51,18 @@ async function sendOverdue(
   found.isCut = cursor !== undefined;
   // Most sweeps take one run, and leave no mark.
   const isLong = found.isCut || sweep.beganMs !== scheduledMs;
-  if (isLong || mark !== undefined) await reconcileMark.write(isLong ? { ...sweep, cursor } : undefined);
+  if (isLong || mark !== undefined)
+    await withoutKv(reconcileMark.write(isLong ? { ...sweep, cursor } : undefined), 'sweep_not_marked', log);
+}
+
+/** KV is an aid: without it a sweep begins anew with each run. */
+async function withoutKv<T>(work: Promise<T>, outcome: string, log: Log): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    log({ event: 'fault', outcome, detail: describeError(error) });
+    return undefined;
+  }
 }
 
 /** The sweep that this run goes on with, or begins. */

@@ -15,6 +15,8 @@ export interface ApiAccess {
   /** Ends in a slash. */
   readonly baseUrl: string;
   readonly key: string | undefined;
+  /** The setting that keeps the API from being asked, although it was meant to be. */
+  readonly brokenSetting?: string | undefined;
 }
 
 /** Gets a fresh link for one file from the provider's API. `isYoung`: what is absent may still come. */
@@ -39,7 +41,9 @@ function meaningOf(refreshed: Unrefreshed, isYoung: boolean): Failure {
     case 'pending':
       return { code: 'recording_pending', retryAfterSeconds: refreshed.retryAfterSeconds };
     case 'absent':
-      return { code: isYoung ? 'recording_pending' : 'link_gone', detail: refreshed.detail };
+      return isYoung
+        ? { code: 'recording_pending', detail: refreshed.detail }
+        : { code: 'link_gone', detail: refreshed.detail, isAbsent: true };
     case 'gone':
       return { code: 'link_gone', detail: refreshed.detail };
     case 'refused':

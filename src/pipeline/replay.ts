@@ -1,11 +1,13 @@
 import { providers } from '../providers/index.ts';
-import type { DeadLetter, KeptDelivery, RecordingEvent } from '../recording.ts';
+import type { DeadLetter, InboxEntry, KeptDelivery, RecordingEvent } from '../recording.ts';
 import { utf8 } from '../shared/bytes.ts';
 import { decodeBase64 } from '../signatures/base64.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
-import type { Inbox, PendingEntry } from '../storage/inbox.ts';
+import type { Entered, Inbox, PendingEntry } from '../storage/inbox.ts';
 import type { Transfers } from '../storage/transfers.ts';
 import { announcementOf, nameEvent } from './announcement.ts';
+import { withoutLease } from './attempts.ts';
+import { newLease } from './lease.ts';
 
 export interface ReplayServices {
   readonly inbox: Inbox;
@@ -13,6 +15,7 @@ export interface ReplayServices {
   readonly transfers: Transfers;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  readonly newToken: () => string;
 }
 
 /**
@@ -30,25 +33,30 @@ export async function replay(key: string, services: ReplayServices): Promise<Rep
   if (letter === undefined) return 'not_found';
   const events = letter.event === undefined ? await readAgain(letter) : [letter.event];
   if (events.length === 0) return 'nothing_to_archive';
-  const revived = await Promise.all(events.map((event) => revive(event, letter, services)));
-  const keys = revived.flatMap((pending) => (pending === undefined ? [] : pending.key));
-  if (keys.length < events.length) return 'still_pending';
-  // Before anybody works on the entry, who might put a new letter in this place. A death in between leaves both:
-  // the cron finds the entry, and success removes the letter.
-  await services.deadLetters.removeAt(key);
-  await services.transfers.sendAll(keys);
-  return 'replayed';
+  const entered = await Promise.all(events.map((event) => revive(event, letter, services)));
+  const revived = entered.filter(({ isNew }) => isNew);
+  // Under a lease of our own until the letter is gone: an old message of the entry may still be in the queue, and
+  // its worker could give up, whose letter in this place would go. A crash in between leaves both: the cron finds
+  // the entry, and success removes the letter.
+  if (revived.length === events.length) await services.deadLetters.removeAt(key);
+  for (const pending of revived) await release(pending, services);
+  await services.transfers.sendAll(revived.map((pending) => pending.key));
+  return revived.length === events.length ? 'replayed' : 'still_pending';
 }
 
 async function revive(
   event: RecordingEvent,
   { delivery, attempts }: DeadLetter,
-  { inbox, now }: ReplayServices,
-): Promise<PendingEntry | undefined> {
-  const nowIso = new Date(now()).toISOString();
-  const life = { delivery, attempts, dueAt: nowIso, replayedAt: nowIso };
-  const entry = { version: 1, announcement: announcementOf(event), event, ...life } as const;
-  return inbox.create(entry);
+  services: ReplayServices,
+): Promise<Entered> {
+  const lease = newLease(services);
+  const life = { delivery, attempts, replayedAt: new Date(services.now()).toISOString(), lease };
+  return services.inbox.create({ version: 1, announcement: announcementOf(event), event, ...life });
+}
+
+async function release(pending: PendingEntry, { inbox, now }: ReplayServices): Promise<void> {
+  const dueAt = new Date(now()).toISOString();
+  await inbox.change(pending, (entry): InboxEntry => ({ ...withoutLease(entry), dueAt }));
 }
 
 async function readAgain({ provider: id, delivery }: DeadLetter): Promise<RecordingEvent[]> {

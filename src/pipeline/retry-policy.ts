@@ -1,18 +1,21 @@
 import type { FailedAttempt, InboxEntry } from '../recording.ts';
-import { type FileFailure, isTransient } from '../shared/errors.ts';
+import { type FailureCode, type FileFailure, isTransient } from '../shared/errors.ts';
 import {
+  BUSY_SECONDS,
   FIRST_WAIT_MS,
   LAST_CHANCE_MS,
+  LONGEST_SETTING_WAIT_MS,
   LONGEST_WAIT_MS,
   MAX_ATTEMPTS,
   MAX_DELAY_SECONDS,
+  SETTING_WAIT_MS,
   WAIT_GROWTH,
 } from '../shared/limits.ts';
 import { triesOf } from './attempts.ts';
 
 /** What is to be done about a failed attempt: another one at a time, or none, for this reason. */
 export type Decision =
-  | { readonly retryAtMs: number; readonly failure: FileFailure }
+  | { readonly retryAtMs: number; readonly failure: FileFailure; readonly usesNoAttempt: boolean }
   | { readonly giveUp: FileFailure };
 
 /** What a decision depends on besides the attempts; times are in ms since 1970. */
@@ -20,9 +23,14 @@ export interface Circumstances {
   readonly nowMs: number;
   /** From 0 up to 1. */
   readonly random: number;
-  /** When the first of the links dies that nobody can replace. */
-  readonly linkDiesMs: number;
+  /** When the delivery came. */
+  readonly receivedMs: number;
+  /** When the first of the links expires that cannot be replaced. */
+  readonly linkExpiresMs: number;
 }
+
+/** What is no fault of the recording's, its link's or its provider's. */
+const notTried: readonly FailureCode[] = ['setting_broken', 'isolate_busy'];
 
 /**
  * Decides after an attempt that failed, which the entry has in its history already. While one file may still
@@ -36,11 +44,20 @@ export function decide(
   const transient = failures.filter(isTransient);
   const [worst] = transient;
   if (worst === undefined) return { giveUp: failures[0] };
+  const { nowMs } = circumstances;
+  if (transient.every(({ code }) => notTried.includes(code)))
+    return { retryAtMs: nowMs + idleMs(worst, circumstances), failure: worst, usesNoAttempt: true };
   const tried = triesOf(entry);
   if (tried >= MAX_ATTEMPTS) return { giveUp: exhausted(worst) };
-  const { nowMs } = circumstances;
   const atMs = Math.min(nowMs + waitMs(tried, transient, circumstances), lastChance(circumstances));
-  return { retryAtMs: atMs, failure: worst };
+  return { retryAtMs: atMs, failure: worst, usesNoAttempt: false };
+}
+
+/** A setting may be corrected at any time: often at first, while links live, and then once an hour. */
+function idleMs({ code }: FileFailure, { nowMs, receivedMs, random }: Circumstances): number {
+  if (code === 'isolate_busy') return BUSY_SECONDS * 1000 * (1 + random);
+  const ageMs = Math.max(0, nowMs - receivedMs);
+  return Math.min(Math.max(ageMs, SETTING_WAIT_MS), LONGEST_SETTING_WAIT_MS) * (1 + random / 10);
 }
 
 /** Why there is no attempt left, if so: what kills its worker never comes to a decision. */
@@ -67,8 +84,8 @@ function waitMs(tried: number, failures: readonly FileFailure[], { random }: Cir
   return Math.max(askedMs, nominalMs * (0.5 + random / 2));
 }
 
-/** Just before the link dies; once that has been, nothing is urgent any more. */
-function lastChance({ nowMs, random, linkDiesMs }: Circumstances): number {
-  const chanceMs = linkDiesMs - LAST_CHANCE_MS * (1 + random);
+/** Just before the link expires; once that has been, nothing is urgent any more. */
+function lastChance({ nowMs, random, linkExpiresMs }: Circumstances): number {
+  const chanceMs = linkExpiresMs - LAST_CHANCE_MS * (1 + random);
   return chanceMs > nowMs ? chanceMs : Number.POSITIVE_INFINITY;
 }

@@ -1,5 +1,6 @@
 import type { ArchivedFile, Manifest } from '../recording.ts';
-import type { FileFailure } from '../shared/errors.ts';
+import type { Failure } from '../shared/errors.ts';
+import { err, ok, type Result } from '../shared/result.ts';
 import type { Within } from '../shared/within.ts';
 import type { RecordingKeys } from '../storage/keys.ts';
 import type { Recordings } from '../storage/recordings.ts';
@@ -13,36 +14,34 @@ export interface VerifyServices {
 }
 
 /**
- * Looks whether what came in parts is still what the manifest says: R2 cannot make a multipart upload create-once,
- * and another event of the same recording may have completed one in between. What lies there counts: the manifest is
- * made to tell of it.
+ * Looks whether the keys that an attempt completed in parts are still what the manifest says: R2 cannot make such an
+ * upload create-once, so that it may have replaced what another event of the recording stored and listed, or be
+ * replaced by that. What lies there counts: the manifest is made to tell of it. Without `keys`, looks at all files.
  */
-export async function verifyParts(
+export async function verifyFiles(
   { manifest: key }: RecordingKeys,
+  keys: readonly string[] | undefined,
   keepLease: () => Promise<boolean>,
   services: VerifyServices,
-): Promise<FileFailure[]> {
+): Promise<Result<true, Failure>> {
+  if (keys?.length === 0) return ok(true);
   const stored = await services.recordings.readManifest(key);
-  if (stored.state !== 'present') return [];
+  if (stored.state !== 'present') return ok(true);
   const files: ArchivedFile[] = [];
   for (const file of stored.manifest.files) {
-    const seen = isInParts(file) ? await seenAgain(file, keepLease, services) : file;
+    const isSuspect = keys === undefined || keys.includes(file.key);
+    const seen = isSuspect ? await seenAgain(file, keepLease, services) : file;
     if (seen === undefined)
-      return [{ code: 'storage_failed', detail: 'An object changed while it was read' }];
+      return err({ code: 'storage_failed', detail: 'An object changed while it was read' });
     files.push(seen);
   }
-  if (files.every((file, at) => file === stored.manifest.files[at])) return [];
+  if (files.every((file, at) => file === stored.manifest.files[at])) return ok(true);
   const manifest: Manifest = { ...stored.manifest, files };
   const isWritten = await services.recordings.writeManifest(key, manifest, stored.expected);
-  return isWritten ? [] : [{ code: 'storage_failed', detail: 'The manifest kept changing' }];
+  return isWritten ? ok(true) : err({ code: 'storage_failed', detail: 'The manifest kept changing' });
 }
 
-/** R2's etag of what came in parts ends in their number. */
-export function isInParts({ etag }: ArchivedFile): boolean {
-  return /-\d+$/.test(etag);
-}
-
-/** The file as it is listed if that is true, else as it is now; nothing when that cannot be told. */
+/** The file as it is listed if that is true, else as it is now; `undefined` when that cannot be told. */
 async function seenAgain(
   file: ArchivedFile,
   keepLease: () => Promise<boolean>,

@@ -1,7 +1,8 @@
-import type { RecordingEvent, RecordingFile } from '../recording.ts';
+import type { RecordingEvent, RecordingFile, Verifier } from '../recording.ts';
 import type { RejectionReason } from '../shared/errors.ts';
 import type { JsonObject } from '../shared/json.ts';
-import type { Result } from '../shared/result.ts';
+import { err, ok, type Result } from '../shared/result.ts';
+import { secondsOutside } from '../signatures/timestamp.ts';
 
 /** A delivery before anything about it is believed: the bytes as received and all headers. */
 export interface SignedDelivery {
@@ -17,8 +18,20 @@ export interface Secrets {
   readonly toleranceSeconds: number;
 }
 
-/** The scheme that matched, or why not. */
-export type Verified = Result<{ readonly scheme: string }, RejectionReason>;
+/** Why a delivery was refused. A genuine one may be outside the tolerance: late or early by so many seconds. */
+export type Rejection =
+  | { readonly reason: Exclude<RejectionReason, 'genuine_but_late' | 'genuine_but_early'> }
+  | {
+      readonly reason: 'genuine_but_late' | 'genuine_but_early';
+      readonly offBySeconds: number;
+      readonly verifier: Verifier;
+    };
+
+/** What the delivery was verified with, or why it was refused. */
+export type Verified = Result<Verifier, Rejection>;
+
+/** Verifies a body by a signature that the headers carried; never throws on any input. */
+export type VerifyBody = (rawBody: Uint8Array, nowSeconds: number) => Promise<Verified>;
 
 /** An event as parsed; one event a body may lack an `eventId`: it is named by the body's SHA-256. */
 export type ParsedEvent = Omit<RecordingEvent, 'provider' | 'eventId'> & {
@@ -57,8 +70,10 @@ export type Refreshed =
 /** A recording that the provider's API lists: what a webhook would have announced, and how else it may be named. */
 export interface ListedRecording {
   readonly event: ParsedEvent;
-  /** Other ids that a webhook may have given to this recording. */
-  readonly otherIds: readonly string[];
+  /** Other ids and times that a webhook may have given to this recording: they name other keys. */
+  readonly otherNames: readonly Partial<
+    Pick<RecordingEvent, 'callId' | 'recordingId' | 'startedAt' | 'occurredAt'>
+  >[];
   /** What the API said of it, to be kept. */
   readonly said: string;
 }
@@ -106,17 +121,24 @@ export interface Provider {
     /** The secret that holds the values, and what is wrong with a value, if anything. */
     readonly secret: string;
     readonly secretProblem: (value: string) => string | undefined;
+    /** Why a value works and is weak; absent where a sound value cannot be weak. */
+    readonly secretWarning?: (value: string) => string | undefined;
     /** The variable that pins the signature scheme, for providers that document more than one. */
     readonly scheme?: {
       readonly name: string;
       readonly choices: readonly string[];
       readonly fallback: string;
+      /** What a choice that cannot be read counts as. */
+      readonly strictest: string;
     };
   };
   /** The headers that carry the signature: kept beside the audio, so that it can be verified again. */
   readonly signatureHeaders: readonly string[];
-  /** Ok with the scheme that matched, or the reason of the refusal; never throws on any input. */
-  readonly verify: (delivery: SignedDelivery, secrets: Secrets, nowSeconds: number) => Promise<Verified>;
+  /**
+   * Reads the signature from the headers, or tells why there is none to verify; never throws on any input.
+   * The body of a delivery without one is not read.
+   */
+  readonly readSignature: (headers: Headers, secrets: Secrets) => Result<VerifyBody, Rejection>;
   /** Reads a delivery that was verified; never throws on any input. */
   readonly parse: (delivery: SignedDelivery) => Parsed;
   /** Absent for a provider without an API for recordings. */
@@ -130,4 +152,21 @@ export function pathPart(id: string): string | undefined {
 
 export function unreadable(detail: string): Kept {
   return { kind: 'kept', code: 'unreadable_event', detail };
+}
+
+/** Judges the signed time of a delivery that is genuine. */
+export function withinTolerance(
+  timestamp: string,
+  verifier: Verifier,
+  nowSeconds: number,
+  { toleranceSeconds }: Secrets,
+): Verified {
+  const outside = secondsOutside(timestamp, nowSeconds, toleranceSeconds);
+  if (outside === 0) return ok(verifier);
+  const reason = outside > 0 ? 'genuine_but_late' : 'genuine_but_early';
+  return err({ reason, offBySeconds: Math.abs(outside), verifier });
+}
+
+export function rejected(reason: Exclude<RejectionReason, 'genuine_but_late' | 'genuine_but_early'>) {
+  return err({ reason });
 }

@@ -1,17 +1,21 @@
 import { concat, decodeUtf8, utf8 } from '../shared/bytes.ts';
-import type { RejectionReason } from '../shared/errors.ts';
 import { type JsonObject, objectAt, parseJsonObject, quantityAt, textAt } from '../shared/json.ts';
-import { err, ok } from '../shared/result.ts';
+import { MIN_SECRET_LENGTH } from '../shared/limits.ts';
+import { ok, type Result } from '../shared/result.ts';
 import { decodeHex } from '../signatures/hex.ts';
-import { verifyHmacSha256 } from '../signatures/hmac.ts';
-import { checkTimestamp } from '../signatures/timestamp.ts';
+import { MAX_SIGNATURES, matchingSecret, secretFingerprint } from '../signatures/hmac.ts';
+import { isTimestamp } from '../signatures/timestamp.ts';
 import {
   type Parsed,
   type Provider,
+  type Rejection,
+  rejected,
   type Secrets,
   type SignedDelivery,
   unreadable,
   type Verified,
+  type VerifyBody,
+  withinTolerance,
 } from './provider.ts';
 import { apiPathOf, sautikitApi } from './sautikit-api.ts';
 
@@ -29,68 +33,86 @@ export const sautikit: Provider = {
   docs: 'https://www.sautikit.com/developers/webhooks/call-recording-ready',
   settings: {
     secret: 'SAUTIKIT_WEBHOOK_SECRET',
-    secretProblem: () => undefined, // Any text is a secret: its prefix is kept and nothing is decoded.
-    scheme: { name: 'SAUTIKIT_SIGNATURE', choices: ['plain', 'timestamped', 'any'], fallback: 'any' },
+    secretProblem: () => undefined, // Any string is a secret: its prefix is kept and nothing is decoded.
+    secretWarning: (value) =>
+      value.length < MIN_SECRET_LENGTH ? `has fewer than ${MIN_SECRET_LENGTH} characters` : undefined,
+    scheme: {
+      name: 'SAUTIKIT_SIGNATURE',
+      choices: ['plain', 'timestamped', 'any'],
+      fallback: 'any',
+      strictest: 'timestamped',
+    },
   },
   signatureHeaders: [SIGNATURE],
-  verify,
+  readSignature,
   parse,
   api: sautikitApi,
 };
 
-/** A signature header, taken apart: the MAC in hex, and the signed time where there is one. */
-type Signature = { scheme: 'plain'; mac: string } | { scheme: 'timestamped'; mac: string; timestamp: string };
+/** A signature header, taken apart: the MACs in hex, and the signed time where there is one. */
+type Signature =
+  | { scheme: 'plain'; macs: readonly string[] }
+  | { scheme: 'timestamped'; macs: readonly string[]; timestamp: string };
 
-async function verify(
-  { rawBody, headers }: SignedDelivery,
-  secrets: Secrets,
-  nowSeconds: number,
-): Promise<Verified> {
+function readSignature(headers: Headers, secrets: Secrets): Result<VerifyBody, Rejection> {
   const header = headers.get(SIGNATURE);
-  if (header === null) return err('signature_missing');
-  const signature = readSignature(header);
-  const mac = signature && decodeHex(signature.mac);
-  if (signature === undefined || mac === undefined) return err('signature_malformed');
-  if (secrets.scheme !== 'any' && secrets.scheme !== signature.scheme) return err('scheme_not_allowed');
-  const refusal = refuse(signature, rawBody, nowSeconds, secrets.toleranceSeconds);
-  if (refusal !== undefined) return err(refusal);
-  // The body comes first, unlike in Stripe's scheme, and the time is signed as it was sent.
-  const content = signature.scheme === 'plain' ? rawBody : concat(rawBody, utf8(`.${signature.timestamp}`));
-  return (await verifyHmacSha256(secrets.values, mac, content))
-    ? ok({ scheme: signature.scheme })
-    : err('signature_mismatch');
+  if (header === null) return rejected('signature_missing');
+  const signature = takeApart(header);
+  const macs = signature?.macs.map(decodeHex).filter((mac) => mac !== undefined) ?? [];
+  if (signature === undefined || macs.length !== signature.macs.length)
+    return rejected('signature_malformed');
+  if (secrets.scheme !== 'any' && secrets.scheme !== signature.scheme) return rejected('scheme_not_allowed');
+  if (signature.scheme === 'timestamped' && !isTimestamp(signature.timestamp))
+    return rejected('timestamp_malformed');
+  return ok((rawBody, nowSeconds) => verifyBody(signature, macs, rawBody, nowSeconds, secrets));
 }
 
-/** A bare MAC, or a list of `key=value` in any order whose unknown keys (a `v2` to come) are passed over. */
-function readSignature(header: string): Signature | undefined {
-  if (!header.includes('=')) return isMac(header) ? { scheme: 'plain', mac: header } : undefined;
-  const pairs = new Map<string, string>();
-  for (const piece of header.split(',')) {
-    const [, key, value] = /^([^=\s]+)=(\S+)$/.exec(piece.trim()) ?? [];
-    if (key === undefined || value === undefined) return undefined;
-    if (pairs.has(key)) return undefined; // The header came twice.
-    pairs.set(key, value);
-  }
-  const timestamp = pairs.get('t');
-  const mac = pairs.get('v1');
-  return timestamp !== undefined && isMac(mac) ? { scheme: 'timestamped', mac, timestamp } : undefined;
-}
-
-function isMac(text: string | undefined): text is string {
-  return text?.length === MAC_HEX_LENGTH;
-}
-
-function refuse(
+async function verifyBody(
   signature: Signature,
+  macs: readonly Uint8Array[],
   rawBody: Uint8Array,
   nowSeconds: number,
-  toleranceSeconds: number,
-): RejectionReason | undefined {
-  if (signature.scheme === 'timestamped')
-    return checkTimestamp(signature.timestamp, nowSeconds, toleranceSeconds);
-  // A timestamped MAC is also the plain MAC of the bytes `body.time`: whoever captured a delivery could
-  // send it so at any later time. No JSON object ends like that.
-  return /\.\d{1,15}$/.test(lastCharacters(rawBody)) ? 'scheme_ambiguous' : undefined;
+  secrets: Secrets,
+): Promise<Verified> {
+  const { scheme } = signature;
+  if (scheme === 'plain' && endsInTime(rawBody)) return rejected('scheme_ambiguous');
+  // The body comes first, unlike in Stripe's scheme, and the time is signed as it was sent.
+  const content = scheme === 'plain' ? rawBody : concat(rawBody, utf8(`.${signature.timestamp}`));
+  const secret = await matchingSecret(secrets.values, macs, content);
+  if (secret === undefined) return rejected('signature_mismatch');
+  const verifier = { scheme, secretFingerprint: await secretFingerprint(secret) };
+  return scheme === 'plain'
+    ? ok(verifier)
+    : withinTolerance(signature.timestamp, verifier, nowSeconds, secrets);
+}
+
+/**
+ * A bare MAC, or a list of `key=value` in any order whose unknown keys (a `v2` to come) are skipped.
+ * Several `v1` are the MACs of several secrets, as others send them while a secret is rotated.
+ */
+function takeApart(header: string): Signature | undefined {
+  if (!header.includes('=')) return isMac(header) ? { scheme: 'plain', macs: [header] } : undefined;
+  const pairs = header.split(',').map((piece) => /^([^=\s]+)=(\S+)$/.exec(piece.trim()) ?? []);
+  const valuesOf = (name: string) => pairs.flatMap(([, key, value = '']) => (key === name ? value : []));
+  const macs = valuesOf('v1');
+  const [timestamp, ...others] = valuesOf('t'); // Two times: the header came twice.
+  const isWhole = pairs.every(([, key]) => key !== undefined) && others.length === 0;
+  const isSigned = macs.length > 0 && macs.length <= MAX_SIGNATURES && macs.every(isMac);
+  return timestamp !== undefined && isWhole && isSigned
+    ? { scheme: 'timestamped', macs, timestamp }
+    : undefined;
+}
+
+function isMac(text: string): boolean {
+  return text.length === MAC_HEX_LENGTH;
+}
+
+/**
+ * A timestamped MAC is also the plain MAC of the bytes `body.time`: a captured delivery could be sent so at any
+ * later time. No JSON object ends like that.
+ */
+function endsInTime(rawBody: Uint8Array): boolean {
+  return /\.\d{1,15}$/.test(lastCharacters(rawBody));
 }
 
 function lastCharacters(bytes: Uint8Array): string {
@@ -109,9 +131,17 @@ function parse({ rawBody, headers }: SignedDelivery): Parsed {
 function parseType(eventType: string | undefined, body: JsonObject): Parsed {
   if (eventType === undefined) return unreadable('The event names no kind');
   if (eventType === EVENT_TYPE) return parseRecording(body);
+  if (!namesRecording(eventType, body)) return { kind: 'ignored', eventType };
+  const eventId = textAt(body, 'event_id');
+  return { ...unreadable('An unknown kind carries a recording'), eventId, eventType };
+}
+
+/** A kind to come (`call.recording.ready.v2`), or one that names a recording (`call.recording.failed`). */
+function namesRecording(eventType: string, body: JsonObject): boolean {
   const places = [objectAt(body, 'data'), objectAt(body, 'payload'), body];
-  const hasLink = places.some((place) => place !== undefined && textAt(place, 'download_url') !== undefined);
-  return hasLink ? unreadable('An unknown kind carries a recording') : { kind: 'ignored', eventType };
+  const hasRecording = (place: JsonObject | undefined) =>
+    place !== undefined && textAt(place, 'download_url', 'recording_id') !== undefined;
+  return eventType.startsWith(EVENT_TYPE) || places.some(hasRecording);
 }
 
 /** Headers are not signed, and whoever repeats a delivery can change them: the body has the first word. */

@@ -5,8 +5,9 @@ import type { ApiAnswer, ProviderApi, Refreshed } from './provider.ts';
 import { telnyxList } from './telnyx-list.ts';
 
 /**
- * `GET /v2/recordings/{id}`, or the recordings of a leg: fresh links at each request.
+ * `GET /v2/recordings/{id}`, or the recordings of a leg, or TeXML's resource: fresh links at each request.
  * @see https://developers.telnyx.com/api-reference/call-recordings/retrieve-a-call-recording
+ * @see https://developers.telnyx.com/api-reference/texml-rest-commands/fetch-recording-resource
  */
 export const telnyxApi: ProviderApi = {
   keySetting: 'TELNYX_API_KEY',
@@ -22,6 +23,7 @@ function readLink({ status, body }: ApiAnswer, event: RecordingEvent, file: Reco
   if (status === 410) return { kind: 'gone', detail };
   if (status === 401 || status === 403) return { kind: 'refused', detail };
   if (status !== 200 || body === undefined) return { kind: 'failed', detail };
+  if (event.apiPath?.startsWith('texml/')) return readTexmlLink(body);
   const recording = Array.isArray(body.data) ? amongAll(body.data, event) : objectAt(body, 'data');
   if (recording === undefined) return { kind: 'absent', detail: 'The API does not list the recording' };
   const link = freshLink(objectAt(recording, 'download_urls') ?? {}, file);
@@ -39,4 +41,10 @@ function amongAll(recordings: readonly unknown[], { startedAt }: RecordingEvent)
 /** An event without a link has not said which format it means: the one that loses nothing. */
 function freshLink(links: JsonObject, { claimedFormat }: RecordingFile): string | undefined {
   return claimedFormat === undefined ? textAt(links, 'wav', 'mp3') : textAt(links, claimedFormat);
+}
+
+/** TeXML's resource has one link, in the format that was recorded. */
+function readTexmlLink(body: JsonObject): Refreshed {
+  const link = textAt(body, 'media_url');
+  return link === undefined ? { kind: 'pending', retryAfterSeconds: undefined } : { kind: 'link', link };
 }

@@ -51,3 +51,10 @@ export function apiPathOf(payload: JsonObject): string | undefined {
   const leg = textAt(payload, 'call_leg_id');
   return leg && `recordings?filter[call_leg_id]=${encodeURIComponent(leg.toWellFormed())}`;
 }
+
+/** Where the API tells of a recording that TeXML made. */
+export function texmlPathOf(accountId: string | undefined, recordingId: string): string | undefined {
+  const account = accountId && pathPart(accountId);
+  const recording = pathPart(recordingId);
+  return account && recording && `texml/Accounts/${account}/Recordings/${recording}.json`;
+}

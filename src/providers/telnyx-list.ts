@@ -2,10 +2,11 @@ import { isJsonObject, type JsonObject, objectAt, quantityAt, textAt } from '../
 import type { ApiAnswer, ListedPage, ListedRecording, RecordingList } from './provider.ts';
 import { apiPathOf, filesOf } from './telnyx-links.ts';
 
-const PAGE_SIZE = 100;
+/** Each recording may cost twelve looks into the bucket, and the free plan allows 1,000 an invocation. */
+const PAGE_SIZE = 50;
 
 /**
- * `GET /v2/recordings` by time of creation, 100 a page.
+ * `GET /v2/recordings` by time of creation, page by page.
  * @see https://developers.telnyx.com/api-reference/call-recordings/list-all-call-recordings
  */
 export const telnyxList: RecordingList = {
@@ -22,7 +23,8 @@ function readPage({ status, body }: ApiAnswer, path: string): ListedPage | undef
   // An API that answers another page, or more than it was asked for, is not believed.
   if (body.data.length > PAGE_SIZE || (quantityAt(meta, 'page_number') ?? number) !== number)
     return undefined;
-  const isLast = number >= (quantityAt(meta, 'total_pages') ?? 1);
+  // A full page may be followed by another, whatever the API says of their number, or fails to say.
+  const isLast = body.data.length < PAGE_SIZE && number >= (quantityAt(meta, 'total_pages') ?? 1);
   const next = isLast ? undefined : path.replace(/page\[number\]=\d+/, `page[number]=${number + 1}`);
   const all = body.data.filter(isJsonObject);
   const unfinished = all.filter((one) => !isCompleted(one)).map((one) => textAt(one, 'created_at'));
@@ -41,7 +43,6 @@ function isCompleted(recording: JsonObject): boolean {
 function readRecording(recording: JsonObject): ListedRecording[] {
   const recordingId = textAt(recording, 'id');
   if (recordingId === undefined) return [];
-  const leg = textAt(recording, 'call_leg_id');
   const startedAt = textAt(recording, 'recording_started_at');
   const event = {
     eventId: `audit-${recordingId}`,
@@ -58,6 +59,22 @@ function readRecording(recording: JsonObject): ListedRecording[] {
     apiPath: apiPathOf({ recording_id: recordingId }),
     files: filesOf({ recording_urls: recording.download_urls }),
   };
-  const otherIds = leg === undefined || startedAt === undefined ? [] : [`${leg}_${startedAt}`];
-  return [{ event, otherIds, said: JSON.stringify(recording) }];
+  return [{ event, otherNames: otherNames(recording, recordingId), said: JSON.stringify(recording) }];
+}
+
+/**
+ * A webhook names the call by whichever id it carries, and may name the recording by its leg and start. TeXML's
+ * callback calls the call by its control id, and tells no time.
+ */
+function otherNames(recording: JsonObject, recordingId: string): ListedRecording['otherNames'] {
+  const leg = textAt(recording, 'call_leg_id');
+  const startedAt = textAt(recording, 'recording_started_at');
+  const byLeg = leg === undefined || startedAt === undefined ? [] : [`${leg}_${startedAt}`];
+  const ids = ['call_session_id', 'call_leg_id', 'call_control_id', 'conference_id'];
+  const callIds = new Set(ids.flatMap((name) => textAt(recording, name) ?? [])).add(recordingId);
+  const dateless = { recordingId, startedAt: undefined, occurredAt: undefined };
+  return Array.from(callIds).flatMap((callId) => [
+    ...[recordingId, ...byLeg].map((id) => ({ callId, recordingId: id })),
+    { callId, ...dateless },
+  ]);
 }

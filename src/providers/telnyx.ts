@@ -1,20 +1,23 @@
 import { concat, decodeUtf8, utf8 } from '../shared/bytes.ts';
 import { type JsonObject, objectAt, parseJsonObject, quantityAt, textAt } from '../shared/json.ts';
-import { err, ok } from '../shared/result.ts';
+import { ok, type Result } from '../shared/result.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import { decodeBase64 } from '../signatures/base64.ts';
-import { ed25519KeyProblem, verifyEd25519 } from '../signatures/ed25519.ts';
-import { checkTimestamp } from '../signatures/timestamp.ts';
+import { ed25519KeyProblem, matchingPublicKey } from '../signatures/ed25519.ts';
+import { isTimestamp } from '../signatures/timestamp.ts';
 import {
   type Parsed,
   type Provider,
+  type Rejection,
+  rejected,
   type Secrets,
   type SignedDelivery,
   unreadable,
-  type Verified,
+  type VerifyBody,
+  withinTolerance,
 } from './provider.ts';
 import { telnyxApi } from './telnyx-api.ts';
-import { apiPathOf, filesOf, linkOf } from './telnyx-links.ts';
+import { apiPathOf, filesOf, linkOf, texmlPathOf } from './telnyx-links.ts';
 
 const SIGNATURE = 'telnyx-signature-ed25519';
 const TIMESTAMP = 'telnyx-timestamp';
@@ -35,28 +38,25 @@ export const telnyx: Provider = {
   docs: 'https://developers.telnyx.com/api-reference/callbacks/call-recording-saved',
   settings: { secret: 'TELNYX_PUBLIC_KEY', secretProblem: ed25519KeyProblem },
   signatureHeaders: [TIMESTAMP, SIGNATURE],
-  verify,
+  readSignature,
   parse,
   api: telnyxApi,
 };
 
-async function verify(
-  { rawBody, headers }: SignedDelivery,
-  secrets: Secrets,
-  nowSeconds: number,
-): Promise<Verified> {
+function readSignature(headers: Headers, secrets: Secrets): Result<VerifyBody, Rejection> {
   const timestamp = headers.get(TIMESTAMP);
   const header = headers.get(SIGNATURE);
-  if (timestamp === null) return err('timestamp_missing');
-  if (header === null) return err('signature_missing');
+  if (timestamp === null) return rejected('timestamp_missing');
+  if (header === null) return rejected('signature_missing');
   const signature = decodeBase64(header);
-  if (signature?.byteLength !== 64) return err('signature_malformed');
-  const refusal = checkTimestamp(timestamp, nowSeconds, secrets.toleranceSeconds);
-  if (refusal !== undefined) return err(refusal);
-  const content = concat(utf8(`${timestamp}|`), rawBody); // The time exactly as sent: a leading zero counts.
-  return (await verifyEd25519(secrets.values, signature, content))
-    ? ok({ scheme: 'ed25519' })
-    : err('signature_mismatch');
+  if (signature?.byteLength !== 64) return rejected('signature_malformed');
+  if (!isTimestamp(timestamp)) return rejected('timestamp_malformed');
+  return ok(async (rawBody, nowSeconds) => {
+    const content = concat(utf8(`${timestamp}|`), rawBody); // The time exactly as sent: a leading zero counts.
+    const publicKey = await matchingPublicKey(secrets.values, signature, content);
+    if (publicKey === undefined) return rejected('signature_mismatch');
+    return withinTolerance(timestamp, { scheme: 'ed25519', publicKey }, nowSeconds, secrets);
+  });
 }
 
 /** The content type is not signed, so the body itself tells JSON from TeXML's form, which starts with a name. */
@@ -76,8 +76,13 @@ function parseEvent(event: JsonObject): Parsed {
   if (errorTypes.includes(eventType)) return parseError(event, eventType, payload);
   if (savedTypes.includes(eventType)) return parseSaved(event, eventType, payload);
   const hasLinks = 'recording_urls' in payload || 'public_recording_urls' in payload;
-  if (!hasLinks) return { kind: 'ignored', eventType };
+  if (!hasLinks && !isSavedLike(eventType)) return { kind: 'ignored', eventType };
   return { ...unreadable('An unknown kind carries a recording'), eventId: eventIdOf(event), eventType };
+}
+
+/** Another version of a kind that carries a recording, such as `call.recording.saved.v2`. */
+function isSavedLike(eventType: string): boolean {
+  return savedTypes.some((type) => eventType.startsWith(type));
 }
 
 /** API v1 names the event `webhook_id`; both names are read from the signed body. */
@@ -183,6 +188,7 @@ function parseTexml(text: string): Parsed {
     channels: channelsOf(field('RecordingChannels')),
     from: field('From'),
     to: field('To'),
+    apiPath: texmlPathOf(field('AccountSid'), recordingId),
     files: [linkOf(form.getAll('RecordingUrl').filter((link) => link !== ''))],
   };
   return { kind: 'recordings', events: [recording] };

@@ -10,8 +10,8 @@ export const rejectionReasons = [
   'scheme_ambiguous',
   'timestamp_missing',
   'timestamp_malformed',
-  'timestamp_too_old',
-  'timestamp_too_new',
+  'genuine_but_late',
+  'genuine_but_early',
 ] as const;
 
 export type RejectionReason = (typeof rejectionReasons)[number];
@@ -25,6 +25,15 @@ export const failureCodes = {
   unreadable_message: {
     transient: false,
     advice: 'Look whether another version of callvault was deployed: the message of the queue is kept here',
+  },
+  genuine_but_late: {
+    transient: false,
+    advice:
+      'Replay it; if the provider retries with its first signature, raise SIGNATURE_TOLERANCE_SECONDS to more than `detail` says',
+  },
+  genuine_but_early: {
+    transient: false,
+    advice: "Replay it; if it happens again, the provider's clock is ahead",
   },
   provider_reported_error: {
     transient: false,
@@ -60,13 +69,17 @@ export const failureCodes = {
     transient: false,
     advice: 'Look at the manifest in the bucket: it is not one that callvault wrote',
   },
-  recording_conflict: {
-    transient: false,
-    advice: 'Compare the two: another recording is stored under the same name',
-  },
   link_refused: {
     transient: true,
     advice: 'The link was refused: the recording may not be there yet, or the link is dead',
+  },
+  setting_broken: {
+    transient: true,
+    advice: 'Correct the setting that `detail` names and deploy: until then no attempt is used up',
+  },
+  isolate_busy: {
+    transient: true,
+    advice: 'Other copies use the memory of the isolate: it is tried again at once',
   },
   handed_over: { transient: true, advice: 'Too much for the background task: the queue goes on with it' },
   lease_lost: { transient: true, advice: 'Another attempt works on this recording' },
@@ -110,6 +123,10 @@ export interface Failure {
   readonly detail?: string | undefined;
   /** How long whoever failed us asks us to wait. */
   readonly retryAfterSeconds?: number | undefined;
+  /** Of a whole body that was refused only for a claim about it; lower-case hex. Not for the log. */
+  readonly sha256?: string | undefined;
+  /** Of `link_gone`: the provider's API knows no such recording, which it may do later. */
+  readonly isAbsent?: true | undefined;
 }
 
 /** A failure of one file of a recording. */

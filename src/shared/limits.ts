@@ -9,6 +9,15 @@ export const DEFAULT_TOLERANCE_SECONDS = 300;
 /** The largest tolerance: Sautikit's retries may span seven days, and more would protect from nothing. */
 export const MAX_TOLERANCE_SECONDS = 7 * 24 * 60 * 60;
 
+/** A shorter `VAULT_TOKEN` is reported as weak: it opens everything to a client that guesses it. */
+export const MIN_TOKEN_LENGTH = 20;
+
+/** A shorter HMAC secret is reported as weak, which also shows one that its own comma has cut in two. */
+export const MIN_SECRET_LENGTH = 16;
+
+/** A delivery's body that takes longer is not waited for. */
+export const BODY_MS = 10_000;
+
 /** Default of `MAX_RECORDING_BYTES`: what R2 takes in one put is a little under this. */
 export const DEFAULT_MAX_RECORDING_BYTES = 5 * 1024 ** 3;
 
@@ -30,6 +39,15 @@ export const LEASE_MS = 60_000;
 /** A lease with less left is renewed; two stalls and a renewal fit into the rest. */
 export const LEASE_RENEWAL_MS = 40_000;
 
+/** A small call to R2 or the queue that takes longer has failed. */
+export const STORE_MS = 10_000;
+
+/** A call to KV, which is only an aid, that takes longer is done without. */
+export const KV_MS = 1_000;
+
+/** Writers of one inbox entry are its worker and a delivery with a fresh link; more conflicts mean a fault. */
+export const MAX_CONFLICTS = 5;
+
 /** A source or a store that moves nothing for so long is taken for dead. */
 export const STALL_MS = 15_000;
 
@@ -42,9 +60,13 @@ export const FIRST_WAIT_MS = 2_000;
 /** Each wait is longer than the one before by this: nine attempts in the first 10 minutes. */
 export const WAIT_GROWTH = 1.8;
 
-export const LONGEST_WAIT_MS = 12 * 60 * 60_000;
+export const LONGEST_WAIT_MS = 20 * 60 * 60_000;
 
-/** With the waits above, the last attempt comes after about four days. */
+/** What waits for a broken setting is tried again after this at first, later after its age, at last after an hour. */
+export const SETTING_WAIT_MS = 60_000;
+export const LONGEST_SETTING_WAIT_MS = 60 * 60_000;
+
+/** With the waits above, the last attempt comes after about four days: by chance 2.7 to 5.3. */
 export const MAX_ATTEMPTS = 24;
 
 /** The last attempt before a link dies comes so long before that. */
@@ -95,6 +117,19 @@ export const MAX_RESTARTS = 2;
 /** R2's smallest part, of which one is in memory; 10,000 of them are 48 GiB. */
 export const PART_BYTES = 5 * 1024 ** 2;
 
+/** The buffer of a part begins with this, and grows with the body: most of unknown length are small. */
+export const FIRST_PART_BYTES = 64 * 1024;
+export const PART_GROWTH = 4;
+
+/** R2 takes 4.995 GiB in one put; what is as long as this goes in parts. */
+export const SINGLE_PUT_BYTES = 4 * 1024 ** 3;
+
+/** What all copies of an isolate may hold: half of its 128 MB, since R2's client holds what it sends as well. */
+export const ISOLATE_BUDGET_BYTES = 64 * 1024 ** 2;
+
+/** A copy that finds no room is tried again after this. */
+export const BUSY_SECONDS = 10;
+
 /** A slow source is asked for what takes so long, far less than a stall … */
 export const BLOCK_MS = 2_000;
 
@@ -104,8 +139,8 @@ export const SLOW_BLOCK_BYTES = 4 * 1024;
 /** … while of a fast one this is waited for: becoming slow, it is seen to move down to 9 kB/s, and is gone on with below. */
 export const FAST_BLOCK_BYTES = 128 * 1024;
 
-/** So often is a WAV file fetched that is shorter than its own header says, before it is taken for all there is. */
-export const MAX_WAV_DOUBTS = 2;
+/** The same bytes twice, so far apart, overrule a claim about them: a file that is still being written differs. */
+export const DOUBT_SECONDS = 60;
 
 /** An audit covers what was recorded up to so long ago: what is younger may still be announced. */
 export const AUDIT_MARGIN_MS = 60 * 60_000;
@@ -119,8 +154,11 @@ export const AUDIT_EVERY_MS = 24 * 60 * 60_000;
 /** What a provider has been preparing for longer will not come any more. */
 export const MAX_UNFINISHED_MS = 3 * 24 * 60 * 60_000;
 
-/** An audit reads so many pages of 100 recordings; more than that makes it fail aloud. */
-export const MAX_AUDIT_PAGES = 200;
+/** More pages than this mean an API that never ends: the audit fails aloud. */
+export const MAX_AUDIT_PAGES = 10_000;
+
+/** A look at what an audit would find reads this many pages, all in one invocation. */
+export const MAX_PLANNED_PAGES = 8;
 
 /** An entry is missed when it was due, or its lease ended, so long ago; the queue itself needs a moment. */
 export const OVERDUE_MS = 60_000;
@@ -131,8 +169,8 @@ export const MAX_RECONCILE_PAGES = 100;
 /** A run sends so many messages, 100 at a time: what is more waits for its next turn. */
 export const MAX_RECONCILE_SENDS = 5_000;
 
-/** Dead letters that are looked at once a day, in pages of up to 1,000. */
-export const MAX_TIDY_PAGES = 5;
+/** Dead letters of one look: each costs up to four calls, and the free plan allows 1,000 an invocation. */
+export const TIDY_PAGE_LETTERS = 200;
 
 /** A message that cannot be worked on now, for a fault of a store, comes again after this. */
 export const MESSAGE_RETRY_SECONDS = 60;

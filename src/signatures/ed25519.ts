@@ -39,18 +39,18 @@ const keyOf = memo((publicKey: string) => {
 });
 
 /**
- * Whether one of the public keys (base64, already found sound) fits this signature of the content.
+ * The public key (base64, already found sound) that fits this signature of the content; `undefined` when none does.
  * A signature of another length is refused here, because workerd's `verify` throws on it.
  * @see https://www.rfc-editor.org/rfc/rfc8032
  */
-export async function verifyEd25519(
+export async function matchingPublicKey(
   publicKeys: readonly string[],
   signature: Uint8Array,
   content: Uint8Array,
-): Promise<boolean> {
-  if (signature.byteLength !== SIGNATURE_BYTES) return false;
+): Promise<string | undefined> {
+  if (signature.byteLength !== SIGNATURE_BYTES) return undefined;
   for (const publicKey of publicKeys) {
-    if (await crypto.subtle.verify('Ed25519', await keyOf(publicKey), signature, content)) return true;
+    if (await crypto.subtle.verify('Ed25519', await keyOf(publicKey), signature, content)) return publicKey;
   }
-  return false;
+  return undefined;
 }

@@ -1,4 +1,4 @@
-import { utf8 } from '../shared/bytes.ts';
+import { toHex, utf8 } from '../shared/bytes.ts';
 import { memo } from '../shared/memo.ts';
 
 const algorithm = { name: 'HMAC', hash: 'SHA-256' };
@@ -9,22 +9,38 @@ export function importHmacKey(secret: Uint8Array): Promise<CryptoKey> {
 
 const keyOf = memo((secret: string) => importHmacKey(utf8(secret)));
 
+/** Of one header at most this many signatures are tried. */
+export const MAX_SIGNATURES = 8;
+
 /**
- * Whether one of the secrets, each used as UTF-8, made this HMAC-SHA256 of the content.
+ * The secret, each used as UTF-8, whose HMAC-SHA256 of the content is one of `macs`; `undefined` when none is.
  * @see https://www.rfc-editor.org/rfc/rfc2104
  */
-export async function verifyHmacSha256(
+export async function matchingSecret(
   secrets: readonly string[],
-  mac: Uint8Array,
+  macs: readonly Uint8Array[],
   content: Uint8Array,
-): Promise<boolean> {
+): Promise<string | undefined> {
   for (const secret of secrets) {
-    if (await verifyHmacWithKey(await keyOf(secret), mac, content)) return true;
+    const key = await keyOf(secret);
+    for (const mac of macs) if (await verifyHmacWithKey(key, mac, content)) return secret;
   }
-  return false;
+  return undefined;
 }
 
-/** `crypto.subtle.verify` compares in constant time, and answers false to a MAC of any other length. */
+/** `crypto.subtle.verify` compares in constant time, and answers `false` to a MAC of any other length. */
 export function verifyHmacWithKey(key: CryptoKey, mac: Uint8Array, content: Uint8Array): Promise<boolean> {
   return crypto.subtle.verify('HMAC', key, mac, content);
 }
+
+/** Changing it would change the fingerprint of every secret. */
+const FINGERPRINT_LABEL = 'callvault: fingerprint of a webhook secret';
+
+/**
+ * Names a secret without helping to guess it: the HMAC-SHA256 of a fixed label under the secret, lower-case hex.
+ * An owner who still has the secret can make the same value.
+ */
+export const secretFingerprint = memo(async (secret: string): Promise<string> => {
+  const key = await crypto.subtle.importKey('raw', utf8(secret), algorithm, false, ['sign']);
+  return toHex(await crypto.subtle.sign('HMAC', key, utf8(FINGERPRINT_LABEL)));
+});

@@ -1,17 +1,14 @@
-import type { RejectionReason } from '../shared/errors.ts';
+/** Whether a string is Unix seconds in digits, as both providers sign them. */
+export function isTimestamp(text: string): boolean {
+  return /^\d{1,15}$/.test(text);
+}
 
 /**
- * Refuses a signed time that is not Unix seconds in digits, or too far from now, either way.
- * Exactly at the tolerance passes, as in the providers' own libraries.
+ * Seconds that a signed time is outside the tolerance: above 0 it is late, below 0 early, 0 is within.
+ * A time exactly at the tolerance is within it, as in the providers' own libraries.
  */
-export function checkTimestamp(
-  text: string,
-  nowSeconds: number,
-  toleranceSeconds: number,
-): RejectionReason | undefined {
-  if (!/^\d{1,15}$/.test(text)) return 'timestamp_malformed';
-  const ageSeconds = nowSeconds - Number(text);
-  if (ageSeconds > toleranceSeconds) return 'timestamp_too_old';
-  if (ageSeconds < -toleranceSeconds) return 'timestamp_too_new';
-  return undefined;
+export function secondsOutside(timestamp: string, nowSeconds: number, toleranceSeconds: number): number {
+  const ageSeconds = nowSeconds - Number(timestamp);
+  if (ageSeconds > toleranceSeconds) return ageSeconds;
+  return ageSeconds < -toleranceSeconds ? ageSeconds : 0;
 }

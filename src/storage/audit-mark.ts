@@ -1,20 +1,60 @@
-import { parseJsonObject, textAt } from '../shared/json.ts';
-import { putJson } from './objects.ts';
+import { type JsonObject, objectAt, quantityAt, textAt } from '../shared/json.ts';
+import { type Within, within } from '../shared/within.ts';
+import { type Expected, putJson, readJson, type Store } from './objects.ts';
 
-/** Up to when a provider's recordings were audited: `audit/<provider>.json`. */
-export function createAuditMark(bucket: R2Bucket) {
+/** An audit under way: what it asks for, which page comes next, and what it has found. Times are ISO 8601. */
+export interface AuditRun {
+  readonly from: string;
+  readonly to: string;
+  /** Up to where this run covers everything: before what the provider is still preparing. */
+  readonly until: string;
+  readonly path: string;
+  readonly pages: number;
+  readonly listed: number;
+  readonly sent: number;
+}
+
+/** How far a provider's recordings were audited, and the run that goes on. */
+export interface AuditState {
+  /** Absent before the first audit has ended. */
+  readonly auditedUntil?: string | undefined;
+  readonly run?: AuditRun | undefined;
+}
+
+export type StoredAudit = AuditState & { readonly expected: Expected };
+
+/** How far each provider's recordings were audited: `audit/<provider>.json`. */
+export function createAuditMark(bucket: R2Bucket, limit: Within = within) {
+  const store: Store = { bucket, within: limit };
   const keyOf = (provider: string) => `audit/${provider}.json`;
   return {
-    /** ISO 8601; nothing before the first audit. */
-    async read(provider: string): Promise<string | undefined> {
-      const object = await bucket.get(keyOf(provider));
-      const mark = object === null ? undefined : parseJsonObject(await object.text());
-      return mark && textAt(mark, 'auditedUntil');
+    async read(provider: string): Promise<StoredAudit> {
+      const found = await readJson(store, keyOf(provider));
+      if (found === undefined) return { expected: { absent: true } };
+      const { etag, json = {} } = found;
+      const run = objectAt(json, 'run');
+      return {
+        auditedUntil: textAt(json, 'auditedUntil'),
+        run: run && readRun(run),
+        expected: { etag },
+      };
     },
-    async write(provider: string, auditedUntil: string): Promise<void> {
-      await putJson(bucket, keyOf(provider), { auditedUntil }, { anything: true });
+
+    /** `false` when another message has moved the audit on in the meantime. */
+    async write(provider: string, state: AuditState, expected: Expected): Promise<boolean> {
+      return (await putJson(store, keyOf(provider), state, expected)) !== undefined;
     },
   };
 }
 
 export type AuditMark = ReturnType<typeof createAuditMark>;
+
+function readRun(run: JsonObject): AuditRun | undefined {
+  const from = textAt(run, 'from');
+  const to = textAt(run, 'to');
+  const until = textAt(run, 'until');
+  const path = textAt(run, 'path');
+  if (from === undefined || to === undefined || until === undefined || path === undefined) return undefined;
+  const count = (name: string) => quantityAt(run, name) ?? 0;
+  return { from, to, until, path, pages: count('pages'), listed: count('listed'), sent: count('sent') };
+}

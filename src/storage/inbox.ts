@@ -1,9 +1,19 @@
-import type { InboxEntry } from '../recording.ts';
-import { parseJsonObject } from '../shared/json.ts';
+import type { InboxEntry, RecordingEvent } from '../recording.ts';
+import { MAX_CONFLICTS } from '../shared/limits.ts';
 import { parseTimeMs } from '../shared/time.ts';
+import { type Within, within } from '../shared/within.ts';
 import { isInboxEntry } from './entry-guard.ts';
 import { inboxKey } from './keys.ts';
-import { countObjects, createAnnounced, jsonText, putJson } from './objects.ts';
+import {
+  announcedKeys,
+  countObjects,
+  deleteObject,
+  jsonText,
+  listObjects,
+  putJson,
+  readJson,
+  type Store,
+} from './objects.ts';
 
 /** An entry as it is in the bucket; the etag is its version. */
 export interface PendingEntry {
@@ -12,7 +22,10 @@ export interface PendingEntry {
   readonly entry: InboxEntry;
 }
 
-/** What a list tells of an entry without opening it: since when nobody minds it, in ms since 1970. */
+/** The entry that was created, or the one of the same announcement that was there before. */
+export type Entered = PendingEntry & { readonly isNew: boolean };
+
+/** What a list tells of an entry without opening it: since when no worker has it, in ms since 1970. */
 export interface ListedEntry {
   readonly key: string;
   readonly dueMs: number;
@@ -25,58 +38,112 @@ export interface InboxPage {
 }
 
 /** The ledger of what was accepted and is not finished. */
-export function createInbox(bucket: R2Bucket) {
+export function createInbox(bucket: R2Bucket, limit: Within = within) {
+  const store: Store = { bucket, within: limit };
+
   return {
-    /** Of any number of simultaneous duplicates exactly one creates the entry; the others get nothing. */
-    async create(entry: InboxEntry): Promise<PendingEntry | undefined> {
-      const { provider, eventId } = entry.event;
-      const keyOf = (id: string) => inboxKey(provider, id);
-      const created = await createAnnounced(bucket, keyOf, eventId, entry, metadataOf(entry));
-      return created && { ...created, entry };
+    read: (key: string) => readEntry(key, store),
+
+    /** Of any number of simultaneous duplicates exactly one creates the entry; the others get that one. */
+    create: (entry: InboxEntry): Promise<Entered> => createEntry(entry, store),
+
+    /** The entry of just this announcement that an attempt may still archive. */
+    async find(
+      { provider, eventId }: Pick<RecordingEvent, 'provider' | 'eventId'>,
+      announcement: string,
+    ): Promise<PendingEntry | undefined> {
+      for await (const key of announcedKeys((id) => inboxKey(provider, id), eventId, announcement)) {
+        const present = await readEntry(key, store);
+        if (typeof present !== 'string' && isLive(present, announcement)) return present;
+      }
+      return undefined;
     },
 
-    /** The entry, that it is finished, or that the object is none of ours to understand. */
-    async read(key: string): Promise<PendingEntry | 'absent' | 'unreadable'> {
-      const object = await bucket.get(key);
-      if (object === null) return 'absent';
-      const entry: unknown = parseJsonObject(await object.text());
-      return isInboxEntry(entry) ? { key, etag: object.etag, entry } : 'unreadable';
+    /**
+     * Changes an entry that this worker holds: the lease's token decides whose it is, not the etag, so that a
+     * fresh link may come in while an attempt runs. `change` gets the entry as it is, and may return `undefined`
+     * to leave it so. `undefined` when nothing was changed: the entry is finished, or another worker's.
+     */
+    async change(held: PendingEntry, change: Change): Promise<PendingEntry | undefined> {
+      let current: PendingEntry | undefined = held;
+      for (let conflicts = 0; current !== undefined && conflicts <= MAX_CONFLICTS; conflicts++) {
+        const changed: Changed = await tryChange(current, change, store);
+        if ('end' in changed) return changed.end;
+        const isOurs = changed.present.entry.lease?.token === held.entry.lease?.token;
+        current = isOurs ? changed.present : undefined;
+      }
+      return undefined;
     },
 
-    /** Replaces the entry; nothing if it was finished or changed in the meantime. */
-    async update({ key, etag }: PendingEntry, entry: InboxEntry): Promise<PendingEntry | undefined> {
-      const stored = await putJson(bucket, key, entry, { etag }, metadataOf(entry));
-      if (stored !== undefined) return { key, etag: stored, entry };
-      // A write that failed aloud may have happened all the same: then what is there is ours.
-      const present = await bucket.get(key);
-      const isOurs = (await present?.text()) === jsonText(entry);
-      return present !== null && isOurs ? { key, etag: present.etag, entry } : undefined;
-    },
-
-    async remove({ key }: PendingEntry): Promise<void> {
-      await bucket.delete(key);
-    },
+    remove: ({ key }: PendingEntry): Promise<void> => deleteObject(store, key),
 
     /** One page of the entries, told from their metadata alone. */
     async list(cursor: string | undefined): Promise<InboxPage> {
       const options: R2ListOptions = { prefix: 'inbox/', include: ['customMetadata'] };
-      const page = await bucket.list(cursor === undefined ? options : { ...options, cursor });
+      const page = await listObjects(store, cursor === undefined ? options : { ...options, cursor });
       return { entries: page.objects.map(listed), cursor: page.truncated ? page.cursor : undefined };
     },
 
-    count(): Promise<number> {
-      return countObjects(bucket, 'inbox/');
-    },
+    count: (): Promise<number> => countObjects(store, 'inbox/'),
   };
 }
 
 export type Inbox = ReturnType<typeof createInbox>;
 
-/** For the cron and for whoever looks at the bucket: all that they need without opening the entry. */
-function metadataOf({ attempts, lease, dueAt }: InboxEntry): Record<string, string> {
+/** The entry, that it is finished, or that the object is none of ours to understand. */
+async function readEntry(key: string, store: Store): Promise<PendingEntry | 'absent' | 'unreadable'> {
+  const found = await readJson(store, key);
+  if (found === undefined) return 'absent';
+  const entry: unknown = found.json;
+  return isInboxEntry(entry) ? { key, etag: found.etag, entry } : 'unreadable';
+}
+
+type Change = (entry: InboxEntry) => InboxEntry | undefined;
+
+/** The entry as it was changed, or as it is when another write came first. */
+type Changed = { readonly end: PendingEntry | undefined } | { readonly present: PendingEntry };
+
+async function tryChange({ key, etag, entry }: PendingEntry, change: Change, store: Store): Promise<Changed> {
+  const changed = change(entry);
+  if (changed === undefined) return { end: undefined };
+  const written = await putJson(store, key, changed, { etag }, metadataOf(changed));
+  if (written !== undefined) return { end: { key, etag: written, entry: changed } };
+  const present = await readEntry(key, store);
+  if (typeof present === 'string') return { end: undefined };
+  // A write that failed aloud may have happened all the same.
+  return jsonText(present.entry) === jsonText(changed) ? { end: present } : { present };
+}
+
+async function createEntry(entry: InboxEntry, store: Store): Promise<Entered> {
+  const { announcement, event } = entry;
+  const links = linksText(event);
+  const keyOf = (id: string) => inboxKey(event.provider, id);
+  for await (const key of announcedKeys(keyOf, event.eventId, announcement, `${announcement}${links}`)) {
+    const etag = await putJson(store, key, entry, { absent: true }, metadataOf(entry));
+    if (etag !== undefined) return { key, etag, entry, isNew: true };
+    const present = await readEntry(key, store);
+    if (typeof present === 'string' || present.entry.announcement !== announcement) continue;
+    // What was given up with just these links is being removed, and there is nothing new to try.
+    const isSame = isLive(present, announcement) || linksText(present.entry.event) === links;
+    if (isSame) return { ...present, isNew: false };
+  }
+  throw new Error(`Cannot create an inbox entry: all keys of the event are taken`);
+}
+
+function isLive({ entry }: PendingEntry, announcement: string): boolean {
+  return entry.announcement === announcement && entry.gaveUpAt === undefined;
+}
+
+/** The links of an event with their query strings, which an announcement leaves out. */
+export function linksText({ files }: Pick<RecordingEvent, 'files'>): string {
+  return JSON.stringify(files.map(({ link = '' }) => link));
+}
+
+/** For the cron, and for a person who looks at the bucket: what they need without opening the entry. */
+function metadataOf({ attempts, lease, dueAt, waitsFor }: InboxEntry): Record<string, string> {
   return {
     attempts: String(attempts.length),
-    lastFailure: attempts.at(-1)?.failures[0]?.code ?? '',
+    lastFailure: waitsFor?.code ?? attempts.at(-1)?.failures[0]?.code ?? '',
     ...(lease && { leaseUntil: lease.until }),
     ...(dueAt !== undefined && { dueAt }),
   };

@@ -49,13 +49,39 @@ export interface RecordingKeys {
   readonly stem: string;
   readonly manifest: string;
   readonly audio: (format: string) => string;
+  /** A further file of other bytes under the same name. */
+  readonly further: (format: string, bytes: number) => string;
 }
 
 /** A pure function of the event, so that every delivery and every attempt means the same objects. */
 export async function recordingKeys(event: RecordingEvent): Promise<RecordingKeys> {
   const folder = `recordings/${event.provider}/${dayOf(event)}/${await keyPart(event.callId)}`;
-  const stem = `${folder}/${await keyPart(event.recordingId)}`;
-  return { stem, manifest: `${stem}.json`, audio: (format) => `${stem}.${format}` };
+  return keysAt(`${folder}/${await keyPart(event.recordingId)}`);
+}
+
+/**
+ * Where an event keeps a recording of its own, beside another event's under an id that only names a call. No
+ * escape yields `~_`, so that this is no id's part.
+ */
+export async function ownRecordingKeys(event: RecordingEvent): Promise<RecordingKeys> {
+  const { stem } = await recordingKeys(event);
+  return keysAt(`${stem}${FURTHER}${await keyPart(event.eventId)}`);
+}
+
+/** The id of such a recording. */
+export function ownRecordingId({ recordingId, eventId }: RecordingEvent): string {
+  return `${recordingId}${FURTHER}${eventId}`;
+}
+
+const FURTHER = '~_';
+
+function keysAt(stem: string): RecordingKeys {
+  return {
+    stem,
+    manifest: `${stem}.json`,
+    audio: (format) => `${stem}.${format}`,
+    further: (format, bytes) => `${stem}${FURTHER}${bytes}.${format}`,
+  };
 }
 
 /**

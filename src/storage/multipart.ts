@@ -1,15 +1,15 @@
-import type { UploadEnd, UploadOptions } from './upload.ts';
+import { stored, type UploadEnd, type UploadOptions } from './upload.ts';
 
 /**
  * Parts that become an object all at once. R2 cannot make that create-once: so the key is looked for before the
- * first part and before the end, and in between the lease keeps others away.
+ * first part and before the end, and in between the lease keeps other workers away.
  */
 export function startMultipart(bucket: R2Bucket, key: string, { contentType, metadata }: UploadOptions) {
   let upload: R2MultipartUpload | undefined;
   const parts: R2UploadedPart[] = [];
   const isTaken = async () => (await bucket.head(key)) !== null;
   return {
-    /** Nothing, unless the key is taken. */
+    /** `undefined`, unless the key is taken. */
     async send(part: Uint8Array): Promise<UploadEnd | undefined> {
       if (upload === undefined && (await isTaken())) return { state: 'exists' };
       const options = { httpMetadata: { contentType }, customMetadata: metadata };
@@ -19,7 +19,7 @@ export function startMultipart(bucket: R2Bucket, key: string, { contentType, met
     },
     async complete(): Promise<UploadEnd> {
       if (upload === undefined || (await isTaken())) return { state: 'exists' };
-      return { state: 'stored', etag: (await upload.complete(parts)).etag };
+      return stored(key, await upload.complete(parts), true);
     },
     /** What cannot be aborted now R2 aborts itself after seven days; until then it is no object. */
     async abort(): Promise<void> {

@@ -1,21 +1,29 @@
 import { sha256Hex, utf8 } from '../shared/bytes.ts';
-import { parseJsonObject } from '../shared/json.ts';
+import { type JsonObject, parseJsonObject } from '../shared/json.ts';
+import { STORE_MS } from '../shared/limits.ts';
+import type { Within } from '../shared/within.ts';
 
 const jsonContent = { contentType: 'application/json; charset=utf-8' };
+
+/** A bucket whose small calls have a time limit: a store that hangs has failed. */
+export interface Store {
+  readonly bucket: R2Bucket;
+  readonly within: Within;
+}
 
 /** What must be true of a key for a write to happen: nothing is there, or exactly this version. */
 export type Expected = { readonly absent: true } | { readonly etag: string } | { readonly anything: true };
 
-/** Writes JSON when the key is as expected; the new etag, or nothing if somebody else was first. */
+/** Writes JSON when the key is as expected; the new etag, or `undefined` when the key was not. */
 export async function putJson(
-  bucket: R2Bucket,
+  { bucket, within }: Store,
   key: string,
   value: unknown,
   expected: Expected,
   customMetadata: Record<string, string> = {},
 ): Promise<string | undefined> {
   const options = { ...conditionOf(expected), customMetadata, httpMetadata: jsonContent };
-  const stored = await bucket.put(key, jsonText(value), options);
+  const stored = await within(STORE_MS, bucket.put(key, jsonText(value), options));
   return stored?.etag;
 }
 
@@ -29,47 +37,54 @@ function conditionOf(expected: Expected): { onlyIf?: R2Conditional } {
   return { onlyIf: 'absent' in expected ? { etagDoesNotMatch: '*' } : { etagMatches: expected.etag } };
 }
 
-/** What is known by an event's id, and by what exactly was announced under it. */
-export interface Announced {
-  readonly announcement: string;
+/** A small object as it is in the bucket; `json` is absent when it holds no JSON object. */
+export interface ReadJson {
+  readonly etag: string;
+  readonly text: string;
+  readonly json: JsonObject | undefined;
+}
+
+/** Reads a small object; `undefined` when there is none. */
+export async function readJson({ bucket, within }: Store, key: string): Promise<ReadJson | undefined> {
+  const read = async () => {
+    const object = await bucket.get(key);
+    return object === null ? undefined : { etag: object.etag, text: await object.text() };
+  };
+  const found = await within(STORE_MS, read());
+  return found && { ...found, json: parseJsonObject(found.text) };
+}
+
+export async function headObject({ bucket, within }: Store, key: string): Promise<R2Object | null> {
+  return within(STORE_MS, bucket.head(key));
+}
+
+export async function deleteObject({ bucket, within }: Store, key: string): Promise<void> {
+  await within(STORE_MS, bucket.delete(key));
+}
+
+export async function listObjects({ bucket, within }: Store, options: R2ListOptions): Promise<R2Objects> {
+  return within(STORE_MS, bucket.list(options));
 }
 
 /**
- * Writes JSON where there is none, at the key of an event's id. If another announcement of the same event has
- * that key, at a key of its own; nothing if this very announcement is there already.
+ * Where one announcement of an event may be: at the event's own key, at one for the announcement, and, while what
+ * was there before is being removed, at one for just these links.
  */
-export async function createAnnounced(
-  bucket: R2Bucket,
-  keyOf: (eventId: string) => Promise<string>,
-  eventId: string,
-  value: Announced,
-  metadata: Record<string, string>,
-): Promise<{ key: string; etag: string } | undefined> {
-  for await (const key of announcedKeys(keyOf, eventId, value.announcement)) {
-    const etag = await putJson(bucket, key, value, { absent: true }, metadata);
-    if (etag !== undefined) return { key, etag };
-    const stored = parseJsonObject((await (await bucket.get(key))?.text()) ?? '');
-    if (stored?.announcement === value.announcement) return undefined;
-  }
-  return undefined;
-}
-
-/** Where one announcement of an event may be: at the event's own key, or at one of its own. */
 export async function* announcedKeys(
   keyOf: (eventId: string) => Promise<string>,
   eventId: string,
-  announcement: string,
+  ...contents: readonly string[]
 ): AsyncGenerator<string> {
   yield keyOf(eventId);
-  yield keyOf(`${eventId}_${await sha256Hex(utf8(announcement))}`);
+  for (const content of contents) yield keyOf(`${eventId}_${await sha256Hex(utf8(content))}`);
 }
 
 /** How many objects have this prefix, over all pages of the list. */
-export async function countObjects(bucket: R2Bucket, prefix: string): Promise<number> {
+export async function countObjects(store: Store, prefix: string): Promise<number> {
   let count = 0;
   let cursor: string | undefined;
   do {
-    const page: R2Objects = await bucket.list(cursor === undefined ? { prefix } : { prefix, cursor });
+    const page = await listObjects(store, cursor === undefined ? { prefix } : { prefix, cursor });
     count += page.objects.length;
     cursor = page.truncated ? page.cursor : undefined;
   } while (cursor !== undefined);

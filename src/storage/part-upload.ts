@@ -1,14 +1,14 @@
 import { startDigest } from '../shared/digest.ts';
-import { PART_BYTES } from '../shared/limits.ts';
+import { FIRST_PART_BYTES, PART_BYTES, PART_GROWTH } from '../shared/limits.ts';
 import { type Multipart, startMultipart } from './multipart.ts';
 import { endOf, putOptions, type Upload, type UploadEnd, type UploadOptions } from './upload.ts';
 
 /**
- * An upload of unknown length, with one part in memory: what fits into that is one conditional put, more is a
- * multipart upload of equal parts.
+ * An upload with one part in memory: what fits into that is one conditional put, more is a multipart upload of
+ * equal parts. For a body of unknown length, and for one that is too long for a single put.
  */
 export function startPartUpload(bucket: R2Bucket, key: string, options: UploadOptions): Upload {
-  const part = createPart();
+  const part = createPart(options.grow);
   // R2 makes an MD5 of a whole put, but none of what comes in parts.
   const md5 = options.md5 === undefined ? undefined : startDigest('MD5');
   let multipart: Multipart | undefined;
@@ -17,10 +17,13 @@ export function startPartUpload(bucket: R2Bucket, key: string, options: UploadOp
 
   async function append(bytes: Uint8Array): Promise<void> {
     await md5?.add(bytes);
-    for (let rest = bytes; rest.byteLength > 0 && over === undefined; rest = part.fill(rest)) {
-      if (!part.isFull()) continue;
-      multipart ??= startMultipart(bucket, key, options);
-      over = await multipart.send(part.take());
+    for (let rest = bytes; rest.byteLength > 0 && over === undefined; ) {
+      const left = part.fill(rest);
+      if (left === undefined) over = { state: 'no_room' };
+      rest = left ?? rest.subarray(rest.byteLength);
+      if (rest.byteLength === 0) return;
+      multipart ??= startMultipart(bucket, options.partsKey ?? key, options);
+      over = (await multipart.send(part.take())) ?? over;
     }
   }
 
@@ -42,7 +45,8 @@ export function startPartUpload(bucket: R2Bucket, key: string, options: UploadOp
     },
     async commit() {
       if (isAppending) over = { state: 'failed', error: new Error('A part hangs') };
-      if (multipart === undefined) return over ?? endOf(bucket.put(key, part.take(), putOptions(options)));
+      if (multipart === undefined)
+        return over ?? endOf(key, bucket.put(key, part.take(), putOptions(options)));
       const end = await complete(multipart).catch((error: unknown) => ({ state: 'failed' as const, error }));
       if (end.state !== 'stored') await multipart.abort();
       return end;
@@ -53,15 +57,28 @@ export function startPartUpload(bucket: R2Bucket, key: string, options: UploadOp
   };
 }
 
-/** Bytes until they are enough for a part; `take` lends them out until the next `fill`. */
-function createPart() {
-  const bytes = new Uint8Array(PART_BYTES);
+/** Bytes until they are enough for a part; the buffer grows with them. `take` lends them out until the next `fill`. */
+function createPart(grow: UploadOptions['grow']) {
+  let bytes = new Uint8Array(0);
   let filledBytes = 0;
+
+  /** `false` when the isolate has no room for it. */
+  function makeRoom(wantedBytes: number): boolean {
+    let size = Math.max(bytes.byteLength, FIRST_PART_BYTES);
+    while (size < Math.min(wantedBytes, PART_BYTES)) size = Math.min(size * PART_GROWTH, PART_BYTES);
+    if (size === bytes.byteLength) return true;
+    if (!grow(size - bytes.byteLength)) return false;
+    const larger = new Uint8Array(size);
+    larger.set(bytes.subarray(0, filledBytes));
+    bytes = larger;
+    return true;
+  }
+
   return {
-    isFull: () => filledBytes === PART_BYTES,
-    /** Takes what there is room for, and gives back the rest. */
-    fill(from: Uint8Array): Uint8Array {
-      const taken = from.subarray(0, PART_BYTES - filledBytes);
+    /** Takes what there is room for, and gives back the rest; `undefined` when memory is in use. */
+    fill(from: Uint8Array): Uint8Array | undefined {
+      if (!makeRoom(filledBytes + from.byteLength)) return undefined;
+      const taken = from.subarray(0, bytes.byteLength - filledBytes);
       bytes.set(taken, filledBytes);
       filledBytes += taken.byteLength;
       return from.subarray(taken.byteLength);

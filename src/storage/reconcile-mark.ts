@@ -1,4 +1,6 @@
 import { parseJsonObject, quantityAt, textAt } from '../shared/json.ts';
+import { KV_MS } from '../shared/limits.ts';
+import { type Within, within } from '../shared/within.ts';
 
 const KEY = 'reconcile/sweep';
 
@@ -15,18 +17,21 @@ export interface Sweep {
 }
 
 /** The sweep that is under way, or was the last to take several runs. KV may be late, which costs a second look. */
-export function createReconcileMark(kv: KVNamespace) {
+export function createReconcileMark(kv: KVNamespace, limit: Within = within) {
   return {
     async read(): Promise<Sweep | undefined> {
-      const mark = parseJsonObject((await kv.get(KEY)) ?? '');
+      const mark = parseJsonObject((await limit(KV_MS, kv.get(KEY))) ?? '');
       const beganMs = mark && quantityAt(mark, 'beganMs');
       const previousMs = mark && quantityAt(mark, 'previousMs');
       if (mark === undefined || beganMs === undefined || previousMs === undefined) return undefined;
       return { beganMs, previousMs, cursor: textAt(mark, 'cursor') };
     },
     async write(sweep: Sweep | undefined): Promise<void> {
-      if (sweep === undefined) await kv.delete(KEY);
-      else await kv.put(KEY, JSON.stringify(sweep), { expirationTtl: TTL_SECONDS });
+      const write =
+        sweep === undefined
+          ? kv.delete(KEY)
+          : kv.put(KEY, JSON.stringify(sweep), { expirationTtl: TTL_SECONDS });
+      await limit(KV_MS, write);
     },
   };
 }

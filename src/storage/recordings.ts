@@ -1,6 +1,8 @@
 import type { ArchivedFile, Manifest } from '../recording.ts';
-import { isJsonObject, parseJsonObject, quantityAt, textAt } from '../shared/json.ts';
-import { type Expected, putJson } from './objects.ts';
+import { isJsonObject, quantityAt, textAt } from '../shared/json.ts';
+import { COMMIT_MS, SINGLE_PUT_BYTES, STORE_MS } from '../shared/limits.ts';
+import { type Within, within } from '../shared/within.ts';
+import { deleteObject, type Expected, headObject, listObjects, putJson, readJson } from './objects.ts';
 import { startPartUpload } from './part-upload.ts';
 import { startStreamUpload } from './stream-upload.ts';
 import type { Upload, UploadOptions } from './upload.ts';
@@ -14,59 +16,78 @@ export type StoredManifest =
 /** An audio object as it lies in the bucket, and what its upload left there to be known by. */
 export interface StoredObject {
   readonly key: string;
+  readonly etag: string;
+  readonly bytes: number;
   readonly contentType: string;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** The audio and the manifests. */
-export function createRecordings(bucket: R2Bucket) {
+export function createRecordings(bucket: R2Bucket, limit: Within = within) {
+  const store = { bucket, within: limit };
+
+  /** The audio of a recording in whatever format it is, whose keys begin so. */
+  async function findAudio(prefix: string): Promise<StoredObject[]> {
+    const include: R2ListOptions['include'] = ['customMetadata', 'httpMetadata'];
+    const { objects } = await listObjects(store, { prefix, include });
+    return objects.filter(({ key }) => !key.endsWith('.json')).map(describe);
+  }
+
   return {
     async readManifest(key: string): Promise<StoredManifest> {
-      const object = await bucket.get(key);
-      if (object === null) return { state: 'absent', expected: { absent: true } };
-      const manifest: unknown = parseJsonObject(await object.text());
+      const found = await readJson(store, key);
+      if (found === undefined) return { state: 'absent', expected: { absent: true } };
+      const manifest: unknown = found.json;
       if (!isManifest(manifest)) return { state: 'unreadable' };
-      return { state: 'present', expected: { etag: object.etag }, manifest };
+      return { state: 'present', expected: { etag: found.etag }, manifest };
     },
 
-    /** Nothing when there is no such object. */
+    /** `undefined` when there is no such object. */
     async etagOf(key: string): Promise<string | undefined> {
-      return (await bucket.head(key))?.etag;
+      return (await headObject(store, key))?.etag;
     },
 
-    /** False when somebody else has written the manifest in the meantime. */
+    /** `false` when another worker has written the manifest in the meantime. */
     async writeManifest(key: string, manifest: Manifest, expected: Expected): Promise<boolean> {
-      return (await putJson(bucket, key, manifest, expected)) !== undefined;
+      return (await putJson(store, key, manifest, expected)) !== undefined;
     },
 
     /** Starts a create-once upload. */
     startUpload(key: string, options: UploadOptions): Upload {
       const { lengthBytes } = options;
-      return lengthBytes === undefined
+      return lengthBytes === undefined || lengthBytes >= SINGLE_PUT_BYTES
         ? startPartUpload(bucket, key, options)
         : startStreamUpload(bucket, key, lengthBytes, options);
     },
 
-    /** The audio of a recording in whatever format it is; `stem` is its key up to the extension's dot. */
-    async findAudio(stem: string): Promise<StoredObject[]> {
-      const include: R2ListOptions['include'] = ['customMetadata', 'httpMetadata'];
-      const { objects } = await bucket.list({ prefix: `${stem}.`, include });
-      return objects
-        .filter(({ key }) => !key.endsWith('.json'))
-        .map(({ key, customMetadata = {}, httpMetadata }) => ({
-          key,
-          contentType: httpMetadata?.contentType ?? '',
-          metadata: customMetadata,
-        }));
-    },
+    findAudio,
 
-    readAudio(key: string): Promise<R2ObjectBody | null> {
-      return bucket.get(key);
+    readAudio: (key: string): Promise<R2ObjectBody | null> => limit(STORE_MS, bucket.get(key)),
+
+    /** Removes an object that this worker has just stored. */
+    removeAudio: (key: string): Promise<void> => deleteObject(store, key),
+
+    /** Gives an object another key, create-once; what it is there, or `undefined` when that cannot be done. */
+    async move(from: string, to: string): Promise<StoredObject | undefined> {
+      const object = await limit(STORE_MS, bucket.get(from));
+      if (object === null) return undefined;
+      const { httpMetadata = {}, customMetadata = {}, size } = object;
+      const options = { httpMetadata, customMetadata, onlyIf: { etagDoesNotMatch: '*' } };
+      await limit(COMMIT_MS, bucket.put(to, object.body, options));
+      const moved = await headObject(store, to);
+      if (moved?.size !== size) return undefined;
+      await deleteObject(store, from);
+      return describe(moved);
     },
   };
 }
 
 export type Recordings = ReturnType<typeof createRecordings>;
+
+function describe({ key, etag, size, customMetadata = {}, httpMetadata }: R2Object): StoredObject {
+  const contentType = httpMetadata?.contentType ?? '';
+  return { key, etag, bytes: size, contentType, metadata: customMetadata };
+}
 
 function isManifest(value: unknown): value is Manifest {
   if (!isJsonObject(value) || value.schema !== 1 || !Array.isArray(value.files)) return false;

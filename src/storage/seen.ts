@@ -1,20 +1,39 @@
-import { SEEN_TTL_SECONDS } from '../shared/limits.ts';
+import { parseJsonObject, textAt } from '../shared/json.ts';
+import { KV_MS, SEEN_TTL_SECONDS } from '../shared/limits.ts';
+import { type Within, within } from '../shared/within.ts';
 import { seenKey } from './keys.ts';
+
+/** How an event ended, and by which announcement; of a dead one also the SHA-256 of the links that were tried. */
+export type SeenEvent =
+  | { readonly state: 'archived'; readonly announcement: string }
+  | { readonly state: 'dead'; readonly announcement: string; readonly linksSha256: string };
 
 /**
  * The fast filter: KV can say "surely seen", never "surely not seen".
- * It shows an old absence for a minute, and takes one write a second per key (more throw).
+ * It shows an old absence for a minute, and takes one write a second per key (more throw). Every call has a limit
+ * of a second: the caller goes on without the answer.
  */
-export function createSeen(kv: KVNamespace) {
+export function createSeen(kv: KVNamespace, limit: Within = within) {
   return {
-    /** The last announcement of this event that is finished, archived or dead; nothing when KV knows none. */
-    async find(provider: string, eventId: string): Promise<string | null> {
-      return kv.get(await seenKey(provider, eventId));
+    /** `undefined` when KV knows nothing of the event. */
+    async find(provider: string, eventId: string): Promise<SeenEvent | undefined> {
+      const text = await limit(KV_MS, kv.get(await seenKey(provider, eventId)));
+      return text === null ? undefined : readSeen(text);
     },
-    async mark(provider: string, eventId: string, announcement: string): Promise<void> {
-      await kv.put(await seenKey(provider, eventId), announcement, { expirationTtl: SEEN_TTL_SECONDS });
+    async mark(provider: string, eventId: string, seen: SeenEvent): Promise<void> {
+      const options = { expirationTtl: SEEN_TTL_SECONDS };
+      await limit(KV_MS, kv.put(await seenKey(provider, eventId), JSON.stringify(seen), options));
     },
   };
 }
 
 export type Seen = ReturnType<typeof createSeen>;
+
+function readSeen(text: string): SeenEvent | undefined {
+  const seen = parseJsonObject(text) ?? {};
+  const announcement = textAt(seen, 'announcement');
+  const linksSha256 = textAt(seen, 'linksSha256');
+  if (announcement === undefined) return undefined;
+  if (seen.state === 'archived') return { state: 'archived', announcement };
+  return linksSha256 === undefined ? undefined : { state: 'dead', announcement, linksSha256 };
+}

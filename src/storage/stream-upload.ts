@@ -13,7 +13,7 @@ export function startStreamUpload(
   // (A race with `end` at each write would hold on to every one of them until the end.)
   let over: UploadEnd | undefined;
   let wake = nothing;
-  const end = endOf(bucket.put(key, readable, putOptions(options))).then((ended) => {
+  const end = endOf(key, bucket.put(key, readable, putOptions(options))).then((ended) => {
     over = ended;
     wake();
     return ended;

@@ -1,4 +1,5 @@
-import { MAX_DELAY_SECONDS } from '../shared/limits.ts';
+import { MAX_DELAY_SECONDS, STORE_MS } from '../shared/limits.ts';
+import { type Within, within } from '../shared/within.ts';
 
 /** A message of the queue: which entry to work on. The entry itself is read when the message is consumed. */
 export interface TransferMessage {
@@ -6,21 +7,33 @@ export interface TransferMessage {
   readonly inboxKey: string;
 }
 
-/** A batch may hold so many messages. */
+/** A message that goes on with a chore: the audit of a provider, or the next dead letters to look at. */
+export type ChoreMessage =
+  | { readonly version: 1; readonly chore: 'audit'; readonly provider: string }
+  | { readonly version: 1; readonly chore: 'tidy'; readonly cursor: string };
+
+export type QueueMessage = TransferMessage | ChoreMessage;
+
+/** The most messages of a batch. */
 const MAX_BATCH_MESSAGES = 100;
 
 /** The engine for what the fast path could not finish. */
-export function createTransfers(queue: Queue<TransferMessage>) {
+export function createTransfers(queue: Queue<QueueMessage>, limit: Within = within) {
   return {
     async send(inboxKey: string, delaySeconds = 0): Promise<void> {
-      await queue.send({ version: 1, inboxKey }, { delaySeconds });
+      await limit(STORE_MS, queue.send({ version: 1, inboxKey }, { delaySeconds }));
     },
 
     async sendAll(inboxKeys: readonly string[]): Promise<void> {
       for (let at = 0; at < inboxKeys.length; at += MAX_BATCH_MESSAGES) {
         const keys = inboxKeys.slice(at, at + MAX_BATCH_MESSAGES);
-        await queue.sendBatch(keys.map((inboxKey) => ({ body: { version: 1, inboxKey } })));
+        const messages = keys.map((inboxKey) => ({ body: { version: 1, inboxKey } as const }));
+        await limit(STORE_MS, queue.sendBatch(messages));
       }
+    },
+
+    async sendChore(message: ChoreMessage): Promise<void> {
+      await limit(STORE_MS, queue.send(message));
     },
   };
 }

@@ -1,15 +1,23 @@
 /**
  * How an upload ended; `exists` means that the key was taken and this upload changed nothing, `mismatch` that the
- * bytes did not have the stated MD5 and nothing was stored.
+ * bytes did not have the stated MD5 and nothing was stored, `no_room` that the isolate's memory is in use.
  */
 export type UploadEnd =
-  | { readonly state: 'stored'; readonly etag: string }
-  | { readonly state: 'exists' | 'mismatch' }
+  | { readonly state: 'stored'; readonly object: UploadedObject }
+  | { readonly state: 'exists' | 'mismatch' | 'no_room' }
   | { readonly state: 'failed'; readonly error: unknown };
+
+/** What R2 says of an object that it has just stored. */
+export interface UploadedObject {
+  readonly key: string;
+  readonly etag: string;
+  readonly bytes: number;
+  readonly isInParts: boolean;
+}
 
 /** An object on its way into the bucket: nothing is stored before its last byte is written. */
 export interface Upload {
-  /** False once the bucket has failed: `commit` tells of what. */
+  /** `false` once the bucket has failed: `commit` tells of what. */
   write(bytes: Uint8Array): Promise<boolean>;
   /** To be called after the last byte. */
   commit(): Promise<UploadEnd>;
@@ -18,12 +26,16 @@ export interface Upload {
 }
 
 export interface UploadOptions {
-  /** Absent when nobody knows it beforehand. */
+  /** Absent when it is not known beforehand. */
   readonly lengthBytes: number | undefined;
   readonly contentType: string;
   readonly metadata: Record<string, string>;
   /** Lower-case hex of the MD5 that the bytes must have. */
   readonly md5: string | undefined;
+  /** Where an upload in parts goes, if elsewhere: R2 cannot make one create-once. */
+  readonly partsKey?: string | undefined;
+  /** Asked before the upload holds more bytes in memory. */
+  readonly grow: (bytes: number) => boolean;
 }
 
 /** Create-once: `*` fits any object, so the write happens only where there is none. */
@@ -38,11 +50,15 @@ export function putOptions({
 }
 
 /** How a conditional put ended. */
-export async function endOf(put: Promise<R2Object | null>): Promise<UploadEnd> {
+export async function endOf(key: string, put: Promise<R2Object | null>): Promise<UploadEnd> {
   return put.then(
-    (object) => (object === null ? { state: 'exists' } : { state: 'stored', etag: object.etag }),
+    (object) => (object === null ? { state: 'exists' } : stored(key, object, false)),
     (error: unknown) => (isBadDigest(error) ? { state: 'mismatch' } : { state: 'failed', error }),
   );
+}
+
+export function stored(key: string, { etag, size }: R2Object, isInParts: boolean): UploadEnd {
+  return { state: 'stored', object: { key, etag, bytes: size, isInParts } };
 }
 
 /** R2's errors carry their number at the end. @see https://developers.cloudflare.com/r2/api/error-codes/ */

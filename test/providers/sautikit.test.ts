@@ -5,6 +5,7 @@ import vectors from '../fixtures/sautikit/hmac.json';
 import payloads from '../fixtures/sautikit/payloads.json';
 import { sautikitPlainTwin, sautikitTwin } from '../fixtures/sautikit/twin.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import { verify as verifyDelivery } from '../support/verify.ts';
 import { describeContract, type Scheme } from './contract.ts';
 
 const SIGNATURE = 'x-sautikit-signature';
@@ -75,12 +76,9 @@ describe('Sautikit signatures', () => {
     rawBody = body,
   ) => {
     const secrets = { values: [vector.secret], scheme: setting, toleranceSeconds: 300 };
-    const verified = await sautikit.verify(
-      { rawBody, headers: new Headers({ [SIGNATURE]: header }) },
-      secrets,
-      nowSeconds,
-    );
-    return verified.ok ? verified.value.scheme : verified.error;
+    const headers = new Headers({ [SIGNATURE]: header });
+    const verified = await verifyDelivery({ rawBody, headers }, sautikit, secrets, nowSeconds);
+    return verified.ok ? verified.value.scheme : verified.error.reason;
   };
 
   for (const { name, ...wrong } of vectors.vectors) {
@@ -133,6 +131,25 @@ describe('Sautikit signatures', () => {
 
     expect(await verify(mac, 'any', longAfter, replayed)).toBe('scheme_ambiguous');
     expect(await verify(mac, 'plain', longAfter, replayed)).toBe('scheme_ambiguous');
+  });
+
+  test('verify() takes any of up to eight v1, as they come while a secret is rotated', async ({ expect }) => {
+    const others = (count: number) => Array.from({ length: count }, (_, n) => `v1=${String(n).repeat(64)}`);
+    const header = (...pieces: string[]) => [`t=${vector.timestamp}`, ...pieces].join(',');
+
+    expect(await verify(header(...others(1), `v1=${mac}`))).toBe('timestamped');
+    expect(await verify(header(...others(7), `v1=${mac}`))).toBe('timestamped');
+    expect(await verify(header(`v1=${mac}`, ...others(7)))).toBe('timestamped');
+    expect(await verify(header(...others(8), `v1=${mac}`))).toBe('signature_malformed');
+    expect(await verify(header(...others(8)))).toBe('signature_mismatch');
+    expect(await verify(header(`v1=${mac}`, 'v1=short'))).toBe('signature_malformed');
+  });
+
+  test('verify() refuses two times, as when a header comes twice', async ({ expect }) => {
+    const header = `t=${vector.timestamp},v1=${mac}`;
+
+    expect(await verify(`${header}, ${header}`)).toBe('signature_malformed');
+    expect(await verify(`${header}, t=${vector.timestamp}`)).toBe('signature_malformed');
   });
 
   test('verify() never takes v2 for v1', async ({ expect }) => {

@@ -5,6 +5,7 @@ import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
 import vectors from '../fixtures/telnyx/ed25519.json';
 import payloads from '../fixtures/telnyx/payloads.json';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import { verify as verifyDelivery } from '../support/verify.ts';
 import { describeContract } from './contract.ts';
 
 const SIGNATURE = 'telnyx-signature-ed25519';
@@ -42,8 +43,9 @@ describe('Telnyx signatures', () => {
       scheme: '',
       toleranceSeconds: vectors.tolerance_seconds,
     };
-    const verified = await telnyx.verify({ rawBody: utf8(of.body), headers }, secrets, nowSeconds);
-    return verified.ok ? 'ok' : verified.error;
+    const rawBody = utf8(of.body);
+    const verified = await verifyDelivery({ rawBody, headers }, telnyx, secrets, nowSeconds);
+    return verified.ok ? 'ok' : verified.error.reason;
   };
 
   for (const negative of vectors.negative) {
@@ -225,6 +227,8 @@ describe('Telnyx events', () => {
           callId: 'v2:qiaymU9Ij90xJRRkYGWHOIx_41EVJPrzlny2zC67hwL1wVIUnnMrqQ',
           durationSeconds: 5,
           channels: 1,
+          apiPath:
+            'texml/Accounts/cb6cfbbc-eb00-41af-a3f3-0d7b32009e4b/Recordings/35094891-3290-4142-b2c2-b2eda57534cf.json',
           files: [{ link: 'https://recording.com/your-recording-url' }],
         },
       ],
@@ -251,6 +255,25 @@ describe('Telnyx events', () => {
       });
     },
   );
+
+  test('parse() keeps another version of a kind that carries a recording, whatever it holds', ({
+    expect,
+  }) => {
+    for (const type of ['call.recording.saved.v2', 'conference.recording.saved_2']) {
+      const event = { event_type: type, id: 'e1', payload: { recording: { url: 'https://a.example/' } } };
+      expect(parseText(JSON.stringify({ data: event }))).toMatchObject({
+        kind: 'kept',
+        code: 'unreadable_event',
+        eventId: 'e1',
+        eventType: type,
+      });
+    }
+    const transcription = {
+      event_type: 'call.recording.transcription.saved',
+      payload: { recording_id: 'r' },
+    };
+    expect(parseText(JSON.stringify(transcription))).toMatchObject({ kind: 'ignored' });
+  });
 
   test('parse() ignores other kinds', ({ expect }) => {
     const { event } = vectors.real_captured_signature_public_key_redacted;

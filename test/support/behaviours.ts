@@ -23,6 +23,14 @@ const html = '<!DOCTYPE html><title>Sign in</title><p>Your session has expired.'
 const xml = '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>';
 const expired =
   '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>';
+/** The beginnings of other files, and what is no audio. */
+const files: Record<string, Buffer> = {
+  m4a: Buffer.concat([Buffer.from('\0\0\0\x18ftypM4A \0\0\0\0', 'latin1'), Buffer.alloc(4000, 7)]),
+  flac: Buffer.concat([Buffer.from('fLaC\0\0\0\x22', 'latin1'), Buffer.alloc(4000, 7)]),
+  encrypted: Buffer.from(Array.from({ length: 4096 }, (_, at) => (at * 167 + (at >> 8) * 13) % 256)),
+  json: Buffer.from('{"error":{"code":"expired"}}'),
+};
+
 /** Where a broken connection breaks. */
 const CUT = 70_000;
 
@@ -153,6 +161,10 @@ export const behaviours: Record<string, Behaviour> = {
   },
   /** A WAV file cut short, whose header still tells of the whole. */
   'wav-cut': ({ response }) => send(response, wav.subarray(0, 100_000)),
+  /** A WAV file that is still being written. */
+  'wav-growing': ({ response, nth }) => send(response, nth < 3 ? wav.subarray(0, nth * 50_000) : wav),
+  'wav-cut-anew': ({ response, nth }) => send(response, wav.subarray(0, 100_000 - nth)),
+  bytes: ({ response, rest }) => send(response, Buffer.from(files[rest[0] ?? ''] ?? [])),
   'wav-open': ({ response }) => send(response, openWav()),
   big: ({ response, rest }) => send(response, bigWav(Number(rest[0])), { 'content-type': 'audio/wav' }),
   'big-chunked': ({ response, rest }) => void response.writeHead(200).end(bigWav(Number(rest[0]))),

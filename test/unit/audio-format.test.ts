@@ -1,54 +1,89 @@
-import { test } from 'vitest';
+import { describe, test } from 'vitest';
 import { detectAudioFormat } from '../../src/pipeline/audio-format.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
 
-test.for([
-  ['RIFF\u0001\u0002\u0003\u0004WAVEfmt ', 'wav', 'audio/wav'],
-  ['RF64\u0001\u0002\u0003\u0004WAVEds64', 'wav', 'audio/wav'],
-  ['RIFF\n\n\n\nWAVE', 'wav', 'audio/wav'],
-  ['ID3\u0004\u0000\u0000', 'mp3', 'audio/mpeg'],
-  ['OggS\u0000\u0002', 'ogg', 'audio/ogg'],
-] as const)('detectAudioFormat() of %j is %s', ([text, format, contentType], { expect }) => {
-  expect(detectAudioFormat(utf8(text))).toEqual({ format, contentType });
-});
+/** The code units as bytes. */
+const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
+const size = '\u0001\u0002\u0003\u0004';
 
-test.for([
-  ['PCM', 0x0001],
-  ['A-law', 0x0006],
-  ['mu-law', 0x0007],
-  ['GSM 6.10', 0x0031],
-  ['MPEG Layer III inside', 0x0055],
-] as const)('detectAudioFormat() of WAVE with %s is wav', ([, formatTag], { expect }) => {
-  const header = new Uint8Array([...utf8('RIFF\u0000\u0010\u0000\u0000WAVEfmt '), 18, 0, 0, 0, formatTag, 0]);
+describe('detectAudioFormat()', () => {
+  test.for([
+    [`RIFF${size}WAVEfmt `, 'wav', 'audio/wav'],
+    [`RF64${size}WAVEds64`, 'wav', 'audio/wav'],
+    [`BW64${size}WAVEds64`, 'wav', 'audio/wav'],
+    ['RIFF\n\n\n\nWAVE', 'wav', 'audio/wav'],
+    ['ID3\u0004\u0000\u0000', 'mp3', 'audio/mpeg'],
+    ['OggS\u0000\u0002', 'ogg', 'audio/ogg'],
+    ['\u0000\u0000\u0000 ftypM4A ', 'm4a', 'audio/mp4'],
+    ['\u0000\u0000\u0000\u0018ftypmp42', 'm4a', 'audio/mp4'],
+    ['fLaC\u0000', 'flac', 'audio/flac'],
+    ['\u001aE\u00df\u00a3\u009f', 'webm', 'audio/webm'],
+    ['#!AMR\n', 'amr', 'audio/amr'],
+    ['#!AMR-WB\n', 'amr', 'audio/amr'],
+    [`FORM${size}AIFFCOMM`, 'aiff', 'audio/aiff'],
+    [`FORM${size}AIFCFVER`, 'aiff', 'audio/aiff'],
+    ['caff\u0000\u0001', 'caf', 'audio/x-caf'],
+  ] as const)('of %j is %s', ([text, format, contentType], { expect }) => {
+    expect(detectAudioFormat(latin1(text))).toEqual({ format, contentType });
+  });
 
-  expect(detectAudioFormat(header)?.format).toBe('wav');
-});
+  test.for([
+    ['PCM', 0x0001],
+    ['A-law', 0x0006],
+    ['mu-law', 0x0007],
+    ['GSM 6.10', 0x0031],
+    ['MPEG Layer III inside', 0x0055],
+  ] as const)('of WAVE with %s is wav', ([, formatTag], { expect }) => {
+    const header = latin1(`RIFF\u0000\u0010\u0000\u0000WAVEfmt \u0012\u0000\u0000\u0000`);
 
-test.for([
-  ['MPEG 1 Layer III', [0xff, 0xfb, 0x90, 0x64]],
-  ['MPEG 2 Layer III, 8 kHz telephony', [0xff, 0xf3, 0x18, 0xc4]],
-  ['MPEG 2.5 Layer III with CRC', [0xff, 0xe2, 0x18, 0xc4]],
-] as const)('detectAudioFormat() of a frame of %s is mp3', ([, bytes], { expect }) => {
-  expect(detectAudioFormat(Uint8Array.from(bytes))?.format).toBe('mp3');
-});
+    expect(detectAudioFormat(Uint8Array.from([...header, formatTag, 0]))?.format).toBe('wav');
+  });
 
-test.for([
-  ['nothing', []],
-  ['an HTML page', Array.from(utf8('<!DOCTYPE html><html>'))],
-  ['an S3 error', Array.from(utf8('<?xml version="1.0"?><Error><Code>AccessDenied'))],
-  ['JSON', Array.from(utf8('{"error":"expired"}'))],
-  ['an XML page with a byte order mark', [0xef, 0xbb, 0xbf, 0x3c]],
-  ['UTF-16 text', [0xff, 0xfe, 0x3c, 0x00]],
-  ['AAC', [0xff, 0xf1, 0x50, 0x80]],
-  ['MPEG audio of Layer II', [0xff, 0xfd, 0x90, 0x00]],
-  ['a frame of a reserved MPEG version', [0xff, 0xea, 0x90, 0x00]],
-  ['a frame of a bad bit rate', [0xff, 0xfb, 0xf0, 0x00]],
-  ['a frame of a reserved sampling rate', [0xff, 0xfb, 0x9c, 0x00]],
-  ['half a frame header', [0xff]],
-  ['RIFF that is not WAVE', Array.from(utf8('RIFF\u0001\u0002\u0003\u0004AVI LIST'))],
-  ['WAVE cut short', Array.from(utf8('RIFF\u0001\u0002\u0003\u0004WAV'))],
-  ['gzip', [0x1f, 0x8b, 0x08, 0x00]],
-  ['zeros', new Array(64).fill(0)],
-] as const)('detectAudioFormat() finds no audio in %s', ([, bytes], { expect }) => {
-  expect(detectAudioFormat(Uint8Array.from(bytes))).toBeUndefined();
+  test.for([
+    ['MPEG 1 Layer III', [0xff, 0xfb, 0x90, 0x64]],
+    ['MPEG 2 Layer III, 8 kHz telephony', [0xff, 0xf3, 0x18, 0xc4]],
+    ['MPEG 2.5 Layer III with CRC', [0xff, 0xe2, 0x18, 0xc4]],
+  ] as const)('of a frame of %s is mp3', ([, bytes], { expect }) => {
+    expect(detectAudioFormat(Uint8Array.from(bytes))?.format).toBe('mp3');
+  });
+
+  test.for([
+    ['gzip', [0x1f, 0x8b, 0x08, 0x00]],
+    ['zeros', new Array(64).fill(0)],
+    ['RIFF that is not WAVE', Array.from(latin1(`RIFF${size}AVI LIST`))],
+    ['an encrypted file', Array.from({ length: 256 }, (_, at) => (at * 167 + 13) % 256)],
+    ['a telephone\u2019s raw samples', Array.from({ length: 64 }, (_, at) => (at % 7) * 3)],
+  ] as const)('keeps %s, binary and of no known format, as bin', ([, bytes], { expect }) => {
+    expect(detectAudioFormat(Uint8Array.from(bytes))).toEqual({
+      format: 'bin',
+      contentType: 'application/octet-stream',
+    });
+  });
+
+  test.for([
+    ['nothing', utf8('')],
+    ['an HTML page', utf8('<!DOCTYPE html><html>')],
+    ['an HTML page of another script', utf8('<p>Ссылка истекла, 链接已过期')],
+    ['an S3 error', utf8('<?xml version="1.0"?><Error><Code>AccessDenied')],
+    ['JSON', utf8('{"error":"expired"}')],
+    ['plain text', utf8('\tNot found\r\n\f')],
+    ['text with a colour of a terminal', utf8('\u001b[31mError')],
+    ['an XML page with a byte order mark', Uint8Array.of(0xef, 0xbb, 0xbf, 0x3c)],
+    ['UTF-16 text', Uint8Array.of(0xff, 0xfe, 0x3c, 0x00)],
+    ['UTF-16 text, high bytes first', Uint8Array.of(0xfe, 0xff, 0x00, 0x3c)],
+    ['a Latin-1 page', latin1('<p>Le lien a expir\u00e9')],
+  ] as const)('finds no audio in %s', ([, bytes], { expect }) => {
+    expect(detectAudioFormat(bytes)).toBeUndefined();
+  });
+
+  test.for([
+    ['AAC', [0xff, 0xf1, 0x50, 0x80]],
+    ['MPEG audio of Layer II', [0xff, 0xfd, 0x90, 0x00]],
+    ['a frame of a reserved MPEG version', [0xff, 0xea, 0x90, 0x00]],
+    ['a frame of a bad bit rate', [0xff, 0xfb, 0xf0, 0x00]],
+    ['a frame of a reserved sampling rate', [0xff, 0xfb, 0x9c, 0x00]],
+    ['half a frame header', [0xff, 0x00]],
+  ] as const)('takes %s for no mp3', ([, bytes], { expect }) => {
+    expect(detectAudioFormat(Uint8Array.from(bytes))?.format).not.toBe('mp3');
+  });
 });

@@ -2,7 +2,8 @@ import { describe, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 
 const publicKey = '+7E99DXiiQXvceNX4nHm3Lbm5mqPWad5RhDr2ufuCik=';
-const good = { SAUTIKIT_WEBHOOK_SECRET: 'whsec_a', TELNYX_PUBLIC_KEY: publicKey };
+const secret = 'whsec_0123456789abcdef';
+const good = { SAUTIKIT_WEBHOOK_SECRET: secret, TELNYX_PUBLIC_KEY: publicKey };
 const stateOf = (env: Record<string, unknown>, provider: string) =>
   readConfig(env).providers.get(provider)?.state;
 
@@ -10,13 +11,13 @@ describe('readConfig()', () => {
   test('fills in what is not set', ({ expect }) => {
     const config = readConfig(good);
 
-    expect(config.problems).toEqual([]);
+    expect([config.problems, config.warnings]).toEqual([[], []]);
     expect(config.maxRecordingBytes).toBe(5_368_709_120);
-    expect(config.origins).toEqual([]);
+    expect(config.origins).toEqual({});
     expect(config.vaultToken).toBeUndefined();
     expect(config.providers.get('sautikit')).toEqual({
       state: 'ready',
-      secrets: { values: ['whsec_a'], scheme: 'any', toleranceSeconds: 300 },
+      secrets: { values: [secret], scheme: 'any', toleranceSeconds: 300 },
     });
     expect(config.providers.get('telnyx')).toEqual({
       state: 'ready',
@@ -34,8 +35,8 @@ describe('readConfig()', () => {
 
   test.for([undefined, '', ' ', '\n', ','])(
     'calls a provider unset whose secret is %j',
-    (secret, { expect }) => {
-      const env = { ...good, SAUTIKIT_WEBHOOK_SECRET: secret };
+    (value, { expect }) => {
+      const env = { ...good, SAUTIKIT_WEBHOOK_SECRET: value };
 
       expect(stateOf(env, 'sautikit')).toBe('unset');
       expect(stateOf(env, 'telnyx')).toBe('ready');
@@ -43,21 +44,35 @@ describe('readConfig()', () => {
     },
   );
 
-  test('stops only the provider whose key is broken, and names it without its value', ({ expect }) => {
-    const env = { ...good, TELNYX_PUBLIC_KEY: `${publicKey} AAAA` };
+  test('verifies with the sound key while another is broken, and names that without its value', ({
+    expect,
+  }) => {
+    const config = readConfig({ ...good, TELNYX_PUBLIC_KEY: `${publicKey} AAAA` });
 
-    expect(stateOf(env, 'telnyx')).toBe('broken');
-    expect(stateOf(env, 'sautikit')).toBe('ready');
-    expect(readConfig(env).problems).toEqual(['TELNYX_PUBLIC_KEY: value 2 of 2 is 3 bytes, not 32']);
+    expect(config.providers.get('telnyx')).toMatchObject({ secrets: { values: [publicKey] } });
+    expect(config.problems).toEqual(['TELNYX_PUBLIC_KEY: value 2 of 2 is 3 bytes, not 32']);
   });
 
-  test('stops Sautikit when its scheme is unknown', ({ expect }) => {
-    const env = { ...good, SAUTIKIT_SIGNATURE: 'none' };
+  test.for([['AAAA'], [['a list']], [{}], [true]])(
+    'stops only the provider without any sound key: %j',
+    ([value], { expect }) => {
+      const env = { ...good, TELNYX_PUBLIC_KEY: value };
 
-    expect(stateOf(env, 'sautikit')).toBe('broken');
-    expect(stateOf(env, 'telnyx')).toBe('ready');
-    expect(readConfig(env).problems).toEqual(['SAUTIKIT_SIGNATURE: must be one of plain, timestamped, any']);
-  });
+      expect([stateOf(env, 'telnyx'), stateOf(env, 'sautikit')]).toEqual(['broken', 'ready']);
+      expect(readConfig(env).problems).toHaveLength(1);
+    },
+  );
+
+  test.for([['none'], [['timestamped']], [{}]])(
+    'takes the strictest scheme for one that cannot be read: %j',
+    ([value], { expect }) => {
+      const config = readConfig({ ...good, SAUTIKIT_SIGNATURE: value });
+
+      expect(config.providers.get('sautikit')).toMatchObject({ secrets: { scheme: 'timestamped' } });
+      expect(config.problems).toHaveLength(1);
+      expect(config.problems[0]).toMatch(/^SAUTIKIT_SIGNATURE: /);
+    },
+  );
 
   test.for(['plain', 'timestamped', 'any', ' plain '])('takes the scheme "%s"', (scheme, { expect }) => {
     expect(readConfig({ ...good, SAUTIKIT_SIGNATURE: scheme }).providers.get('sautikit')).toMatchObject({
@@ -71,54 +86,87 @@ describe('readConfig()', () => {
     ['SIGNATURE_TOLERANCE_SECONDS', '-300'],
     ['SIGNATURE_TOLERANCE_SECONDS', 'NaN'],
     ['SIGNATURE_TOLERANCE_SECONDS', '1e9'],
-    ['MAX_RECORDING_BYTES', '5 GB'],
-    ['MAX_RECORDING_BYTES', '9'.repeat(16)],
     ['SIGNATURE_TOLERANCE_SECONDS', '604801'],
-    ['DOWNLOAD_ORIGINS', 'https://ok.example evil.example'],
-    ['DOWNLOAD_ORIGINS', ' , '],
-  ])('stops every provider when %s is "%s"', ([name = '', value], { expect }) => {
-    const env = { ...good, [name]: value };
+    ['SIGNATURE_TOLERANCE_SECONDS', { seconds: 300 }],
+    ['MAX_RECORDING_BYTES', '5GB'],
+    ['MAX_RECORDING_BYTES', '9'.repeat(16)],
+    ['MAX_RECORDING_BYTES', true],
+  ] as const)('takes the default when %s is %j', ([name, value], { expect }) => {
+    const config = readConfig({ ...good, [name]: value });
 
-    expect([stateOf(env, 'sautikit'), stateOf(env, 'telnyx')]).toEqual(['broken', 'broken']);
-    expect(readConfig(env).problems).toHaveLength(1);
-    expect(readConfig(env).problems[0]).toMatch(new RegExp(`^${name}: `));
+    expect(config.maxRecordingBytes).toBe(5_368_709_120);
+    expect(config.providers.get('telnyx')).toMatchObject({ secrets: { toleranceSeconds: 300 } });
+    expect(config.problems).toHaveLength(1);
+    expect(config.problems[0]).toMatch(new RegExp(`^${name}: `));
   });
 
   test.for([
-    ['DOWNLOAD_ORIGINS', ['https://ok.example']],
-    ['MAX_RECORDING_BYTES', true],
-    ['SIGNATURE_TOLERANCE_SECONDS', { seconds: 300 }],
-  ] as const)('does not take %s for unset when it is %j', ([name, value], { expect }) => {
-    const config = readConfig({ ...good, [name]: value });
+    ['https://ok.example evil.example', 1],
+    ['ok.example', 0],
+    [' , ', 0],
+    [['https://ok.example'], 0],
+    [7, 0],
+  ] as const)('allows the sound origins of %j and nothing else: %i', ([value, sound], { expect }) => {
+    const { origins, problems, providers } = readConfig({ ...good, DOWNLOAD_ORIGINS: value });
 
-    expect(config.problems[0]).toBe(`${name}: must be a text`);
-    expect(config.providers.get('telnyx')?.state).toBe('broken');
+    expect(origins.isBroken).toBe(true);
+    expect(origins.only).toHaveLength(sound);
+    expect(problems).toHaveLength(1);
+    expect(providers.get('telnyx')?.state).toBe('ready');
+  });
+
+  test.for([
+    ['TELNYX_API_URL', 'http://api.example', 'TELNYX_API_URL'],
+    ['TELNYX_API_URL', ['https://api.example'], 'TELNYX_API_URL'],
+    ['TELNYX_API_KEY', ['key'], 'TELNYX_API_KEY'],
+  ] as const)(
+    'sends no API key anywhere while %s is %j, and says what waits',
+    ([name, value, setting], { expect }) => {
+      const { apis, problems } = readConfig({ ...good, TELNYX_API_KEY: 'key', [name]: value });
+
+      expect(apis.get('telnyx')).toMatchObject({ key: undefined, brokenSetting: setting });
+      expect(problems).toHaveLength(1);
+    },
+  );
+
+  test('waits for no address of an API that was not meant to be asked', ({ expect }) => {
+    const { apis } = readConfig({ ...good, TELNYX_API_URL: 'http://api.example' });
+
+    expect(apis.get('telnyx')?.brokenSetting).toBeUndefined();
   });
 
   test.for([true, ['a'], {}])('opens nothing by a token that is %j', (token, { expect }) => {
     const config = readConfig({ ...good, VAULT_TOKEN: token });
 
     expect(config.vaultToken).toBeUndefined();
-    expect(config.problems).toEqual(['VAULT_TOKEN: must be a text']);
+    expect(config.problems).toEqual(['VAULT_TOKEN: must be a string']);
     expect(config.providers.get('telnyx')?.state).toBe('ready');
-  });
-
-  test('does not take a list of schemes for unset', ({ expect }) => {
-    const env = { ...good, SAUTIKIT_SIGNATURE: ['timestamped'] };
-
-    expect(stateOf(env, 'sautikit')).toBe('broken');
-    expect(stateOf(env, 'telnyx')).toBe('ready');
   });
 
   test('lists all that is wrong at once', ({ expect }) => {
     const env = {
-      SAUTIKIT_WEBHOOK_SECRET: 's',
+      SAUTIKIT_WEBHOOK_SECRET: secret,
       SAUTIKIT_SIGNATURE: 'x',
       TELNYX_PUBLIC_KEY: 'x',
       MAX_RECORDING_BYTES: 'x',
     };
 
     expect(readConfig(env).problems).toHaveLength(3);
+  });
+
+  test('reports a short token and a short secret as weak, and lets them work', ({ expect }) => {
+    const config = readConfig({
+      SAUTIKIT_WEBHOOK_SECRET: `${secret},tail`,
+      VAULT_TOKEN: 'nineteen characters',
+    });
+
+    expect(config.problems).toEqual([]);
+    expect(config.warnings).toEqual([
+      'SAUTIKIT_WEBHOOK_SECRET: value 2 of 2 has fewer than 16 characters',
+      'VAULT_TOKEN: has fewer than 20 characters',
+    ]);
+    expect(config.providers.get('sautikit')).toMatchObject({ secrets: { values: [secret, 'tail'] } });
+    expect(config.vaultToken).toBe('nineteen characters');
   });
 
   test('takes numbers, as `[vars]` may hold them', ({ expect }) => {
@@ -134,7 +182,8 @@ describe('readConfig()', () => {
       VAULT_TOKEN: 'secret\n',
     });
 
-    expect(config.origins).toHaveLength(2);
+    expect(config.origins.only).toHaveLength(2);
+    expect(config.origins.isBroken).toBeUndefined();
     expect(config.vaultToken).toBe('secret');
   });
 });

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, test } from 'vitest';
-import { linkDiesMs } from '../../src/pipeline/link-deadline.ts';
+import { linkExpiresMs } from '../../src/pipeline/links.ts';
 import { decide } from '../../src/pipeline/retry-policy.ts';
 import type { FailedAttempt, InboxEntry } from '../../src/recording.ts';
 import type { FileFailure } from '../../src/shared/errors.ts';
@@ -34,14 +36,14 @@ function tried(times: number, more: Partial<InboxEntry> = {}): InboxEntry {
 }
 
 function waitOf(times: number, failure: FileFailure, random = 0.5, dies = never): number | string {
-  const decision = decide(tried(times), [failure], { nowMs, random, linkDiesMs: dies });
+  const decision = decide(tried(times), [failure], { nowMs, random, linkExpiresMs: dies, receivedMs: nowMs });
   return 'giveUp' in decision ? decision.giveUp.code : decision.retryAtMs - nowMs;
 }
 
 const unreachable: FileFailure = { code: 'download_unreachable' };
 
 describe('decide()', () => {
-  test('waits longer from attempt to attempt, up to 12 hours', ({ expect }) => {
+  test('waits longer from attempt to attempt, up to 20 hours', ({ expect }) => {
     const waits = Array.from({ length: MAX_ATTEMPTS - 1 }, (_, index) =>
       Number(waitOf(index + 1, unreachable, 1)),
     );
@@ -57,6 +59,23 @@ describe('decide()', () => {
     expect(waits.reduce((sum, ms) => sum + ms)).toBeLessThan(600_000);
   });
 
+  test('adds up to what the documents say: four days, by chance 2.7 to 5.3', ({ expect }) => {
+    const daysOf = (random: number) => {
+      const waits = Array.from({ length: MAX_ATTEMPTS - 1 }, (_, at) =>
+        Number(waitOf(at + 1, unreachable, random)),
+      );
+      return waits.reduce((sum, ms) => sum + ms) / 86_400_000;
+    };
+
+    expect([0, 0.5, 1].map((random) => daysOf(random).toFixed(1))).toEqual(['2.7', '4.0', '5.3']);
+    const said = 'about four days (by chance 2.7 to 5.3)';
+    for (const page of ['README.md', 'docs/errors.md', 'docs/operations.md'])
+      expect(
+        readFileSync(join(import.meta.dirname, '..', '..', page), 'utf8').replace(/\s+/g, ' '),
+        page,
+      ).toContain(said);
+  });
+
   test('takes half of each wait from chance', ({ expect }) => {
     expect([0, 0.5, 1].map((random) => waitOf(1, unreachable, random))).toEqual([1000, 1500, 2000]);
   });
@@ -65,7 +84,8 @@ describe('decide()', () => {
     const decision = decide(tried(MAX_ATTEMPTS), [{ ...unreachable, detail: 'Status 9' }], {
       nowMs,
       random: 0,
-      linkDiesMs: never,
+      linkExpiresMs: never,
+      receivedMs: nowMs,
     });
 
     expect(decision).toEqual({
@@ -84,10 +104,11 @@ describe('decide()', () => {
     const decision = decide({ ...entry, attempts: [...entry.attempts, failed] }, [unreachable], {
       nowMs,
       random: 1,
-      linkDiesMs: never,
+      linkExpiresMs: never,
+      receivedMs: nowMs,
     });
 
-    expect(decision).toEqual({ retryAtMs: nowMs + 2000, failure: unreachable });
+    expect(decision).toEqual({ retryAtMs: nowMs + 2000, failure: unreachable, usesNoAttempt: false });
   });
 
   test('gives up at once what no attempt will help', ({ expect }) => {
@@ -97,11 +118,34 @@ describe('decide()', () => {
   test('waits for the file that may still come, whatever happened to the other', ({ expect }) => {
     const failures: [FileFailure, FileFailure] = [{ code: 'too_large' }, unreachable];
 
-    expect(decide(tried(1), failures, { nowMs, random: 1, linkDiesMs: never })).toEqual({
-      retryAtMs: nowMs + 2000,
-      failure: unreachable,
-    });
+    expect(decide(tried(1), failures, { nowMs, random: 1, linkExpiresMs: never, receivedMs: nowMs })).toEqual(
+      {
+        retryAtMs: nowMs + 2000,
+        failure: unreachable,
+        usesNoAttempt: false,
+      },
+    );
   });
+
+  test.for([
+    [0, 60_000],
+    [90_000, 90_000],
+    [10_000_000, 3_600_000],
+  ] as const)(
+    'waits for a setting %i ms after the delivery: %i ms, and uses up no attempt',
+    ([ageMs, waitMs], { expect }) => {
+      const waiting: FileFailure = { code: 'setting_broken', detail: 'DOWNLOAD_ORIGINS' };
+      const circumstances = { nowMs, random: 0, linkExpiresMs: never, receivedMs: nowMs - ageMs };
+
+      for (const times of [1, MAX_ATTEMPTS, 10 * MAX_ATTEMPTS])
+        expect(decide(tried(times), [waiting, { code: 'too_large' }], circumstances)).toEqual({
+          retryAtMs: nowMs + waitMs,
+          failure: waiting,
+          usesNoAttempt: true,
+        });
+      expect(decide(tried(1), [waiting, unreachable], circumstances)).toMatchObject({ usesNoAttempt: false });
+    },
+  );
 
   test('goes on at once with what was handed over', ({ expect }) => {
     expect(waitOf(1, { code: 'handed_over' })).toBe(0);
@@ -147,9 +191,9 @@ describe('decide()', () => {
   });
 });
 
-describe('linkDiesMs()', () => {
+describe('linkExpiresMs()', () => {
   const presigned = 'https://s3.example.com/a.wav?X-Amz-Date=20260627T100000Z&X-Amz-Expires=600';
-  const inMs = (file: Parameters<typeof linkDiesMs>[0]) => linkDiesMs(file, nowMs) - nowMs;
+  const inMs = (file: Parameters<typeof linkExpiresMs>[0]) => linkExpiresMs(file, nowMs) - nowMs;
 
   test.for([
     ['nothing said', { link: 'https://a.example/x.wav' }, never],

@@ -1,24 +1,29 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import type { Services } from '../../src/http/services.ts';
-import { auditWhenDue, planAudits } from '../../src/pipeline/audit.ts';
+import { auditWhenDue, continueAudit, planAudits } from '../../src/pipeline/audit.ts';
 import { consume } from '../../src/pipeline/consume.ts';
+import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
 import { providers } from '../../src/providers/index.ts';
+import { telnyx } from '../../src/providers/telnyx.ts';
 import type { Manifest } from '../../src/recording.ts';
-import { jsonAt, keysOf, link, testServices } from './support.ts';
+import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import { jsonAt, keysOf, link, receiveSigned, requestsOf, testServices } from './support.ts';
 
 const nowMs = Date.UTC(2026, 5, 27, 12, 0);
 
 interface Held {
   readonly id: string;
   readonly leg?: string;
+  readonly control?: string;
   readonly status?: string;
 }
 
 /** A recording as Telnyx's API lists it. */
-function listed({ id, leg = `leg-${id}`, status = 'completed' }: Held) {
+function listed({ id, leg = `leg-${id}`, control = `v3:${id}`, status = 'completed' }: Held) {
   return {
     id,
+    call_control_id: control,
     call_leg_id: leg,
     call_session_id: `session-${id}`,
     recording_started_at: '2026-06-27T10:05:52.000Z',
@@ -32,7 +37,7 @@ function listed({ id, leg = `leg-${id}`, status = 'completed' }: Held) {
 }
 
 /** A vault that may ask an API which holds these, so many a page. */
-function auditor(held: readonly Held[], { pageSize = 100, status = 200 } = {}) {
+function auditor(held: readonly Held[], { pageSize = 50, status = 200, tellsTotal = true } = {}) {
   const asked: URL[] = [];
   const ask: typeof fetch = async (input, init) => {
     const url = new URL(String(input));
@@ -40,7 +45,7 @@ function auditor(held: readonly Held[], { pageSize = 100, status = 200 } = {}) {
     asked.push(url);
     const number = Number(url.searchParams.get('page[number]'));
     const data = held.slice((number - 1) * pageSize, number * pageSize).map(listed);
-    const meta = { page_number: number, total_pages: Math.ceil(held.length / pageSize) };
+    const meta = tellsTotal ? { page_number: number, total_pages: Math.ceil(held.length / pageSize) } : {};
     return Response.json({ data, meta }, { status });
   };
   const apis: Services['apis'] = new Map(
@@ -56,6 +61,13 @@ async function markAt(auditedUntil: string | undefined): Promise<void> {
   else await env.RECORDINGS.put('audit/telnyx.json', JSON.stringify({ auditedUntil }));
 }
 
+/** The audit that the cron starts, and the messages that go on with it. */
+async function audit(services: ReturnType<typeof auditor>): Promise<void> {
+  await auditWhenDue(services);
+  for (let chore = services.chores.shift(); chore !== undefined; chore = services.chores.shift())
+    await consume(chore, services);
+}
+
 async function consumeAll(services: ReturnType<typeof auditor>): Promise<void> {
   for (const { inboxKey } of services.sent) await consume({ version: 1, inboxKey }, services);
 }
@@ -65,7 +77,7 @@ describe('an audit', () => {
     await markAt(undefined);
     const services = auditor([{ id: 'new' }]);
 
-    await auditWhenDue(services);
+    await audit(services);
     const alarm = services.lines.at(-1);
     await consumeAll(services);
 
@@ -94,7 +106,7 @@ describe('an audit', () => {
     await env.RECORDINGS.put(`recordings/telnyx/2026/06/27/session-by-leg/${byLeg}.json`, '{}');
     const services = auditor([{ id: 'by-id' }, { id: 'by-leg' }]);
 
-    await auditWhenDue(services);
+    await audit(services);
 
     expect(services.sent).toEqual([]);
     expect(services.lines).toEqual([
@@ -108,31 +120,61 @@ describe('an audit', () => {
     ]);
   });
 
-  test('finds what a callback without a time was filed under', async ({ expect }) => {
+  test('finds what a TeXML callback was filed under: without a time, under the control id of its call', async ({
+    expect,
+  }) => {
     await markAt(undefined);
-    await env.RECORDINGS.put('recordings/telnyx/1970/01/01/session-texml/texml.json', '{}');
-    const services = auditor([{ id: 'texml' }]);
+    for (const callId of ['session-by-session', 'v3~3Aby-control', 'leg-by-leg', 'alone']) {
+      const id = callId.replace(/^(session-|v3~3A|leg-)/, '');
+      await env.RECORDINGS.put(`recordings/telnyx/1970/01/01/${callId}/${id}.json`, '{}');
+    }
+    const services = auditor(['by-session', 'by-control', 'by-leg', 'alone'].map((id) => ({ id })));
 
-    await auditWhenDue(services);
+    await audit(services);
 
     expect(services.sent).toEqual([]);
+    expect(services.lines).toMatchObject([{ outcome: 'complete', listed: 4, isAlarm: undefined }]);
+  });
+
+  test('knows the recording that a TeXML callback announced, end to end', async ({ expect }) => {
+    await markAt(undefined);
+    const services = auditor([{ id: 'texml-1' }]);
+    const form = new URLSearchParams({
+      AccountSid: 'account-1',
+      CallSid: 'v3:texml-1',
+      RecordingSid: 'texml-1',
+      RecordingStatus: 'completed',
+      RecordingUrl: link('/audio/mono.wav', 'texml-1'),
+    });
+    const key = await telnyxTwin.newKey();
+    const rawBody = new TextEncoder().encode(String(form));
+    const headers = new Headers(await telnyxTwin.sign(rawBody, key.signing, nowMs / 1000));
+    const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
+    const { pending } = await receiveSigned({ rawBody, headers }, telnyx, secrets, services);
+    for (const entry of pending) await archiveOrHandOver(entry, services);
+
+    await audit(services);
+
+    expect(services.sent).toEqual([]);
+    expect(services.lines.at(-1)).toMatchObject({ event: 'audit', outcome: 'complete', listed: 1 });
+    expect(await requestsOf('texml-1')).toHaveLength(1);
   });
 
   test('looks again at what is still being prepared', async ({ expect }) => {
     await markAt(undefined);
     const services = auditor([{ id: 'preparing', status: 'processing' }]);
 
-    await auditWhenDue(services);
+    await audit(services);
 
     expect(await jsonAt('audit/telnyx.json')).toEqual({ auditedUntil: '2026-06-27T10:06:01.000Z' });
   });
 
   test('believes no page that is larger than it asked for', async ({ expect }) => {
     await markAt('2026-06-20T00:00:00.000Z');
-    const many = Array.from({ length: 101 }, () => ({ id: 'same' }));
-    const services = auditor(many, { pageSize: 101 });
+    const many = Array.from({ length: 51 }, () => ({ id: 'same' }));
+    const services = auditor(many, { pageSize: 51 });
 
-    await auditWhenDue(services);
+    await audit(services);
 
     expect(services.sent).toEqual([]);
     expect(services.lines).toMatchObject([{ event: 'audit', outcome: 'failed', isAlarm: true }]);
@@ -142,7 +184,7 @@ describe('an audit', () => {
     await markAt(undefined);
     const services = auditor([{ id: 'processing', status: 'processing' }]);
 
-    await auditWhenDue(services);
+    await audit(services);
 
     expect(services.sent).toEqual([]);
   });
@@ -171,11 +213,11 @@ describe('an audit', () => {
   test('is done once a day', async ({ expect }) => {
     await markAt('2026-06-26T11:00:01.000Z');
     const early = auditor([]);
-    await auditWhenDue(early);
+    await audit(early);
     await markAt('2026-06-26T11:00:00.000Z');
     const due = auditor([]);
 
-    await auditWhenDue(due);
+    await audit(due);
 
     expect([early.asked.length, due.asked.length]).toEqual([0, 1]);
   });
@@ -189,12 +231,101 @@ describe('an audit', () => {
       await markAt('2026-06-20T00:00:00.000Z');
       const services = auditor([{ id: 'x' }], { status });
 
-      await auditWhenDue(services);
+      await audit(services);
 
       expect(services.lines).toMatchObject([{ event: 'audit', outcome: 'failed', code, isAlarm: true }]);
-      expect(await jsonAt('audit/telnyx.json')).toEqual({ auditedUntil: '2026-06-20T00:00:00.000Z' });
+      expect(await jsonAt('audit/telnyx.json')).toMatchObject({
+        auditedUntil: '2026-06-20T00:00:00.000Z',
+        run: { pages: 0 },
+      });
     },
   );
+
+  test('goes on after a full page, although the API does not say how many there are', async ({ expect }) => {
+    await markAt(undefined);
+    const many = Array.from({ length: 120 }, (_, at) => ({ id: `full-${at}` }));
+    for (const { id } of many)
+      await env.RECORDINGS.put(`recordings/telnyx/2026/06/27/session-${id}/${id}.json`, '{}');
+    const services = auditor(many, { tellsTotal: false });
+
+    await audit(services);
+
+    expect(services.asked).toHaveLength(3);
+    expect(services.lines).toMatchObject([{ outcome: 'complete', listed: 120 }]);
+    expect(await jsonAt('audit/telnyx.json')).toEqual({ auditedUntil: '2026-06-27T11:00:00.000Z' });
+  });
+
+  test('asks for one page an invocation, and moves its mark with each', async ({ expect }) => {
+    await markAt(undefined);
+    const services = auditor([{ id: 's1' }, { id: 's2' }, { id: 's3' }], { pageSize: 1 });
+    await auditWhenDue(services);
+
+    const pages = [];
+    for (let step = 0; step < 3; step++) {
+      await continueAudit('telnyx', services);
+      const { run } = await jsonAt<{ run?: { pages: number; sent: number } }>('audit/telnyx.json');
+      pages.push([services.asked.length, run?.pages, run?.sent]);
+    }
+
+    expect(pages).toEqual([
+      [1, 1, 1],
+      [2, 2, 2],
+      [3, undefined, undefined],
+    ]);
+    expect(services.chores).toHaveLength(3);
+    expect(services.lines.at(-1)).toMatchObject({ outcome: 'missing_found', listed: 3, sent: 3 });
+  });
+
+  test('of which a message comes twice reads no page twice', async ({ expect }) => {
+    await markAt(undefined);
+    const services = auditor([{ id: 'd1' }, { id: 'd2' }], { pageSize: 1 });
+    await auditWhenDue(services);
+
+    await Promise.all([continueAudit('telnyx', services), continueAudit('telnyx', services)]);
+
+    const { run } = await jsonAt<{ run?: { pages: number } }>('audit/telnyx.json');
+    expect(run?.pages).toBe(1);
+    expect(services.chores).toHaveLength(2); // The first one, and one that goes on.
+  });
+
+  test('that crashed goes on from its page when the cron comes again', async ({ expect }) => {
+    await markAt(undefined);
+    const services = auditor([{ id: 'c1' }, { id: 'c2' }], { pageSize: 1 });
+    await auditWhenDue(services);
+    await continueAudit('telnyx', services);
+    services.chores.length = 0; // The message is lost.
+
+    await audit(services);
+
+    expect(services.asked.map(({ searchParams }) => searchParams.get('page[number]'))).toEqual(['1', '2']);
+    expect(services.lines.at(-1)).toMatchObject({ outcome: 'missing_found', listed: 2 });
+  });
+
+  test('that throws is an alarm, keeps its page, and stops no other chore', async ({ expect }) => {
+    await markAt(undefined);
+    const services = auditor([{ id: 't1' }]);
+    const etagOf = async () => {
+      throw new TypeError('Too many subrequests');
+    };
+
+    await audit({ ...services, recordings: { ...services.recordings, etagOf } });
+
+    expect(services.lines).toMatchObject([
+      { event: 'audit', outcome: 'failed', code: 'internal_error', isAlarm: true },
+    ]);
+    expect(await jsonAt('audit/telnyx.json')).toMatchObject({ run: { pages: 0 } });
+  });
+
+  test('whose mark cannot be read is an alarm', async ({ expect }) => {
+    const services = auditor([{ id: 't2' }]);
+    const read = async () => {
+      throw new Error('R2 is away');
+    };
+
+    await auditWhenDue({ ...services, auditMark: { ...services.auditMark, read } });
+
+    expect(services.lines).toMatchObject([{ event: 'audit', outcome: 'failed', isAlarm: true }]);
+  });
 
   test('does nothing without an API key', async ({ expect }) => {
     const services = testServices();

@@ -29,7 +29,6 @@ async function accepted(call: string, eventId: string, path: string, more: Parti
 
 const folderOf = (call: string) => `recordings/sautikit/1970/01/01/${call}/`;
 const manifestOf = (call: string) => jsonAt<Manifest>(`${folderOf(call)}${call}.json`);
-const deadOf = (id: string) => jsonAt<DeadLetter>(`dead/sautikit/${id}.json`);
 
 describe('two events of one call that name no recording', () => {
   test('with the same bytes are one recording', async ({ expect }) => {
@@ -42,11 +41,24 @@ describe('two events of one call that name no recording', () => {
     expect((await manifestOf('same')).files).toHaveLength(1);
   });
 
+  /** Every recording of a call: its files' bytes, and the delivery that its manifest was made from. */
+  async function recordingsOf(call: string) {
+    const manifests = (await keysOf(folderOf(call))).filter((key) => key.endsWith('.json'));
+    const read = await Promise.all(manifests.map((key) => jsonAt<Manifest>(key)));
+    return read
+      .map(({ recordingId, delivery, files }) => ({
+        recordingId,
+        body: delivery.rawBody,
+        files: files.map(({ format, bytes }) => `${format} ${bytes}`),
+      }))
+      .sort((one, other) => String(one.body).localeCompare(String(other.body)));
+  }
+
   test.for([
     ['one after the other', (first: Promise<void>) => first],
     ['at once', () => Promise.resolve()],
   ] as const)(
-    'with different bytes %s: the second is kept as a conflict',
+    'with different bytes %s are two recordings, each with its own delivery',
     async ([title, between], { expect }) => {
       const call = title.replaceAll(' ', '-');
       const services = testServices();
@@ -59,15 +71,18 @@ describe('two events of one call that name no recording', () => {
       await between(first.then(() => undefined));
       await Promise.all([first, attempt(b, services)]);
 
-      const { eventId, files, delivery } = await manifestOf(call);
-      const winner = eventId === `${call}-a` ? 'a' : 'b';
-      const loser = winner === 'a' ? 'b' : 'a';
-      expect(files).toMatchObject([{ bytes: winner === 'a' ? 135_988 : 116_572 }]);
-      expect(delivery.rawBody).toBe(`body of ${winner}`);
-      expect(await deadOf(`${call}-${loser}`)).toMatchObject({
-        failure: { code: 'recording_conflict' },
-        delivery: { rawBody: `body of ${loser}` },
-      });
+      const found = await recordingsOf(call);
+      expect(found).toMatchObject([
+        { body: 'body of a', files: ['wav 135988'] },
+        { body: 'body of b', files: ['wav 116572'] },
+      ]);
+      const ids = found.map(({ recordingId }) => recordingId);
+      expect([
+        [call, `${call}~_${call}-b`],
+        [`${call}~_${call}-a`, call],
+      ]).toContainEqual(ids);
+      expect(await keysOf(`inbox/sautikit/${call}`)).toEqual([]);
+      expect(await keysOf(`dead/sautikit/${call}`)).toEqual([]);
     },
   );
 
@@ -90,13 +105,13 @@ describe('two events of one call that name no recording', () => {
 
     await attempt(a, { ...services, recordings: interrupted });
 
-    const { eventId, delivery, files } = await manifestOf('between');
-    expect([eventId, delivery.rawBody]).toEqual(['between-a', 'body of a']);
-    expect(files).toMatchObject([{ bytes: 135_988 }]);
-    expect(await deadOf('between-b')).toMatchObject({ failure: { code: 'recording_conflict' } });
+    expect(await recordingsOf('between')).toEqual([
+      { recordingId: 'between', body: 'body of a', files: ['wav 135988'] },
+      { recordingId: 'between~_between-b', body: 'body of b', files: ['wav 116572'] },
+    ]);
   });
 
-  test('in different formats are both kept, each with its own delivery', async ({ expect }) => {
+  test('in different formats are two recordings, and never end in one manifest', async ({ expect }) => {
     const services = testServices();
     await attempt(await accepted('formats', 'a', '/audio/mono.wav'), services);
     const second = await accepted('formats', 'b', '/audio/mono.mp3');
@@ -106,14 +121,83 @@ describe('two events of one call that name no recording', () => {
     await createInbox(env.RECORDINGS).create(second.entry);
     await attempt(second, services);
 
-    const { eventId, files } = await manifestOf('formats');
-    expect(eventId).toBe('formats-a');
-    expect(files).toMatchObject([
-      { format: 'wav' },
-      { format: 'mp3', eventId: 'formats-b', delivery: { rawBody: 'body of b' } },
+    expect(await recordingsOf('formats')).toEqual([
+      { recordingId: 'formats', body: 'body of a', files: ['wav 135988'] },
+      { recordingId: 'formats~_formats-b', body: 'body of b', files: ['mp3 17424'] },
     ]);
-    expect(files[0]).not.toHaveProperty('delivery');
     expect(await requestsOf('formats')).toHaveLength(2);
+  });
+
+  test('in different formats that are stored at the same moment both get a place of their own', async ({
+    expect,
+  }) => {
+    const services = testServices();
+    const [a, b] = [
+      await accepted('moment', 'a', '/audio/mono.wav'),
+      await accepted('moment', 'b', '/audio/mono.mp3'),
+    ];
+    const real = services.recordings;
+    let uploads = 0;
+    const both = Promise.withResolvers<void>();
+    const meeting = {
+      ...real,
+      startUpload(...args: Parameters<typeof real.startUpload>) {
+        const upload = real.startUpload(...args);
+        const commit = async () => {
+          const end = await upload.commit();
+          if (++uploads === 2) both.resolve();
+          await both.promise;
+          return end;
+        };
+        return { ...upload, commit };
+      },
+    };
+
+    await Promise.all([a, b].map((entry) => attempt(entry, { ...services, recordings: meeting })));
+
+    expect(await recordingsOf('moment')).toEqual([
+      { recordingId: 'moment~_moment-a', body: 'body of a', files: ['wav 135988'] },
+      { recordingId: 'moment~_moment-b', body: 'body of b', files: ['mp3 17424'] },
+    ]);
+    expect(await keysOf(folderOf('moment'))).toHaveLength(4);
+  });
+
+  test('of unknown length and in parts never overwrite each other', async ({ expect }) => {
+    const services = testServices();
+    for (const [name, bytes] of [
+      ['a', 6_000_000],
+      ['b', 7_000_000],
+    ] as const)
+      await attempt(await accepted('parts', name, `/big-chunked/${bytes}`), services);
+
+    expect(await recordingsOf('parts')).toMatchObject([
+      { body: 'body of a', files: ['wav 6000000'] },
+      { body: 'body of b', files: ['wav 7000000'] },
+    ]);
+  });
+
+  test('whose worker crashed beside the other’s audio: the stray goes to its own place', async ({
+    expect,
+  }) => {
+    const services = testServices();
+    const b = await accepted('stray', 'b', '/audio/mono.mp3');
+    const writeManifest = async () => {
+      throw new Error('crashed');
+    };
+    const a = await accepted('stray', 'a', '/audio/mono.wav');
+    await attempt(b, { ...services, recordings: { ...services.recordings, writeManifest } });
+    await env.RECORDINGS.put(`${folderOf('stray')}stray.wav`, await wavBytes(), {
+      customMetadata: { event: 'stray-a' },
+    });
+
+    await attempt(b, services);
+    await attempt(a, services);
+
+    expect(await recordingsOf('stray')).toMatchObject([
+      { body: 'body of a', files: ['wav 135988'] },
+      { recordingId: 'stray~_stray-b', body: 'body of b', files: ['mp3 17424'] },
+    ]);
+    expect((await keysOf(folderOf('stray'))).filter((key) => key.endsWith('.mp3'))).toHaveLength(1);
   });
 
   test('of the same length are told apart although R2 refuses before it reads', async ({ expect }) => {
@@ -128,15 +212,27 @@ describe('two events of one call that name no recording', () => {
         new Response(bytes, { headers: { 'content-length': String(bytes.length) } });
     const services = testServices();
     await attempt(await accepted('early', 'a', '/'), { ...services, fetch: serving(wav(1)) });
-    const refusing = { put: async () => null } as unknown as R2Bucket;
-    const recordings = { ...services.recordings, startUpload: createRecordings(refusing).startUpload };
+    const { startUpload } = services.recordings;
+    const recordings = {
+      ...services.recordings,
+      startUpload(...[key, options]: Parameters<typeof startUpload>) {
+        const put = key.includes('~_') ? env.RECORDINGS.put.bind(env.RECORDINGS) : async () => null;
+        return createRecordings({ put } as unknown as R2Bucket).startUpload(key, options);
+      },
+    };
 
     await attempt(await accepted('early', 'b', '/'), { ...services, recordings, fetch: serving(wav(2)) });
     await attempt(await accepted('early', 'c', '/'), { ...services, recordings, fetch: serving(wav(1)) });
 
-    expect(services.lines.map(({ outcome }) => outcome)).toEqual(['archived', 'dead', 'archived']);
+    expect(services.lines.map(({ outcome }) => outcome)).toEqual(['archived', 'archived', 'archived']);
+    expect((await recordingsOf('early')).map(({ body }) => body)).toEqual(['body of a', 'body of b']);
   });
 });
+
+/** The audio that the origin serves as mono.wav. */
+async function wavBytes(): Promise<ArrayBuffer> {
+  return (await fetch(link('/audio/mono.wav', 'fixture'))).arrayBuffer();
+}
 
 describe('two events of one named recording', () => {
   const named = { recordingId: 'r', isNamedByCall: undefined };
@@ -159,7 +255,7 @@ describe('two events of one named recording', () => {
     ]);
   });
 
-  test('whose bytes differ when they are fetched again: the stored ones count', async ({ expect }) => {
+  test('whose bytes differ when they are fetched again are both kept, each as a file', async ({ expect }) => {
     const services = testServices();
     const fail = async () => {
       throw new Error('R2 is away');
@@ -168,11 +264,45 @@ describe('two events of one named recording', () => {
     await attempt(first, { ...services, recordings: { ...services.recordings, writeManifest: fail } });
 
     await attempt(await accepted('refetched', 'b', '/audio/dual.wav', named), services);
+    await attempt(first, services);
 
     const { files } = await jsonAt<Manifest>(`${folderOf('refetched')}r.json`);
-    expect(files).toMatchObject([{ bytes: 135_988 }]);
-    expect(services.lines.at(-1)).toMatchObject({ outcome: 'archived' });
+    expect(files.map(({ key, bytes }) => [key.replace(folderOf('refetched'), ''), bytes])).toEqual([
+      ['r~_116572.wav', 116_572],
+      ['r.wav', 135_988],
+    ]);
+    expect(await keysOf('inbox/sautikit/refetched')).toEqual([]);
+    expect(await requestsOf('refetched')).toHaveLength(3);
   });
+
+  test.for([
+    ['other bytes are a further file', '/audio/dual.wav', 116_572, 2],
+    ['the same bytes are no further file', '/audio/mono.wav', 116_572, 1],
+  ] as const)(
+    'of which the second announces another size: %s',
+    async ([title, path, sizeBytes, count], { expect }) => {
+      const call = `size-${count}`;
+      let nowMs = Date.UTC(2026, 5, 27, 10, 7);
+      const services = testServices({ now: () => nowMs });
+      const announced = (size: number, of: string) => ({
+        ...named,
+        files: [{ link: link(of, call), sizeBytes: size }],
+      });
+      await attempt(await accepted(call, 'a', '', announced(135_988, '/audio/mono.wav')), services);
+
+      const second = await accepted(call, 'b', '', announced(sizeBytes, path));
+      for (let tries = 0; tries < 2; tries++) {
+        await attempt(second, services);
+        nowMs += 61_000;
+      }
+
+      const { files } = await jsonAt<Manifest>(`${folderOf(call)}r.json`);
+      expect(files, title).toHaveLength(count);
+      expect(files.at(-1)?.key).toBe(`${folderOf(call)}${count === 2 ? 'r~_116572.wav' : 'r.wav'}`);
+      expect(await keysOf(folderOf(call))).toHaveLength(count + 1);
+      expect(await keysOf(`inbox/sautikit/${call}`)).toEqual([]);
+    },
+  );
 });
 
 describe('one event announced in two ways', () => {

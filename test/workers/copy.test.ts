@@ -44,7 +44,10 @@ describe('archive()', () => {
     expect(stored).toEqual([`${folder}rec-good.json`, `${folder}rec-good.wav`]);
     expect(await keysOf(inbox)).toEqual([]);
     expect(await keysOf(dead)).toEqual([]);
-    expect(await env.DEDUPE.get('seen/telnyx/event-good')).toBe('announcement-good');
+    expect(await env.DEDUPE.get('seen/telnyx/event-good', 'json')).toEqual({
+      state: 'archived',
+      announcement: 'announcement-good',
+    });
     expect(await sha256At(`${folder}rec-good.wav`)).toBe(monoSha256);
     const audio = await env.RECORDINGS.head(`${folder}rec-good.wav`);
     expect(audio?.httpMetadata?.contentType).toBe('audio/wav');
@@ -67,7 +70,7 @@ describe('archive()', () => {
           etag: audio?.etag,
           attempts: 1,
           archivedAt: expect.stringMatching(/^\d{4}-.*Z$/),
-          checks: { 'content-length': 'ok', 'wav header': 'ok' },
+          checks: { content_length: 'ok', wav_header: 'ok' },
         },
       ],
       delivery: { receivedAt: '2026-06-27T10:07:00.000Z', headers: {}, rawBody: '{}' },
@@ -236,7 +239,11 @@ describe('archive()', () => {
         attempts: [{ number: 1 }],
       });
       expect(letter.delivery.rawBody).toBe('{}');
-      expect(await env.DEDUPE.get(`seen/telnyx/event-${id}`)).toBe(`announcement-${id}`);
+      expect(await env.DEDUPE.get(`seen/telnyx/event-${id}`, 'json')).toEqual({
+        state: 'dead',
+        announcement: `announcement-${id}`,
+        linksSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      });
     },
   );
 
@@ -277,18 +284,19 @@ describe('archive()', () => {
     ]);
   });
 
-  test('never takes one file for another that turns out to be of the same format', async ({ expect }) => {
-    const { stored, folder, dead, line } = await run('mixed', [
+  test('keeps both files when they turn out to be of the same format', async ({ expect }) => {
+    const { stored, folder, line } = await run('mixed', [
       { claimedFormat: 'wav', link: link('/audio/mono.wav', 'mixed') },
       { claimedFormat: 'mp3', link: link('/audio/dual.wav', 'mixed') },
     ]);
 
-    expect(stored).toEqual([`${folder}rec-mixed.json`, `${folder}rec-mixed.wav`]);
-    expect(line).toMatchObject({ outcome: 'dead', code: 'recording_conflict' });
-    expect(await jsonAt<DeadLetter>(dead)).toMatchObject({
-      attempts: [{ failures: [{ claimedFormat: 'mp3' }] }],
-    });
-    expect((await jsonAt<Manifest>(`${folder}rec-mixed.json`)).files).toMatchObject([{ sha256: monoSha256 }]);
+    const names = ['rec-mixed.json', 'rec-mixed.wav', 'rec-mixed~_116572.wav'];
+    expect(stored).toEqual(names.map((name) => `${folder}${name}`));
+    expect(line).toMatchObject({ outcome: 'archived' });
+    expect((await jsonAt<Manifest>(`${folder}rec-mixed.json`)).files).toMatchObject([
+      { claimedFormat: 'wav', sha256: monoSha256 },
+      { claimedFormat: 'mp3', bytes: 116_572, key: `${folder}rec-mixed~_116572.wav` },
+    ]);
   });
 
   test('keeps the good file when the other fails, and stays pending for that', async ({ expect }) => {

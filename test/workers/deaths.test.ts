@@ -3,14 +3,22 @@ import { describe, test } from 'vitest';
 import type { Services } from '../../src/http/services.ts';
 import { consume } from '../../src/pipeline/consume.ts';
 import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
-import { receive } from '../../src/pipeline/receive.ts';
 import { reconcile } from '../../src/pipeline/reconcile.ts';
 import type { SignedDelivery } from '../../src/providers/provider.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import { type Blow, createMortal } from './mortal.ts';
-import { announcement, jsonAt, keysOf, link, report, sha256At, testServices } from './support.ts';
+import {
+  announcement,
+  jsonAt,
+  keysOf,
+  link,
+  receiveSigned,
+  report,
+  sha256At,
+  testServices,
+} from './support.ts';
 
 const arrivedMs = Date.UTC(2026, 5, 27, 10, 6, 10);
 
@@ -49,7 +57,7 @@ async function deliver(
   services: Services,
   onAnswer: () => void,
 ): Promise<void> {
-  const { outcome, pending } = await receive(delivery, telnyx, secrets, services);
+  const { outcome, pending } = await receiveSigned(delivery, telnyx, secrets, services);
   if (outcome === 'accepted' || outcome === 'duplicate') onAnswer();
   for (const entry of pending) await archiveOrHandOver(entry, services);
 }

@@ -65,9 +65,13 @@ test('a WAV that is kept although it is short is told of in its manifest', async
 
   const manifest = await jsonAt<Manifest>('recordings/sautikit/2026/06/27/call-doubt/rec-doubt.json');
   expect(manifest.files).toMatchObject([
-    { bytes: 100_000, checks: { 'content-length': 'ok', 'wav header': 'says 135988 bytes' } },
+    { bytes: 100_000, checks: { content_length: 'ok', wav_header: 'differs:135988' } },
   ]);
-  expect(lines.at(-1)).toMatchObject({ outcome: 'archived', detail: 'wav header says 135988 bytes' });
+  expect(lines.at(-1)).toMatchObject({
+    outcome: 'archived',
+    detail: 'wav_header differs:135988',
+    isAlarm: true,
+  });
 });
 
 describe(`an origin that sends ${slowRow.title}`, () => {

@@ -1,6 +1,5 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { receive } from '../../src/pipeline/receive.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { DeadLetter, InboxEntry, Manifest } from '../../src/recording.ts';
 import { PUMP_BLOCK_BYTES } from '../../src/shared/limits.ts';
@@ -8,7 +7,16 @@ import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import type { Upload } from '../../src/storage/upload.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { announcement, attempt, jsonAt, keysOf, link, requestsOf, testServices } from './support.ts';
+import {
+  announcement,
+  attempt,
+  jsonAt,
+  keysOf,
+  link,
+  receiveSigned,
+  requestsOf,
+  testServices,
+} from './support.ts';
 
 const fail = async (): Promise<never> => {
   throw new Error('KV PUT failed: 429 Too Many Requests');
@@ -34,7 +42,7 @@ describe('receive()', () => {
     const services = testServices({ seen: { find: fail, mark: fail } });
     const { delivery, secrets } = await signed('kv-get');
 
-    const { outcome, pending } = await receive(delivery, telnyx, secrets, services);
+    const { outcome, pending } = await receiveSigned(delivery, telnyx, secrets, services);
 
     expect(outcome).toBe('accepted');
     expect(pending).toHaveLength(1);
@@ -45,7 +53,7 @@ describe('receive()', () => {
     const services = testServices();
     const { delivery, secrets } = await signed('inbox-put');
 
-    const receipt = await receive(delivery, telnyx, secrets, {
+    const receipt = await receiveSigned(delivery, telnyx, secrets, {
       ...services,
       inbox: { ...services.inbox, create: fail },
     });
@@ -58,7 +66,7 @@ describe('receive()', () => {
     const services = testServices();
     const { delivery, secrets } = await signed('', 'not json');
 
-    const receipt = await receive(delivery, telnyx, secrets, {
+    const receipt = await receiveSigned(delivery, telnyx, secrets, {
       ...services,
       deadLetters: { ...services.deadLetters, create: fail },
     });
@@ -71,7 +79,7 @@ describe('archive()', () => {
   async function accepted(run: string) {
     const { delivery, secrets } = await signed(run);
     const services = testServices();
-    const { pending } = await receive(delivery, telnyx, secrets, services);
+    const { pending } = await receiveSigned(delivery, telnyx, secrets, services);
     const [entry] = pending;
     if (entry === undefined) throw new Error('Cannot test: nothing was accepted');
     return { entry, services };
@@ -209,7 +217,7 @@ describe('archive()', () => {
 
   test('says why an attempt failed although that can not be written down', async ({ expect }) => {
     const { entry, services } = await accepted('unwritten');
-    const inbox = { ...services.inbox, update: fail };
+    const inbox = { ...services.inbox, change: fail };
 
     await attempt(entry, { ...services, inbox, fetch: async () => new Response('', { status: 404 }) });
 
@@ -236,7 +244,7 @@ describe('archive()', () => {
     const { entry, services } = await accepted('undead');
     const deadLetters = { ...services.deadLetters, write: fail };
 
-    await attempt(entry, { ...services, deadLetters, origins: [] });
+    await attempt(entry, { ...services, deadLetters, origins: { only: [] } });
 
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'internal_error' });
     expect(await keysOf('inbox/telnyx/event-undead')).toHaveLength(1);
@@ -253,7 +261,7 @@ describe('archive()', () => {
     for (const one of [entry.entry, entry.entry, other]) {
       await services.inbox.remove(entry);
       const pending = await services.inbox.create(one);
-      if (pending !== undefined) await attempt(pending, { ...services, origins: [] });
+      if (pending.isNew) await attempt(pending, { ...services, origins: { only: [] } });
     }
 
     const letters = await keysOf('dead/telnyx/event-twodead');
@@ -431,7 +439,7 @@ describe('archive()', () => {
     );
     const { delivery, secrets } = await signed('once', body);
     const services = testServices();
-    const { pending } = await receive(delivery, telnyx, secrets, services);
+    const { pending } = await receiveSigned(delivery, telnyx, secrets, services);
 
     for (const entry of pending) await attempt(entry, services);
 
@@ -463,14 +471,14 @@ describe('archive()', () => {
 test('of 20 that create one inbox entry at once exactly one succeeds', async ({ expect }) => {
   const { delivery, secrets } = await signed('exactly');
   const services = testServices();
-  const { pending } = await receive(delivery, telnyx, secrets, services);
+  const { pending } = await receiveSigned(delivery, telnyx, secrets, services);
   const [first] = pending;
   if (first === undefined) throw new Error('Cannot test: nothing was accepted');
   await services.inbox.remove(first);
 
   const created = await Promise.all(Array.from({ length: 20 }, () => services.inbox.create(first.entry)));
 
-  expect(created.filter((entry) => entry !== undefined)).toHaveLength(1);
+  expect(created.filter(({ isNew }) => isNew)).toHaveLength(1);
   expect(await keysOf('inbox/telnyx/event-exactly')).toHaveLength(1);
 });
 
@@ -480,6 +488,7 @@ test('an upload that is aborted before its last byte stores nothing', async ({ e
     contentType: 'audio/wav',
     metadata: {},
     md5: undefined,
+    grow: () => true,
   });
   await upload.write(new Uint8Array(9));
 

@@ -44,16 +44,33 @@ const archived = { inbox: 0, dead: 0, objects: 2 };
 const refusing: typeof fetch = async () => new Response('', { status: 410 });
 
 describe('a worker whose lease has lapsed', () => {
-  test('gives up, then its successor succeeds: success wins', async ({ expect }) => {
+  test('crashes between its dead letter and the end of the entry, then its successor succeeds: success wins', async ({
+    expect,
+  }) => {
     const { clock, pending, services } = await taken('first');
-    const remove = async () => undefined; // Killed before it could end the entry.
+    const change = () => new Promise<never>(() => undefined);
+    const dying = { ...services, fetch: refusing, inbox: { ...services.inbox, change } };
 
-    await archive(pending, fromQueue, { ...services, fetch: refusing, inbox: { ...services.inbox, remove } });
+    void archive(pending, fromQueue, dying);
+    while ((await findings('first')).dead === 0) await scheduler.wait(20);
     const between = await findings('first');
     await succeed(pending, services, clock);
 
     expect(between).toEqual({ inbox: 1, dead: 1, objects: 0 });
     expect(await findings('first')).toEqual(archived);
+  });
+
+  test('crashes after it gave up: its successor removes the entry, and tries nothing', async ({ expect }) => {
+    const { clock, pending, services } = await taken('given-up');
+    const remove = async () => undefined;
+
+    await archive(pending, fromQueue, { ...services, fetch: refusing, inbox: { ...services.inbox, remove } });
+    const between = await findings('given-up');
+    await succeed(pending, services, clock);
+
+    expect(between).toEqual({ inbox: 1, dead: 1, objects: 0 });
+    expect(await findings('given-up')).toEqual({ inbox: 0, dead: 1, objects: 0 });
+    expect(await requestsOf('given-up')).toEqual([]);
   });
 
   test('gives up while its successor succeeds: success wins', async ({ expect }) => {
@@ -148,7 +165,7 @@ describe('an entry', () => {
       at: new Date(startMs).toISOString(),
       failures: [{ code: 'download_refused' }],
     }));
-    const spent = await services.inbox.update(pending, { ...pending.entry, attempts });
+    const spent = await services.inbox.change(pending, (entry) => ({ ...entry, attempts }));
     const writeManifest = () => new Promise<never>(() => undefined);
     const dying = { ...services, recordings: { ...services.recordings, writeManifest } };
     void archive(spent ?? pending, fromQueue, dying);
@@ -215,12 +232,13 @@ describe('a lease', () => {
   test('is renewed as long as bytes arrive', async ({ expect }) => {
     const { clock, pending, services } = await taken('long', '/big/8000000');
     const untils = new Set<string | undefined>();
-    const { update } = services.inbox;
+    const { change } = services.inbox;
     const inbox = {
       ...services.inbox,
-      async update(...args: Parameters<typeof update>) {
-        untils.add(args[1].lease?.until);
-        return update(...args);
+      async change(...args: Parameters<typeof change>) {
+        const changed = await change(...args);
+        untils.add(changed?.entry.lease?.until);
+        return changed;
       },
     };
     const { startUpload } = services.recordings;
@@ -248,12 +266,12 @@ describe('a lease', () => {
     const { clock, pending, services } = await taken('renewal', '/big/600000');
     clock.nowMs += 30_000;
     let tries = 0;
-    const update = async () => {
+    const change = async () => {
       tries++;
       throw new Error('We encountered an internal error (10001)');
     };
 
-    const end = await archive(pending, fromQueue, { ...services, inbox: { ...services.inbox, update } });
+    const end = await archive(pending, fromQueue, { ...services, inbox: { ...services.inbox, change } });
 
     expect(tries).toBeGreaterThan(1);
     expect(end.outcome).toBe('archived');

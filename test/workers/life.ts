@@ -2,14 +2,13 @@ import type { Services } from '../../src/http/services.ts';
 import { consume } from '../../src/pipeline/consume.ts';
 import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
 import { freeAtMs } from '../../src/pipeline/lease.ts';
-import { receive } from '../../src/pipeline/receive.ts';
 import { providers } from '../../src/providers/index.ts';
 import type { DeadLetter } from '../../src/recording.ts';
 import type { LogLine } from '../../src/shared/log.ts';
 import { within } from '../../src/shared/within.ts';
 import type { PendingEntry } from '../../src/storage/inbox.ts';
 import type { Announcement, Twin } from '../fixtures/twin.ts';
-import { announcement, jsonAt, keysOf, link, requestsOf, testServices } from './support.ts';
+import { announcement, jsonAt, keysOf, link, receiveSigned, requestsOf, testServices } from './support.ts';
 
 /** When every recording of these tests arrives: ten seconds after its end. */
 export const arrivedMs = Date.UTC(2026, 5, 27, 10, 6, 10);
@@ -81,7 +80,7 @@ async function accept({ twin, run, path, announced }: Life, services: Services):
   const rawBody = new TextEncoder().encode(body);
   const headers = new Headers(await twin.sign(rawBody, key.signing, Math.floor(arrivedMs / 1000)));
   const secrets = { values: [key.trusted], scheme: 'any', toleranceSeconds: 300 };
-  const { pending, outcome } = await receive({ rawBody, headers }, provider, secrets, services);
+  const { pending, outcome } = await receiveSigned({ rawBody, headers }, provider, secrets, services);
   const [entry] = pending;
   if (entry === undefined) throw new Error(`Cannot test: the delivery was ${outcome}`);
   return entry;
@@ -89,7 +88,8 @@ async function accept({ twin, run, path, announced }: Life, services: Services):
 
 async function withoutLease(pending: PendingEntry, { inbox }: Services): Promise<PendingEntry> {
   const { lease: _, ...entry } = pending.entry;
-  const free = await inbox.update(pending, { ...entry, dueAt: new Date(arrivedMs).toISOString() });
+  const dueAt = new Date(arrivedMs).toISOString();
+  const free = await inbox.change(pending, () => ({ ...entry, dueAt }));
   if (free === undefined) throw new Error('Cannot test: the entry has changed');
   return free;
 }

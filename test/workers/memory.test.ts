@@ -27,7 +27,7 @@ function gauge(totalBytes: number) {
   const take = async (value: unknown) => {
     if (value instanceof ReadableStream) for await (const chunk of value) takenBytes += chunk.byteLength;
     else if (value instanceof Uint8Array) takenBytes += value.byteLength;
-    return { etag: 'etag', partNumber: 1 };
+    return { etag: 'etag', partNumber: 1, size: takenBytes };
   };
   const bucket = new Proxy(env.RECORDINGS, {
     get: (_target, property) => {
@@ -45,10 +45,16 @@ function gauge(totalBytes: number) {
 async function copy(totalBytes: number, headers: Record<string, string>) {
   const { body, bucket, most, taken } = gauge(totalBytes);
   const services = { ...testServices(), recordings: createRecordings(bucket), keepLease: async () => true };
-  const keys = { stem: 'a', manifest: 'a.json', audio: () => 'a.wav' };
-  const limits = { declaredBytes: undefined, maxBytes: 1e12, handOverBytes: 1e12, doubtsWav: false };
+  const limits = {
+    announcedBytes: undefined,
+    isSizeBinding: () => false,
+    refusedBefore: new Set<string>(),
+    isLastChance: () => false,
+    maxBytes: 1e12,
+    handOverBytes: 1e12,
+  };
   const open = async () => ok(new Response(body, { headers }));
-  const copied = await copyAudio(open, { keys, metadata: {}, limits }, services);
+  const copied = await copyAudio(open, { keyOf: () => 'a.wav', metadata: {}, limits }, services);
   return { copied, mostBytes: most(), takenBytes: taken() };
 }
 

@@ -3,13 +3,12 @@ import { test } from 'vitest';
 import type { Services } from '../../src/http/services.ts';
 import { consume } from '../../src/pipeline/consume.ts';
 import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
-import { receive } from '../../src/pipeline/receive.ts';
 import { reconcile } from '../../src/pipeline/reconcile.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import { type Blow, createMortal } from './mortal.ts';
-import { announcement, jsonAt, keysOf, link, sha256At, testServices } from './support.ts';
+import { announcement, jsonAt, keysOf, link, receiveSigned, sha256At, testServices } from './support.ts';
 
 const startMs = Date.UTC(2026, 5, 27, 10, 6, 10);
 const key = await telnyxTwin.newKey();
@@ -70,6 +69,7 @@ function createWorld(run: string) {
       transfers: {
         send: async (inboxKey) => void world.messages.push(inboxKey),
         sendAll: async (keys) => void world.messages.push(...keys),
+        sendChore: async () => undefined,
       },
       fetch: (input, init) =>
         world.isUp ? through(input, init) : Promise.resolve(new Response('', { status: 503 })),
@@ -92,7 +92,7 @@ function createWorld(run: string) {
     const signedAt = Math.floor(services.now() / 1000);
     const headers = new Headers(await telnyxTwin.sign(rawBody, key.signing, signedAt));
     const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
-    const { outcome, pending } = await receive({ rawBody, headers }, telnyx, secrets, services);
+    const { outcome, pending } = await receiveSigned({ rawBody, headers }, telnyx, secrets, services);
     if (outcome === 'accepted' || outcome === 'duplicate') world.accepted.add(index);
     for (const entry of pending) await archiveOrHandOver(entry, services);
   }

@@ -1,13 +1,12 @@
 import { env } from 'cloudflare:workers';
 import { test } from 'vitest';
-import { receive } from '../../src/pipeline/receive.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen } from '../../src/storage/seen.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { announcement, attempt, link, testServices } from './support.ts';
+import { announcement, attempt, link, receiveSigned, testServices } from './support.ts';
 
 /** The binding itself, with every call of its methods counted by name. */
 function counted<T extends object>(binding: T, name: string, counts: Record<string, number>): T {
@@ -39,10 +38,10 @@ test('what the owner pays for one recording of one file, and for a duplicate', a
   const headers = new Headers(await telnyxTwin.sign(rawBody, key.signing, Math.floor(Date.now() / 1000)));
   const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
 
-  const { pending } = await receive({ rawBody, headers }, telnyx, secrets, services);
+  const { pending } = await receiveSigned({ rawBody, headers }, telnyx, secrets, services);
   for (const entry of pending) await attempt(entry, services);
   const first = { ...counts };
-  const again = await receive({ rawBody, headers }, telnyx, secrets, services);
+  const again = await receiveSigned({ rawBody, headers }, telnyx, secrets, services);
 
   expect(services.lines.at(-1)).toMatchObject({ outcome: 'archived' });
   expect(first).toEqual({ 'KV.get': 1, 'KV.put': 1, 'R2.put': 3, 'R2.get': 1, 'R2.delete': 1 });

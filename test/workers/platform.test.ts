@@ -3,14 +3,13 @@ import { describe, test } from 'vitest';
 import type { Services } from '../../src/http/services.ts';
 import { consume } from '../../src/pipeline/consume.ts';
 import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
-import { receive } from '../../src/pipeline/receive.ts';
 import { sautikit } from '../../src/providers/sautikit.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
-import { announcement, jsonAt, keysOf, link, requestsOf, testServices } from './support.ts';
+import { announcement, jsonAt, keysOf, link, receiveSigned, requestsOf, testServices } from './support.ts';
 
 const key = await sautikitTwin.newKey();
 const secrets = { values: [key.trusted], scheme: 'any', toleranceSeconds: 300 };
@@ -22,15 +21,15 @@ async function deliver(run: string, path: string, services: Services) {
   const headers = new Headers(
     await sautikitTwin.sign(rawBody, key.signing, Math.floor(services.now() / 1000)),
   );
-  const { outcome, pending } = await receive({ rawBody, headers }, sautikit, secrets, services);
+  const { outcome, pending } = await receiveSigned({ rawBody, headers }, sautikit, secrets, services);
   for (const entry of pending) await archiveOrHandOver(entry, services);
   return { outcome, pending };
 }
 
 describe('a KV that is late', () => {
   test.for([
-    ['an old absence', null],
-    ['an old value', 'another announcement'],
+    ['an old absence', undefined],
+    ['an old value', { state: 'archived', announcement: 'another' }],
   ] as const)('and shows %s costs no second download', async ([title, shown], { expect }) => {
     const run = title.replaceAll(' ', '-');
     const services = testServices();

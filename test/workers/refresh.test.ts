@@ -127,8 +127,8 @@ describe('Sautikit', () => {
   });
 
   test.for([
-    ['says no size', undefined, { 'fresh link': 'names the call only' }],
-    ['says the size', 135_988, { 'event size': 'ok' }],
+    ['says no size', undefined, { fresh_link: 'names_call_only' }],
+    ['says the size', 135_988, { announced_size: 'ok' }],
   ] as const)(
     'knows one recording a call, which the manifest tells when the event %s',
     async (row, { expect }) => {

@@ -8,7 +8,10 @@ import { type AttemptEnd, archive } from '../../src/pipeline/archive.ts';
 import { fastPath } from '../../src/pipeline/archive-files.ts';
 import { parseOriginPattern } from '../../src/pipeline/download-policy.ts';
 import { newLease } from '../../src/pipeline/lease.ts';
+import { type Receipt, receive } from '../../src/pipeline/receive.ts';
+import type { Provider, Secrets, SignedDelivery } from '../../src/providers/provider.ts';
 import type { LogLine } from '../../src/shared/log.ts';
+import { createMemoryBudget } from '../../src/shared/memory-budget.ts';
 import { within } from '../../src/shared/within.ts';
 import { createAuditMark } from '../../src/storage/audit-mark.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
@@ -16,7 +19,7 @@ import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
 import { createReconcileMark } from '../../src/storage/reconcile-mark.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen } from '../../src/storage/seen.ts';
-import type { TransferMessage, Transfers } from '../../src/storage/transfers.ts';
+import type { ChoreMessage, QueueMessage, Transfers } from '../../src/storage/transfers.ts';
 import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import type { Announcement, Twin } from '../fixtures/twin.ts';
@@ -168,10 +171,10 @@ export interface SentMessage {
 export function recordingQueue() {
   const sent: SentMessage[] = [];
   const binding = {
-    async send({ inboxKey }: TransferMessage, { delaySeconds = 0 } = {}) {
-      sent.push({ inboxKey, delaySeconds });
+    async send(message: QueueMessage, { delaySeconds = 0 } = {}) {
+      if ('inboxKey' in message) sent.push({ inboxKey: message.inboxKey, delaySeconds });
     },
-    async sendBatch(messages: Iterable<{ body: TransferMessage }>) {
+    async sendBatch(messages: Iterable<{ body: { inboxKey: string } }>) {
       for (const { body } of messages) sent.push({ inboxKey: body.inboxKey, delaySeconds: 0 });
     },
   } as unknown as Queue;
@@ -184,25 +187,29 @@ export async function attempt(pending: PendingEntry, services: Services): Promis
   const present = await inbox.read(pending.key);
   if (typeof present === 'string') return archive(pending, fastPath, services);
   const { attempts } = present.entry;
-  const leased = await inbox.update(present, { ...pending.entry, attempts, lease: newLease(services) });
+  const lease = newLease(services);
+  const leased = await inbox.change(present, () => ({ ...pending.entry, attempts, lease }));
   return archive(leased ?? pending, fastPath, services);
 }
 
 /** All services, over the real stores, with a log and a queue that are kept. */
 export function testServices(
   more: Partial<Services> = {},
-): Services & { lines: LogLine[]; sent: SentMessage[] } {
+): Services & { lines: LogLine[]; sent: SentMessage[]; chores: ChoreMessage[] } {
   const lines: LogLine[] = [];
   const sent: SentMessage[] = [];
+  const chores: ChoreMessage[] = [];
   const transfers: Transfers = {
     send: async (inboxKey, delaySeconds = 0) => void sent.push({ inboxKey, delaySeconds }),
     sendAll: async (keys) => void sent.push(...keys.map((inboxKey) => ({ inboxKey, delaySeconds: 0 }))),
+    sendChore: async (chore) => void chores.push(chore),
   };
   const origin = parseOriginPattern(originUrl);
   const config = readConfig({});
   return {
     lines,
     sent,
+    chores,
     config,
     apis: config.apis,
     log: (line) => void lines.push(line),
@@ -214,8 +221,9 @@ export function testServices(
     deadLetters: createDeadLetters(env.RECORDINGS),
     recordings: createRecordings(env.RECORDINGS),
     transfers,
-    origins: origin === undefined ? [] : [origin],
+    origins: origin === undefined ? { only: [] } : { only: [origin] },
     maxRecordingBytes: 1_000_000_000,
+    memory: createMemoryBudget(1e9),
     fetch: (input, init) => fetch(input, init),
     now: () => Date.now(),
     random: () => 0.5,
@@ -225,4 +233,16 @@ export function testServices(
     within,
     ...more,
   };
+}
+
+/** Receives a delivery as the worker does, after its body was read. */
+export async function receiveSigned(
+  delivery: SignedDelivery,
+  provider: Provider,
+  secrets: Secrets,
+  services: Services,
+): Promise<Receipt> {
+  const verify = provider.readSignature(delivery.headers, secrets);
+  if (!verify.ok) return { outcome: 'rejected', code: verify.error.reason, pending: [] };
+  return receive(delivery, provider, verify.value, services);
 }

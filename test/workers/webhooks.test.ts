@@ -118,7 +118,7 @@ describe('POST /webhooks/:provider', () => {
     expect(await keysOf('dead/telnyx/')).toEqual([]);
   });
 
-  test('never throws away a second recording of a call that has no name of its own', async ({ expect }) => {
+  test('stores the second recording of a call that is named by its call alone', async ({ expect }) => {
     const vault = await createVault();
     const event = (path: string) =>
       JSON.stringify({
@@ -127,16 +127,23 @@ describe('POST /webhooks/:provider', () => {
         data: { call_id: 'call-unnamed', download_url: link(path, 'unnamed') },
       });
 
-    await vault.deliver(sautikitTwin, event('/audio/mono.wav'));
-    await vault.deliver(sautikitTwin, event('/audio/dual.wav'));
+    for (const path of ['/audio/mono.wav', '/audio/dual.wav', '/audio/mono.mp3'])
+      await vault.deliver(sautikitTwin, event(path));
 
-    const letters = await keysOf('dead/sautikit/');
-    expect(letters).toEqual(['dead/sautikit/~2Faudio~2Fdual~2Ewav.json']);
-    expect(await jsonAt<DeadLetter>(letters[0] ?? '')).toMatchObject({
-      failure: { code: 'recording_conflict' },
+    const stem = 'recordings/sautikit/1970/01/01/call-unnamed/call-unnamed';
+    const [dual, mp3] = [`${stem}~_~2Faudio~2Fdual~2Ewav`, `${stem}~_~2Faudio~2Fmono~2Emp3`];
+    expect(await keysOf(stem)).toEqual(
+      [`${stem}.json`, `${stem}.wav`, `${dual}.json`, `${dual}.wav`, `${mp3}.json`, `${mp3}.mp3`].sort(),
+    );
+    expect(await jsonAt<Manifest>(`${stem}.json`)).toMatchObject({ files: [{ bytes: 135_988 }] });
+    expect(await jsonAt<Manifest>(`${dual}.json`)).toMatchObject({
+      recordingId: 'call-unnamed~_/audio/dual.wav',
+      callId: 'call-unnamed',
+      files: [{ bytes: 116_572, key: `${dual}.wav` }],
+      delivery: { rawBody: event('/audio/dual.wav') },
     });
-    const { files } = await jsonAt<Manifest>('recordings/sautikit/1970/01/01/call-unnamed/call-unnamed.json');
-    expect(files).toMatchObject([{ bytes: 135_988 }]);
+    expect(await keysOf('dead/sautikit/~2Faudio')).toEqual([]);
+    expect(await keysOf('inbox/sautikit/')).toEqual([]);
   });
 
   test('ignores a genuine event of another kind, and stores nothing', async ({ expect }) => {
@@ -263,14 +270,14 @@ describe('what is refused stores nothing', () => {
     }
 
     expect(answers).toEqual(deliveries.map(() => [401, '{"error":"unauthorized"}']));
-    expect(await keysOf()).toEqual(before);
+    expect(await keysOf()).toEqual([...before, 'dead/telnyx/event-forged.json'].sort()); // Of the late one.
     expect(await requestsOf('forged')).toEqual([]);
     // One line a second of each kind: whoever has no key cannot fill the log either.
     expect(new Set(log.lines().map(({ code }) => code))).toEqual(
       new Set([
         'timestamp_missing',
         'signature_mismatch',
-        'timestamp_too_old',
+        'genuine_but_late',
         'timestamp_malformed',
         'signature_malformed',
       ]),
@@ -329,7 +336,8 @@ describe('the other answers of POST /webhooks/:provider', () => {
     });
 
     const announced = await vault.deliver(telnyxTwin, new Uint8Array(limit + 1));
-    const streamed = await vault.send(post('/webhooks/telnyx', { body: unannounced }));
+    const signed = await telnyxTwin.sign(new Uint8Array(), vault.signing.telnyx ?? '', 1);
+    const streamed = await vault.send(post('/webhooks/telnyx', { body: unannounced, headers: signed }));
     const exact = await vault.deliver(telnyxTwin, new Uint8Array(limit).fill(0x20));
 
     for (const response of [announced, streamed]) {
@@ -370,8 +378,16 @@ describe('GET /healthz', () => {
       authorization === undefined ? {} : { headers: { authorization } },
     );
 
-  test('says ok to anybody, and nothing else', async ({ expect }) => {
+  test('says degraded to anybody while a setting is broken, and nothing else', async ({ expect }) => {
     const vault = await createVault({ VAULT_TOKEN: 'token', TELNYX_PUBLIC_KEY: 'AAAA' });
+
+    const response = await vault.send(get());
+
+    expect([response.status, await response.text()]).toEqual([200, '{"status":"degraded"}']);
+  });
+
+  test('says ok to anybody while all settings are sound, weak ones included', async ({ expect }) => {
+    const vault = await createVault({ VAULT_TOKEN: 'token' });
 
     const response = await vault.send(get());
 
@@ -392,9 +408,10 @@ describe('GET /healthz', () => {
     const dead = (await keysOf('dead/')).length;
     const pending = (await keysOf('inbox/')).length;
     expect(await response.json()).toEqual({
-      status: 'ok',
+      status: 'degraded',
       providers: { sautikit: 'unset', telnyx: 'broken' },
       problems: ['TELNYX_PUBLIC_KEY: value 1 of 1 is 3 bytes, not 32'],
+      warnings: ['VAULT_TOKEN: has fewer than 20 characters'],
       pending,
       dead,
     });
@@ -423,7 +440,7 @@ describe('GET /healthz', () => {
 });
 
 test('the log tells what happened and none of what is secret', async ({ expect }) => {
-  const vault = await createVault({ VAULT_TOKEN: 'very-secret-token' });
+  const vault = await createVault({ VAULT_TOKEN: 'a-very-secret-token-indeed' });
   const log = captureLog();
   const secretLink = `${link('/audio/mono.wav', 'log')}&X-Amz-Signature=link-credential`;
   const body = JSON.stringify({
@@ -470,7 +487,7 @@ test('the log tells what happened and none of what is secret', async ({ expect }
   ]);
   const secrets = [
     vault.signing.sautikit ?? 'x',
-    'very-secret-token',
+    'a-very-secret-token-indeed',
     'link-credential',
     '+2547',
     'hidden-password',

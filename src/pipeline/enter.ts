@@ -1,0 +1,117 @@
+import type { InboxEntry, KeptDelivery, RecordingEvent } from '../recording.ts';
+import { LARGE_RECORDING_BYTES, MAX_CONFLICTS } from '../shared/limits.ts';
+import { type Log, orLogFault } from '../shared/log.ts';
+import { parseTimeMs } from '../shared/time.ts';
+import type { DeadLetters, StoredLetter } from '../storage/dead-letters.ts';
+import type { Entered, Inbox, PendingEntry } from '../storage/inbox.ts';
+import type { Seen, SeenEvent } from '../storage/seen.ts';
+import { announcementOf } from './announcement.ts';
+import { newLease, withLease } from './lease.ts';
+import { linksSha256, withLongerLinks } from './links.ts';
+
+export interface EnterServices {
+  readonly seen: Seen;
+  readonly inbox: Inbox;
+  readonly deadLetters: DeadLetters;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly newToken: () => string;
+  readonly log: Log;
+}
+
+/** The entry that is to be archived now, or that another worker has it, or that nothing about the event is new. */
+export type EnteredEvent = PendingEntry | 'merged' | 'duplicate';
+
+/**
+ * Enters an event into the inbox. The same event with another link (query included) revives a dead one with its
+ * history, and gives a pending entry the link that lives longer. Only an archived event is seen for good: while KV
+ * is late, a repeated delivery costs an attempt, and never a link.
+ */
+export async function enterEvent(
+  event: RecordingEvent,
+  toKeep: () => KeptDelivery,
+  services: EnterServices,
+): Promise<EnteredEvent> {
+  const announcement = announcementOf(event);
+  const known = await findSeen(event, services);
+  if (known !== undefined && (await isSeen(known, event, announcement))) return 'duplicate';
+  const delivery = toKeep();
+  for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts++) {
+    const isKnown = known !== undefined;
+    const entered = await findOrCreate(event, announcement, delivery, isKnown, services);
+    const end = entered.isNew ? entered : await offerLinks(entered, event, delivery, services);
+    if (end !== 'gone') return end;
+  }
+  throw new Error('Cannot enter the event: its entry keeps changing');
+}
+
+/** `isKnown`: the event was finished before, and freed its key; an entry that came with it may have another. */
+async function findOrCreate(
+  event: RecordingEvent,
+  announcement: string,
+  delivery: KeptDelivery,
+  isKnown: boolean,
+  services: EnterServices,
+): Promise<Entered> {
+  const { inbox, deadLetters } = services;
+  const present = isKnown ? await inbox.find(event, announcement) : undefined;
+  if (present !== undefined) return { ...present, isNew: false };
+  const letter = isKnown ? await deadLetters.find(event, announcement) : undefined;
+  const entered = await create(event, announcement, delivery, letter, services);
+  // After the entry is there: a crash in between leaves both, and success removes the letter.
+  if (letter !== undefined && entered.isNew) await deadLetters.removeAt(letter.key);
+  return entered;
+}
+
+/** What KV knows. KV is only a filter: when it fails, the inbox decides. */
+async function findSeen(event: RecordingEvent, { seen, log }: EnterServices): Promise<SeenEvent | undefined> {
+  return orLogFault(seen.find(event.provider, event.eventId), 'seen_not_read', event, log);
+}
+
+async function isSeen(known: SeenEvent, event: RecordingEvent, announcement: string): Promise<boolean> {
+  if (known.announcement !== announcement) return false;
+  return known.state === 'archived' || known.linksSha256 === (await linksSha256(event));
+}
+
+/** Leased to the fast path, which begins behind the answer; what is announced as large is the queue's at once. */
+async function create(
+  event: RecordingEvent,
+  announcement: string,
+  delivery: KeptDelivery,
+  stored: StoredLetter | undefined,
+  services: EnterServices,
+) {
+  const isLarge = event.files.some(({ sizeBytes = 0 }) => sizeBytes > LARGE_RECORDING_BYTES);
+  const turn = isLarge ? { dueAt: delivery.receivedAt } : { lease: newLease(services) };
+  const { letter } = stored ?? {};
+  const life = letter === undefined ? { attempts: [] } : revived(letter.attempts, delivery);
+  return services.inbox.create({ version: 1, announcement, event, delivery, ...life, ...turn });
+}
+
+function revived(attempts: InboxEntry['attempts'], { receivedAt }: KeptDelivery) {
+  return { attempts, replayedAt: receivedAt };
+}
+
+/**
+ * Gives a pending entry the links of a repeated delivery that live longer. A worker that holds it goes on, and tries
+ * them next; an entry that no worker holds is taken, since the links may not live until its turn.
+ */
+async function offerLinks(
+  present: PendingEntry,
+  event: RecordingEvent,
+  delivery: KeptDelivery,
+  services: EnterServices,
+): Promise<EnteredEvent | 'gone'> {
+  const receivedMs = parseTimeMs(delivery.receivedAt) ?? 0;
+  if (withLongerLinks(present.entry, event, receivedMs) === present.entry) return 'duplicate';
+  const lease = newLease(services);
+  const nowMs = services.now();
+  const changed = await services.inbox.change(present, (entry) => {
+    const merged = withLongerLinks(entry, event, receivedMs);
+    if (merged === entry || entry.gaveUpAt !== undefined) return undefined;
+    const isHeld = (parseTimeMs(entry.lease?.until) ?? 0) > nowMs;
+    return isHeld ? merged : withLease(merged, lease);
+  });
+  if (changed === undefined) return 'gone';
+  return changed.entry.lease?.token === lease.token ? changed : 'merged';
+}

@@ -1,0 +1,62 @@
+import type { Provider, Rejection, SignedDelivery } from '../providers/provider.ts';
+import type { KeptDelivery, RecordingEvent } from '../recording.ts';
+import { describeError, type Log } from '../shared/log.ts';
+import type { DeadLetters } from '../storage/dead-letters.ts';
+import type { Inbox } from '../storage/inbox.ts';
+import type { Recordings } from '../storage/recordings.ts';
+import { announcementOf, nameEvent } from './announcement.ts';
+import { explain, keptLetter } from './dead-letter.ts';
+import { keepDelivery } from './kept-delivery.ts';
+import { isComplete } from './place.ts';
+
+export interface LateServices {
+  readonly inbox: Inbox;
+  readonly deadLetters: DeadLetters;
+  readonly recordings: Recordings;
+  readonly log: Log;
+}
+
+/** A delivery that is genuine and outside the tolerance. */
+export type Untimely = Extract<Rejection, { offBySeconds: number }>;
+
+/**
+ * Keeps a delivery that is genuine and outside the tolerance as a dead letter, once and replayable, unless its
+ * recording is archived or pending. The answer stays a 401: it may be a captured delivery that is sent again.
+ */
+export async function keepUntimely(
+  delivery: SignedDelivery,
+  provider: Provider,
+  { reason, offBySeconds, verifier }: Untimely,
+  nowMs: number,
+  services: LateServices,
+): Promise<void> {
+  const kept = keepDelivery(delivery, provider, verifier, nowMs);
+  const parsed = provider.parse(delivery);
+  try {
+    if (parsed.kind === 'kept')
+      await services.deadLetters.create(await keptLetter(parsed, provider, delivery.rawBody, kept));
+    if (parsed.kind !== 'recordings') return;
+    for (const one of parsed.events) {
+      const event = await nameEvent(one, provider, delivery.rawBody);
+      await keepEvent(event, kept, explain(reason, `${offBySeconds} s`), services);
+    }
+  } catch (error) {
+    const detail = describeError(error);
+    services.log({ event: 'fault', provider: provider.id, outcome: 'late_delivery_not_kept', detail });
+  }
+}
+
+async function keepEvent(
+  event: RecordingEvent,
+  delivery: KeptDelivery,
+  failure: ReturnType<typeof explain>,
+  services: LateServices,
+): Promise<void> {
+  const { provider, eventId, eventType } = event;
+  const announcement = announcementOf(event);
+  if (await isComplete(event, services)) return;
+  if ((await services.inbox.find(event, announcement)) !== undefined) return;
+  const deadAt = delivery.receivedAt;
+  const letter = { version: 1, announcement, provider, eventId, eventType, failure, deadAt } as const;
+  await services.deadLetters.create({ ...letter, event, delivery, attempts: [] });
+}

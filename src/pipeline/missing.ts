@@ -1,0 +1,41 @@
+import type { ListedPage, ListedRecording } from '../providers/provider.ts';
+import type { RecordingEvent } from '../recording.ts';
+import { recordingKeys } from '../storage/keys.ts';
+import type { Recordings } from '../storage/recordings.ts';
+
+/** A recording that a provider holds and the bucket does not: as an event, and what the provider said of it. */
+export interface Missing {
+  readonly event: RecordingEvent;
+  readonly said: string;
+}
+
+interface MissingServices {
+  readonly recordings: Recordings;
+}
+
+/** What of a page is not in the bucket. */
+export async function missingOf(
+  page: ListedPage,
+  provider: string,
+  services: MissingServices,
+): Promise<Missing[]> {
+  const missing: Missing[] = [];
+  for (const recording of page.recordings) {
+    const event = { ...recording.event, provider, eventId: recording.event.eventId ?? '' };
+    const isNew = !missing.some((other) => other.event.recordingId === event.recordingId);
+    if (isNew && !(await isHere(event, recording, services))) missing.push({ event, said: recording.said });
+  }
+  return missing;
+}
+
+/** Whether the recording has a manifest, by any of the names that a webhook may have given it. */
+async function isHere(
+  event: RecordingEvent,
+  { otherNames }: ListedRecording,
+  { recordings }: MissingServices,
+): Promise<boolean> {
+  const names = [{}, ...otherNames].map((name) => recordingKeys({ ...event, ...name }));
+  const manifests = new Set((await Promise.all(names)).map(({ manifest }) => manifest));
+  for (const manifest of manifests) if ((await recordings.etagOf(manifest)) !== undefined) return true;
+  return false;
+}

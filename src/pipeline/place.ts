@@ -1,0 +1,111 @@
+import type { RecordingEvent, RecordingFile } from '../recording.ts';
+import {
+  keyPart,
+  ownRecordingId,
+  ownRecordingKeys,
+  type RecordingKeys,
+  recordingKeys,
+} from '../storage/keys.ts';
+import type { Recordings, StoredManifest, StoredObject } from '../storage/recordings.ts';
+
+/** Where the recording of an event belongs. */
+export interface Place {
+  readonly keys: RecordingKeys;
+  readonly recordingId: string;
+  readonly stored: StoredManifest;
+  /** Audio of other events under the id that they share: other bytes than these are another recording. */
+  readonly others: readonly StoredObject[];
+  /** Audio of this event that lies beside that of others, under an id that is not its own. */
+  readonly strays: readonly StoredObject[];
+}
+
+/**
+ * Where the recording of an event belongs: at its id. An id that only names a call belongs to the event whose audio
+ * lies there, in whatever format; the recording of another event has a place of its own, which is looked at first.
+ */
+export async function placeOf(event: RecordingEvent, recordings: Recordings): Promise<Place> {
+  const keys = await recordingKeys(event);
+  const { recordingId } = event;
+  const none = { others: [], strays: [] };
+  if (!event.isNamedByCall)
+    return { keys, recordingId, stored: await recordings.readManifest(keys.manifest), ...none };
+  const own = await ownPlace(event, recordings);
+  if (own.stored.state !== 'absent') return { ...own, ...none };
+  const stored = await recordings.readManifest(keys.manifest);
+  const { others, strays } = await sharers(keys, event, recordings);
+  const isOwned = stored.state === 'present' && stored.manifest.eventId === event.eventId;
+  if (isOwned) return { keys, recordingId, stored, ...none };
+  if (others.length > 0 || stored.state === 'present') return { ...own, others, strays };
+  const isOwn = (await recordings.findAudio(`${own.keys.stem}.`)).length > 0;
+  return isOwn ? { ...own, ...none } : { keys, recordingId, stored, ...none };
+}
+
+async function ownPlace(event: RecordingEvent, recordings: Recordings) {
+  const keys = await ownRecordingKeys(event);
+  return {
+    keys,
+    recordingId: ownRecordingId(event),
+    stored: await recordings.readManifest(keys.manifest),
+  };
+}
+
+/** The audio under a shared id, by whether it is this event's. */
+async function sharers({ stem }: RecordingKeys, { eventId }: RecordingEvent, recordings: Recordings) {
+  const eventPart = await keyPart(eventId);
+  const audio = await recordings.findAudio(`${stem}.`);
+  return {
+    others: audio.filter(({ metadata }) => metadata.event !== eventPart),
+    strays: audio.filter(({ metadata }) => metadata.event === eventPart),
+  };
+}
+
+/**
+ * Where a file may go, in this order, as long as other bytes lie there: beside what may be the same audio of another
+ * event, only to be compared; under its own name; under a further one.
+ */
+export function keysFor(
+  { keys, stored, others }: Place,
+  { claimedFormat }: RecordingFile,
+  format: string,
+  bytes: number | undefined,
+): readonly string[] {
+  const rival = others.find(
+    (other) => other.key.endsWith(`.${format}`) && (bytes === undefined || bytes === other.bytes),
+  );
+  const listed = stored.state === 'present' ? stored.manifest.files : [];
+  const named = listed.filter((file) => file.claimedFormat === claimedFormat);
+  const isOther = bytes !== undefined && named.length > 0 && named.every((file) => file.bytes !== bytes);
+  return [
+    ...(rival === undefined ? [] : [rival.key]),
+    ...(isOther ? [] : [keys.audio(format)]),
+    ...(bytes === undefined ? [] : [keys.further(format, bytes)]),
+  ];
+}
+
+/**
+ * The files of an event that the manifest does not list: by what the event calls them, since the same recording
+ * announced again means the same files; but another announced size may mean other bytes.
+ */
+export function missingFiles({ files }: RecordingEvent, { stored }: Place): readonly RecordingFile[] {
+  if (stored.state !== 'present') return files;
+  return files.filter(({ claimedFormat, sizeBytes }) => {
+    const listed = stored.manifest.files.filter((file) => file.claimedFormat === claimedFormat);
+    if (listed.length === 0 || sizeBytes === undefined) return listed.length === 0;
+    return listed.every(
+      ({ bytes, checks }) => bytes !== sizeBytes && checks?.announced_size !== differs(sizeBytes),
+    );
+  });
+}
+
+/** How a check says that a claim was overruled: what was claimed. */
+export function differs(claimed: string | number | undefined): string {
+  return claimed === undefined ? 'differs' : `differs:${claimed}`;
+}
+
+/** Whether all that an event announces is in the bucket. */
+export async function isComplete(
+  event: RecordingEvent,
+  { recordings }: { readonly recordings: Recordings },
+): Promise<boolean> {
+  return missingFiles(event, await placeOf(event, recordings)).length === 0;
+}

@@ -1,0 +1,12 @@
+import type { Provider, Secrets, SignedDelivery, Verified } from '../../src/providers/provider.ts';
+
+/** Verifies a delivery as the worker does: its headers, then its body. */
+export async function verify(
+  { rawBody, headers }: SignedDelivery,
+  provider: Provider,
+  secrets: Secrets,
+  nowSeconds: number,
+): Promise<Verified> {
+  const signature = provider.readSignature(headers, secrets);
+  return signature.ok ? signature.value(rawBody, nowSeconds) : signature;
+}
