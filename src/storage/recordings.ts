@@ -28,8 +28,13 @@ export function createRecordings(bucket: R2Bucket, limit: Within = within) {
 
   /** The audio of a recording in whatever format it is, whose keys begin so. */
   async function findAudio(prefix: string): Promise<StoredObject[]> {
-    const include: R2ListOptions['include'] = ['customMetadata', 'httpMetadata'];
-    const { objects } = await listObjects(store, { prefix, include });
+    const options: R2ListOptions = { prefix, include: ['customMetadata', 'httpMetadata'] };
+    const objects: R2Object[] = [];
+    for (let cursor: string | undefined = ''; cursor !== undefined; ) {
+      const page = await listObjects(store, cursor === '' ? options : { ...options, cursor });
+      objects.push(...page.objects);
+      cursor = page.truncated ? page.cursor : undefined;
+    }
     return objects.filter(({ key }) => !key.endsWith('.json')).map(describe);
   }
 

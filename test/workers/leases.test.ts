@@ -200,6 +200,75 @@ describe('what comes in parts', () => {
     expect(manifest.files).toHaveLength(1);
   });
 
+  test('over what another event has stored and listed whole: the manifest tells the truth', async ({
+    expect,
+  }) => {
+    const { pending, services } = await taken('over', '/big-chunked/6000000');
+    const event = { ...wavEvent('over'), eventId: 'event-over-2' };
+    const { lease: _, ...entry } = pending.entry;
+    const real = services.recordings;
+    let isFirst = true;
+    const recordings = {
+      ...real,
+      startUpload(...args: Parameters<typeof real.startUpload>) {
+        const upload = real.startUpload(...args);
+        return {
+          ...upload,
+          async commit() {
+            if (isFirst) await other();
+            return upload.commit();
+          },
+        };
+      },
+    };
+    /** Another event of the recording, whose whole audio comes between this one's looks at the key. */
+    async function other() {
+      isFirst = false;
+      const head = env.RECORDINGS.head.bind(env.RECORDINGS);
+      const { key } = await services.inbox.create({
+        ...entry,
+        announcement: 'over-2',
+        event,
+        dueAt: pending.entry.delivery.receivedAt,
+      });
+      await consume({ version: 1, inboxKey: key }, services);
+      blind = async () => (looks++ === 0 ? null : head(audioKey));
+    }
+    const audioKey = 'recordings/telnyx/2026/06/27/call-over/rec-over.wav';
+    let looks = 0;
+    let blind: ((key: string) => Promise<R2Object | null>) | undefined;
+    const bucket = new Proxy(env.RECORDINGS, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name);
+        if (name === 'head' && blind !== undefined) return blind;
+        return typeof member === 'function' ? member.bind(target) : member;
+      },
+    });
+    const { startUpload } = createRecordings(bucket);
+    real.startUpload = startUpload;
+
+    await archive(pending, fromQueue, { ...services, recordings });
+
+    const manifest = await jsonAt<Manifest>(audioKey.replace('.wav', '.json'));
+    expect(manifest.eventId).toBe('event-over-2');
+    expect(manifest.files).toMatchObject([{ bytes: 6_000_000, sha256: await sha256At(audioKey) }]);
+  });
+
+  test('by a worker that crashed before it looked again: its successor looks', async ({ expect }) => {
+    const { clock, pending, services } = await taken('crashed', '/big-chunked/6000000');
+    const key = 'recordings/telnyx/2026/06/27/call-crashed/rec-crashed.wav';
+    const etagOf = () => new Promise<never>(() => undefined);
+    void archive(pending, fromQueue, { ...services, recordings: { ...services.recordings, etagOf } });
+    while ((await findings('crashed')).objects < 2) await scheduler.wait(20);
+    await env.RECORDINGS.put(key, 'RIFF....WAVE of another event');
+
+    await succeed(pending, services, clock);
+
+    const manifest = await jsonAt<Manifest>(key.replace('.wav', '.json'));
+    expect(manifest.files).toMatchObject([{ bytes: 29, sha256: await sha256At(key) }]);
+    expect(await findings('crashed')).toEqual(archived);
+  });
+
   test('is not stored when a part hangs', async ({ expect }) => {
     const bucket = new Proxy(env.RECORDINGS, {
       get(target, name) {

@@ -44,6 +44,35 @@ describe('POST /api/dead-letters/replay', () => {
     expect(await keysOf('inbox/telnyx/event-second')).toEqual([]);
   });
 
+  test('while an old message of the entry is still in the queue loses neither letter nor entry', async ({
+    expect,
+  }) => {
+    const key = await die('old-message');
+    const services = testServices();
+    const message = { version: 1, inboxKey: 'inbox/telnyx/event-old-message.json' };
+    const { removeAt } = services.deadLetters;
+    const verdicts: unknown[] = [];
+    const deadLetters = {
+      ...services.deadLetters,
+      async removeAt(name: string) {
+        verdicts.push(await consume(message, services)); // The old message comes just before the letter goes.
+        return removeAt(name);
+      },
+    };
+
+    const outcome = await replay(key, { ...services, deadLetters });
+    const entry = await jsonAt<InboxEntry>(message.inboxKey);
+    await consume(message, services);
+
+    expect(outcome).toBe('replayed');
+    expect(verdicts).toEqual([{ retryAfterSeconds: expect.any(Number) }]);
+    expect(entry.lease).toBeUndefined();
+    expect(entry.dueAt).toEqual(expect.any(String));
+    expect(services.sent).toEqual([{ inboxKey: message.inboxKey, delaySeconds: 0 }]);
+    expect((await jsonAt<DeadLetter>(key)).attempts).toHaveLength(2);
+    expect(await keysOf(message.inboxKey)).toEqual([]);
+  });
+
   test('keeps the history of a letter that dies again', async ({ expect }) => {
     const key = await die('dies-again');
 

@@ -1,0 +1,160 @@
+import { env } from 'cloudflare:workers';
+import { describe, test } from 'vitest';
+import { copyAudio } from '../../src/pipeline/copy.ts';
+import { FIRST_PART_BYTES, PART_BYTES, PUMP_BLOCK_BYTES, SINGLE_PUT_BYTES } from '../../src/shared/limits.ts';
+import { createMemoryBudget } from '../../src/shared/memory-budget.ts';
+import { ok } from '../../src/shared/result.ts';
+import { createRecordings } from '../../src/storage/recordings.ts';
+import { link, testServices } from './support.ts';
+
+const limits = {
+  announcedBytes: undefined,
+  isSizeBinding: () => false,
+  refusedBefore: new Set<string>(),
+  isLastChance: () => false,
+  maxBytes: 1e12,
+  handOverBytes: 1e12,
+};
+
+/** One copy to a key of its own. */
+async function copy(path: string, name: string, more: Partial<Parameters<typeof copyAudio>[2]> = {}) {
+  const services = { ...testServices(), keepLease: async () => true, ...more };
+  const key = `recordings/uploads/${name}.wav`;
+  const open = async () => ok(await fetch(link(path, name)));
+  return { key, copied: await copyAudio(open, { keyOf: () => key, metadata: {}, limits }, services) };
+}
+
+describe('what R2 says that it stored', () => {
+  /** A bucket that tells another size of each object than it has. */
+  function miscounting() {
+    const other = (object: R2Object | null) =>
+      object && { key: object.key, etag: object.etag, size: object.size - 1 };
+    return new Proxy(env.RECORDINGS, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name);
+        if (typeof member !== 'function') return member;
+        if (name === 'put')
+          return async (...args: Parameters<R2Bucket['put']>) => other(await target.put(...args));
+        if (name !== 'createMultipartUpload') return member.bind(target);
+        return async (...args: Parameters<R2Bucket['createMultipartUpload']>) => {
+          const upload = await target.createMultipartUpload(...args);
+          return {
+            uploadPart: upload.uploadPart.bind(upload),
+            abort: upload.abort.bind(upload),
+            complete: async (parts: R2UploadedPart[]) => other(await upload.complete(parts)),
+          };
+        };
+      },
+    });
+  }
+
+  test.for([
+    ['a put', '/audio/mono.wav'],
+    ['a put of what had no length', '/chunked'],
+    ['an upload in parts', '/big-chunked/6000000'],
+  ] as const)(
+    'is compared with what was sent, after %s: a difference fails, and leaves nothing',
+    async ([title, path], { expect }) => {
+      const name = title.replaceAll(' ', '-');
+
+      const { key, copied } = await copy(path, name, { recordings: createRecordings(miscounting()) });
+
+      expect(copied).toMatchObject({ ok: false, error: { code: 'storage_failed' } });
+      if (!copied.ok) expect(copied.error.detail).toMatch(/^R2 stored \d+ of \d+ bytes$/);
+      expect(await env.RECORDINGS.head(key)).toBeNull();
+    },
+  );
+});
+
+describe('a body whose length is known', () => {
+  test.for([
+    [SINGLE_PUT_BYTES - 1, 'put'],
+    [SINGLE_PUT_BYTES, 'createMultipartUpload'],
+    [SINGLE_PUT_BYTES + 1, 'createMultipartUpload'],
+  ] as const)('of %i bytes is sent by %s', async ([lengthBytes, expected], { expect }) => {
+    const calls: string[] = [];
+    const bucket = new Proxy(env.RECORDINGS, {
+      get: (_target, name) => async () => {
+        calls.push(String(name));
+        if (name === 'put') return new Promise(() => undefined);
+        return name === 'head' ? null : { uploadPart: async () => ({}), abort: async () => undefined };
+      },
+    });
+    const options = { lengthBytes, contentType: 'audio/wav', metadata: {}, md5: undefined, grow: () => true };
+
+    const upload = createRecordings(bucket).startUpload('key', options);
+    if (expected !== 'put') await upload.write(new Uint8Array(PART_BYTES + 1));
+
+    expect(calls.filter((name) => name !== 'head')).toEqual([expected]);
+    expect(SINGLE_PUT_BYTES).toBe(4 * 1024 ** 3);
+  });
+});
+
+describe('the memory that copies take', () => {
+  /** A budget that remembers the most that was taken of it. */
+  function gauged(maxBytes: number) {
+    const budget = createMemoryBudget(maxBytes);
+    let [used, most] = [0, 0];
+    const count = (bytes: number) => {
+      used += bytes;
+      most = Math.max(most, used);
+    };
+    const memory: typeof budget = {
+      reserve(bytes) {
+        const reservation = budget.reserve(bytes);
+        if (reservation === undefined) return undefined;
+        let held = bytes;
+        count(bytes);
+        return {
+          grow(more) {
+            const isGrown = reservation.grow(more);
+            if (isGrown) count(more);
+            if (isGrown) held += more;
+            return isGrown;
+          },
+          free() {
+            reservation.free();
+            count(-held);
+          },
+        };
+      },
+    };
+    return { memory, used: () => used, most: () => most };
+  }
+
+  const buffers = 2 * PUMP_BLOCK_BYTES;
+
+  test.for([
+    ['of known length', '/big/12000000', buffers],
+    ['of unknown length, small', '/chunked', buffers + 4 * FIRST_PART_BYTES],
+    ['of unknown length, large', '/big-chunked/12000000', buffers + PART_BYTES],
+    ['that fails', '/html', buffers],
+    ['that breaks', '/short', buffers],
+  ] as const)('is bounded, and given back, by one %s', async ([title, path, mostBytes], { expect }) => {
+    const { memory, used, most } = gauged(1e9);
+
+    await copy(path, `gauge-${title.replaceAll(/\W/g, '')}`, { memory });
+
+    expect(most()).toBe(mostBytes);
+    expect(used()).toBe(0);
+  });
+
+  test('stays within the budget of the isolate, whatever is copied at once; the rest is busy', async ({
+    expect,
+  }) => {
+    const { memory, used, most } = gauged(16 * 1024 ** 2);
+
+    const copies = await Promise.all(
+      Array.from({ length: 40 }, (_, at) => copy('/big-chunked/6000000', `many${at}`, { memory })),
+    );
+
+    const codes = copies.map(({ copied }) => (copied.ok ? 'stored' : copied.error.code));
+    expect(new Set(codes)).toEqual(new Set(['stored', 'isolate_busy']));
+    expect(most()).toBeLessThanOrEqual(16 * 1024 ** 2);
+    expect(used()).toBe(0);
+    for (const [at, code] of codes.entries()) {
+      const object = await env.RECORDINGS.head(`recordings/uploads/many${at}.wav`);
+      expect(object?.size).toBe(code === 'stored' ? 6_000_000 : undefined);
+    }
+  });
+});
