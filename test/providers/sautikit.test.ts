@@ -263,6 +263,29 @@ describe('Sautikit events', () => {
     },
   );
 
+  test.for([
+    ['call.recording.ready.v2', { anything: 'else' }],
+    ['call.recording.failed', { recording_id: 'r', reason: 'storage' }],
+    ['call.recording.archived', { download_url: 'https://storage.example.com/a.wav' }],
+  ] as const)('parse() keeps the unknown kind %s of a recording', ([kind, data], { expect }) => {
+    for (const body of [
+      { kind, event_id: 'e1', data },
+      { event_kind: kind, event_id: 'e1', payload: data },
+    ])
+      expect(parse(body)).toMatchObject({
+        kind: 'kept',
+        code: 'unreadable_event',
+        eventId: 'e1',
+        eventType: kind,
+      });
+  });
+
+  test('parse() ignores another kind of a recording that names none', ({ expect }) => {
+    expect(parse({ kind: 'call.recording.failed', data: { call_id: 'c' } })).toMatchObject({
+      kind: 'ignored',
+    });
+  });
+
   test.for([0, 0.5, -1, '7'])('parse() takes a size of %j for none', (size, { expect }) => {
     const parsed = parse({ kind: 'call.recording.ready', data: { call_id: 'c', size_bytes: size } });
 

@@ -19,6 +19,7 @@ export function answerApi(ask: ApiAsk): void {
 function answerOf(ask: ApiAsk): Answer {
   const [mode = '', run = '', resource] = ask.rest;
   const link = `http://${ask.request.headers.host}/audio/mono.wav?run=${run}`;
+  if (resource === 'texml') return texml(mode, link, ask) ?? [500, {}];
   return (resource === 'calls' ? sautikit : telnyx)(mode, link, ask) ?? [500, {}];
 }
 
@@ -43,6 +44,18 @@ function sautikit(mode: string, link: string, { nth }: ApiAsk): Answer | undefin
     'busy-then-ready': nth > 1 ? ready : [429, {}, { 'retry-after': '20' }],
     'to-foreign': [302, {}, { location: 'https://elsewhere.example/a.wav' }],
     relative: [302, {}, { location: new URL(link).pathname + new URL(link).search }],
+  };
+  return answers[mode];
+}
+
+/** `texml/Accounts/{AccountSid}/Recordings/{RecordingSid}.json`, which names one link in the recorded format. */
+function texml(mode: string, link: string, { rest }: ApiAsk): Answer | undefined {
+  const [sid = ''] = (rest.at(-1) ?? '').split('.');
+  const recording = { account_sid: rest[4], sid, status: 'completed', duration: '8', media_url: link };
+  const answers: Record<string, Answer> = {
+    ready: [200, recording],
+    'still-recording': [200, { ...recording, status: 'in-progress', media_url: null }],
+    absent: [404, { errors: [{ detail: 'Resource not found' }] }],
   };
   return answers[mode];
 }

@@ -112,7 +112,14 @@ async function play(scenario: Scenario, call: number, blow: Blow) {
   return { calls: mortal.calls(), ...(await findings(delivered.run)) };
 }
 
-const blows: readonly Blow[] = ['dies before', 'dies after', 'throws before', 'throws after', 'loses'];
+const blows: readonly Blow[] = [
+  'dies before',
+  'dies after',
+  'throws before',
+  'throws after',
+  'hangs',
+  'loses',
+];
 
 describe.for(Object.keys(scenarios) as Scenario[])('%s', (scenario) => {
   const { audio } = scenarios[scenario];

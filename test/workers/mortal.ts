@@ -1,12 +1,27 @@
 import { env } from 'cloudflare:workers';
+import { type Within, within } from '../../src/shared/within.ts';
+import { createAuditMark } from '../../src/storage/audit-mark.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
+import { createReconcileMark } from '../../src/storage/reconcile-mark.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen } from '../../src/storage/seen.ts';
-import { createTransfers, type TransferMessage } from '../../src/storage/transfers.ts';
+import { createTransfers, type QueueMessage } from '../../src/storage/transfers.ts';
 
-/** What happens at one call to a store, to the queue or to `fetch`. */
-export type Blow = 'dies before' | 'dies after' | 'throws before' | 'throws after' | 'loses' | 'nothing';
+/** What happens at one call to a store, to the queue or to `fetch`; one that hangs has had its effect. */
+export type Blow =
+  | 'dies before'
+  | 'dies after'
+  | 'throws before'
+  | 'throws after'
+  | 'hangs'
+  | 'loses'
+  | 'nothing';
+
+/** So many times shorter are the time limits, so that what hangs is given up in a test's time. */
+const SPEED = 40;
+
+const soon: Within = (ms, work) => within(ms / SPEED, work);
 
 /** Bindings of which one call, counted from 1, meets a blow. */
 export function createMortal(fatalCall: number, blow: Blow) {
@@ -28,6 +43,7 @@ export function createMortal(fatalCall: number, blow: Blow) {
     if (blow === 'throws before') throw new Error('put: We encountered too many requests (10058)');
     if (blow === 'dies before') return die();
     await work();
+    if (blow === 'hangs') return never;
     if (blow === 'throws after') throw new Error('put: We encountered an internal error (10001)');
     return die();
   }
@@ -45,11 +61,14 @@ export function createMortal(fatalCall: number, blow: Blow) {
     death: death.promise,
     calls: () => calls,
     services: {
-      seen: createSeen(kv),
-      inbox: createInbox(bucket),
-      deadLetters: createDeadLetters(bucket),
-      recordings: createRecordings(bucket),
-      transfers: createTransfers(queue as unknown as Queue<TransferMessage>),
+      seen: createSeen(kv, soon),
+      reconcileMark: createReconcileMark(kv, soon),
+      auditMark: createAuditMark(bucket, soon),
+      inbox: createInbox(bucket, soon),
+      deadLetters: createDeadLetters(bucket, soon),
+      recordings: createRecordings(bucket, soon),
+      transfers: createTransfers(queue as unknown as Queue<QueueMessage>, soon),
+      within: soon,
       fetch: ((input, init) => pass(() => fetch(input, init), false)) as typeof fetch,
     },
   };

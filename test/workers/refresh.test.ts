@@ -1,7 +1,9 @@
 import { describe, test } from 'vitest';
 import { download } from '../../src/pipeline/download.ts';
+import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
 import type { ApiAccess } from '../../src/pipeline/refresh.ts';
 import { providers } from '../../src/providers/index.ts';
+import { telnyx } from '../../src/providers/telnyx.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { within } from '../../src/shared/within.ts';
 import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
@@ -9,7 +11,7 @@ import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import type { Twin } from '../fixtures/twin.ts';
 import { API_KEY } from '../support/api-twin.ts';
 import { arrivedMs, type LifeEnd, live } from './life.ts';
-import { jsonAt, link, originUrl, requestsOf, testServices } from './support.ts';
+import { jsonAt, link, originUrl, receiveSigned, requestsOf, testServices } from './support.ts';
 
 /** A vault that may ask the twin of a provider's API, which behaves as `mode` says. */
 function apisOf({ id }: Twin, mode: string, run: string, key: string): ReadonlyMap<string, ApiAccess> {
@@ -24,6 +26,7 @@ interface Way {
   readonly path?: string;
   readonly key?: string;
   readonly endedMs?: number;
+  readonly sizeBytes?: number;
 }
 
 async function refresh({ twin, mode, path = '/expired', key = API_KEY, ...announced }: Way, name = mode) {
@@ -80,6 +83,77 @@ describe.for([sautikitTwin, telnyxTwin])('a dead link of $id', (twin) => {
   });
 });
 
+describe.for([sautikitTwin, telnyxTwin])('a link of $id that is refused while it lives', (twin) => {
+  const lifeSeconds = twin === sautikitTwin ? 3600 : 600;
+
+  test.for(['401', '403', '404'])(
+    'with %s is tried until it expires, although the API knows no recording',
+    async (status, { expect }) => {
+      const { end } = await refresh({ twin, mode: 'absent', path: `/status/${status}` }, `lives${status}`);
+
+      expect(end).toMatchObject({ state: 'dead', code: 'link_gone' });
+      expect(end.seconds).toBeGreaterThanOrEqual(lifeSeconds - 40);
+      expect(new Set(end.codes)).toEqual(new Set(['recording_pending', 'link_refused', 'link_gone']));
+    },
+  );
+
+  test('is archived when the recording comes late, after the API had none', async ({ expect }) => {
+    const { end } = await refresh({ twin, mode: 'absent', path: '/later/404/10' }, 'comes-late');
+
+    expect(end).toMatchObject({ state: 'archived', attempts: 11 });
+    expect(end.seconds).toBeGreaterThan(300);
+  });
+
+  test('is over at once when the API says that the recording is gone', async ({ expect }) => {
+    const { end } = await refresh({ twin, mode: 'gone', path: '/status/404' }, 'is-gone');
+
+    expect(end).toMatchObject({ state: 'dead', code: 'link_gone', attempts: 1 });
+  });
+});
+
+describe('a TeXML recording whose link has expired', () => {
+  async function texml(mode: string) {
+    const run = `texml-${mode}`;
+    const services = testServices({ apis: apisOf(telnyxTwin, mode, run, API_KEY) });
+    const form = new URLSearchParams({
+      AccountSid: 'account/../1',
+      CallSid: `v3:${run}`,
+      RecordingSid: `rec-${run}`,
+      RecordingStatus: 'completed',
+      RecordingUrl: link('/expired', run),
+    });
+    const key = await telnyxTwin.newKey();
+    const rawBody = new TextEncoder().encode(String(form));
+    const headers = new Headers(await telnyxTwin.sign(rawBody, key.signing, Math.floor(Date.now() / 1000)));
+    const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
+    const { pending } = await receiveSigned({ rawBody, headers }, telnyx, secrets, services);
+    for (const entry of pending) await archiveOrHandOver(entry, services);
+    return { services, requests: await requestsOf(run), run };
+  }
+
+  test('is fetched by a fresh one from its resource, with the account as one part of the path', async ({
+    expect,
+  }) => {
+    const { services, requests, run } = await texml('ready');
+
+    expect(services.lines.at(-1)).toMatchObject({ outcome: 'archived' });
+    expect(requests.map(({ path }) => path)).toEqual([
+      '/expired',
+      `/api/ready/${run}/texml/Accounts/account%2F..%2F1/Recordings/rec-${run}.json`,
+      '/audio/mono.wav',
+    ]);
+  });
+
+  test.for(['still-recording', 'absent'])(
+    'stays pending while the resource is %s',
+    async (mode, { expect }) => {
+      const { services } = await texml(mode);
+
+      expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'recording_pending' });
+    },
+  );
+});
+
 describe('a link that dies in the middle of the recording', () => {
   test.for([
     ['goes on at the fresh one', '/dies-in-the-middle/same', 3],
@@ -95,6 +169,17 @@ describe('a link that dies in the middle of the recording', () => {
 });
 
 describe('Sautikit', () => {
+  test('refuses for good what the API links to and is not of the announced size: another recording of the call', async ({
+    expect,
+  }) => {
+    const way = { twin: sautikitTwin, mode: 'ready', sizeBytes: 135_989 };
+    const { end, downloads } = await refresh(way, 'bound');
+
+    expect(end).toMatchObject({ state: 'dead', code: 'attempts_exhausted', audio: 0 });
+    expect(end.detail).toBe('Last: length_mismatch, 135988 bytes, the event said 135989');
+    expect(downloads.filter(({ path }) => path === '/audio/mono.wav')).toHaveLength(24);
+  });
+
   test('does not try a link that is over by its own word', async ({ expect }) => {
     const endedMs = arrivedMs - 2 * 60 * 60 * 1000;
     const { end, downloads } = await refresh({ twin: sautikitTwin, mode: 'ready', endedMs }, 'late');

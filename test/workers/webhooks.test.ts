@@ -146,6 +146,26 @@ describe('POST /webhooks/:provider', () => {
     expect(await keysOf('inbox/sautikit/')).toEqual([]);
   });
 
+  test('takes two deliveries of the kind-in-header shape for one event when their bodies are equal, else for two', async ({
+    expect,
+  }) => {
+    const vault = await createVault();
+    const kind = { 'x-sautikit-event': 'call.recording.ready' };
+    const body = (attempt: number) =>
+      JSON.stringify({ call_id: 'call-shape', download_url: link('/audio/mono.wav', 'shape'), attempt });
+
+    const outcomes = [];
+    for (const attempt of [1, 1, 2]) {
+      const response = await vault.deliver(sautikitTwin, body(attempt), kind);
+      outcomes.push(JSON.parse(await response.text()).outcome);
+    }
+
+    expect(outcomes).toEqual(['accepted', 'duplicate', 'accepted']);
+    expect(await requestsOf('shape')).toHaveLength(2); // The second event might have meant another recording.
+    expect(await keysOf('recordings/sautikit/1970/01/01/call-shape/')).toHaveLength(2);
+    expect(await keysOf('inbox/sautikit/')).toEqual([]);
+  });
+
   test('ignores a genuine event of another kind, and stores nothing', async ({ expect }) => {
     const vault = await createVault();
     const before = await keysOf();
