@@ -125,13 +125,21 @@ function readApis(read: Read, findings: Findings): Map<string, ApiAccess> {
 function readApi(api: ProviderApi, read: Read, { problems }: Findings): ApiAccess {
   const { name, fallback } = api.urlSetting;
   const address = read(name);
-  const key = read(api.keySetting);
+  const key = readKey(api.keySetting, read, problems);
   const baseUrl = parseApiUrl(address.text ?? fallback);
   if (baseUrl === undefined) problems.push(`${name}: is not https://host[/path]`);
   if (baseUrl !== undefined && !address.isBroken)
     return { api, baseUrl, key: key.text, brokenSetting: key.isBroken && api.keySetting };
   const isKeyMeant = key.text !== undefined || key.isBroken;
   return { api, baseUrl: fallback, key: undefined, brokenSetting: isKeyMeant ? name : undefined };
+}
+
+/** A key goes into a header, which takes visible ASCII. */
+function readKey(name: string, read: Read, problems: string[]): Setting {
+  const key = read(name);
+  if (key.text === undefined || /^[\x21-\x7e]+$/.test(key.text)) return key;
+  problems.push(`${name}: must be one key, of visible ASCII characters`);
+  return { isBroken: true };
 }
 
 function readNumber(

@@ -94,6 +94,12 @@ export interface InboxEntry {
   readonly replayedAt?: string | undefined;
   /** What keeps it from being tried, such as a broken setting: uses up no attempt. */
   readonly waitsFor?: { readonly code: string; readonly detail?: string | undefined } | undefined;
+  /** SHA-256 of the links of each delivery that was merged into this one, and of its own: none comes in twice. */
+  readonly knownLinks?: readonly string[] | undefined;
+  /** When the delivery came that brought the newest of its links, if another one than its own. */
+  readonly linkedAt?: string | undefined;
+  /** It is being merged into the entry of the same announcement under the event's own key. */
+  readonly isYielding?: true | undefined;
   /** When its dead letter was written: the entry is only still to be removed. */
   readonly gaveUpAt?: string | undefined;
 }
@@ -111,6 +117,7 @@ export interface DeadLetter {
   readonly event?: RecordingEvent | undefined;
   readonly delivery: KeptDelivery;
   readonly attempts: readonly FailedAttempt[];
+  readonly knownLinks?: readonly string[] | undefined;
 }
 
 /** An audio object as the manifest describes it: `sha256` is lower-case hex of the stored bytes. */
@@ -129,6 +136,8 @@ export interface ArchivedFile {
   /** Where another event than the manifest's announced this file: that event, and how it came. */
   readonly eventId?: string | undefined;
   readonly delivery?: KeptDelivery | undefined;
+  /** Other events whose audio turned out to be these bytes, under an id that only names a call. */
+  readonly alsoOf?: readonly string[] | undefined;
 }
 
 /** The JSON beside the audio: what was said, and what is stored. */

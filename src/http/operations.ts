@@ -28,8 +28,8 @@ operations.get('/audit', async (c) => c.json({ audits: (await planAudits(c.env))
 
 /** `POST /api/audit`: the same, and starts fetching what is missing, page by page through the queue. */
 operations.post('/audit', async (c) => {
+  await startAudits(c.env); // First: what a look finds may be too much for one invocation.
   const audits = await planAudits(c.env);
-  await startAudits(c.env);
   return c.json({ audits: audits.map(summaryOf) }, 202);
 });
 

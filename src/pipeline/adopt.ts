@@ -37,19 +37,26 @@ async function findOwn(
   { recordings }: DescribeServices,
 ): Promise<StoredObject | undefined> {
   const listed = stored.state === 'present' ? stored.manifest.files : [];
-  const audio = (await recordings.findAudio(keys.stem))
-    .filter(({ key }) => isPlain(key, keys.stem) || key.startsWith(`${keys.stem}~_`))
-    .filter(({ key }) => !listed.some((file) => file.key === key));
   const isFile = ({ metadata }: StoredObject) => metadata.file === marks.file;
   const isExact = (object: StoredObject) =>
     isFile(object) &&
     object.metadata.event === marks.event &&
     object.metadata.announcement === marks.announcement;
-  const exact = audio.find(isExact);
+  const audio = (await recordings.findAudio(keys.stem))
+    .filter(({ key }) => isPlain(key, keys.stem) || key.startsWith(`${keys.stem}~_`))
+    .filter(({ key }) => !listed.some((file) => file.key === key));
+  // R2 said that it had stored fewer bytes than were sent, and the worker crashed before it removed them.
+  for (const broken of audio.filter((object) => isExact(object) && !isWhole(object)))
+    await recordings.removeAudio(broken.key);
+  const whole = audio.filter(isWhole);
   const isNamed = others.length === 0 && !listed.some((file) => file.claimedFormat === claimedFormat);
-  return (
-    exact ?? (isNamed ? audio.find((object) => isFile(object) && isPlain(object.key, keys.stem)) : undefined)
-  );
+  const named = (object: StoredObject) => isNamed && isFile(object) && isPlain(object.key, keys.stem);
+  return whole.find(isExact) ?? whole.find(named);
+}
+
+/** Whether an object has the length that its upload was begun for, where that was known. */
+function isWhole({ bytes, metadata }: StoredObject): boolean {
+  return metadata.bytes === undefined || metadata.bytes === String(bytes);
 }
 
 function isPlain(key: string, stem: string): boolean {

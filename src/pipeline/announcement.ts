@@ -1,6 +1,6 @@
 import type { Kept, ParsedEvent, Provider } from '../providers/provider.ts';
 import type { RecordingEvent } from '../recording.ts';
-import { sha256Hex } from '../shared/bytes.ts';
+import { sha256Hex, utf8 } from '../shared/bytes.ts';
 
 /** The event with its provider and its id; without an id in the body, the same bytes are the same event. */
 export async function nameEvent(
@@ -31,7 +31,8 @@ export function announcementOf({ recordingId, callId, files }: RecordingEvent): 
   return JSON.stringify({ recordingId, callId, files: told });
 }
 
-/** The same for a delivery that announces no recording. */
-export function keptAnnouncement({ code, detail, eventType }: Kept): string {
-  return JSON.stringify({ code, detail, eventType });
+/** The same for a delivery that announces no recording; what it holds can be long, and is hashed. */
+export async function keptAnnouncement({ code, detail, eventType, contents }: Kept): Promise<string> {
+  const sha256 = contents === undefined ? undefined : await sha256Hex(utf8(JSON.stringify(contents)));
+  return JSON.stringify({ code, detail, eventType, sha256 });
 }

@@ -11,7 +11,7 @@ import type { CopyLimits } from './checks.ts';
 import { type CopyServices, copyAudio } from './copy.ts';
 import { linkExpiresMs } from './links.ts';
 import { canRefresh, createOpener, type Opener, type OpenFileServices } from './open-file.ts';
-import { keysFor, type Place, placeOf } from './place.ts';
+import { differs, keysFor, type Place, placeOf } from './place.ts';
 import type { StoredAudio } from './stored-audio.ts';
 
 export interface ArchiveFileServices extends Omit<CopyServices, 'keepLease'>, OpenFileServices {
@@ -21,6 +21,8 @@ export interface ArchiveFileServices extends Omit<CopyServices, 'keepLease'>, Op
 /** What an attempt may spend, and how it keeps other workers away. */
 export interface Effort {
   readonly deadline: AbortSignal;
+  /** How long it is from the start of the attempt. */
+  readonly deadlineMs: number;
   /** What is larger is left to the queue. */
   readonly handOverBytes: number;
   readonly keepLease: () => Promise<boolean>;
@@ -50,9 +52,19 @@ export async function leftFiles(
   for (const file of entry.attempts.length === 0 ? [] : entry.event.files) {
     const marks = await marksOf(file, entry);
     const left = await adoptAudio(place, marks, file, { ...services, keepLease });
-    if (left !== undefined) files.push(fileEnd(left, file, entry, services));
+    if (left !== undefined)
+      files.push(fileEnd({ ...left, checks: checksLeft(file, left) }, file, entry, services));
   }
   return files;
+}
+
+/** What can still be told of audio that an attempt stored before it crashed: all checks had passed, or been overruled. */
+function checksLeft(
+  { sizeBytes }: RecordingFile,
+  { bytes }: StoredAudio,
+): Record<string, string> | undefined {
+  if (sizeBytes === undefined) return undefined;
+  return { announced_size: sizeBytes === bytes ? 'ok' : differs(sizeBytes) };
 }
 
 /**
@@ -86,7 +98,7 @@ function fileEnd(
 }
 
 /** As many names as a file may have. */
-const MAX_KEYS = 3;
+const MAX_KEYS = 4;
 
 /** Copies to the first of the file's keys where no other bytes lie. */
 async function copyTo(
@@ -102,17 +114,17 @@ async function copyTo(
   const partsKeyOf = event.isNamedByCall ? (await ownRecordingKeys(event)).audio : undefined;
   const taken = new Set<string>();
   let place = before;
-  let countedBytes: number | undefined;
+  let counted: { readonly bytes: number; readonly sha256: string } | undefined;
   for (let tries = 0; tries < MAX_KEYS; tries++) {
     const keyOf = (format: string, lengthBytes: number | undefined) => {
-      const keys = keysFor(place, file, format, lengthBytes ?? countedBytes);
+      const keys = keysFor(place, file, format, { ...counted, bytes: lengthBytes ?? counted?.bytes });
       return keys.find((key) => !taken.has(key)) ?? place.keys.audio(format);
     };
     const copied = await copyAudio(opener.open, { metadata, limits, partsKeyOf, keyOf }, services);
     if (!copied.ok) return copied;
     if (!('taken' in copied.value)) return ok(copied.value);
     taken.add(copied.value.taken.key);
-    countedBytes = copied.value.taken.bytes;
+    counted = copied.value.taken;
     if (event.isNamedByCall) place = await placeOf(event, services.recordings);
   }
   return err({ code: 'source_changed', detail: 'Other bytes each time' });
@@ -123,17 +135,21 @@ function limitsOf(
   entry: InboxEntry,
   opener: Opener,
   services: ArchiveFileServices,
-  { handOverBytes }: Effort,
+  { handOverBytes, deadlineMs }: Effort,
 ): CopyLimits {
   const expiresMs = canRefresh(entry, services)
     ? Number.POSITIVE_INFINITY
     : linkExpiresMs(file, receivedMs(entry));
   const isLastAttempt = triesOf(entry) + 1 >= MAX_ATTEMPTS;
+  // A link that has expired by the clock, and is answered all the same, may be answered once more.
+  const lives = expiresMs > services.now();
+  const isNear = (ms: number) => lives && expiresMs - services.now() < ms;
   return {
     announcedBytes: file.sizeBytes,
     isSizeBinding: () => opener.isFresh() && namesCallOnly(entry, services),
     refusedBefore: refusedBefore(file, entry, services.now()),
-    isLastChance: () => isLastAttempt || expiresMs - services.now() < DOUBT_SECONDS * 1000,
+    isLastChance: () => isLastAttempt || isNear(DOUBT_SECONDS * 1000),
+    mayBeLastChance: isLastAttempt || isNear(DOUBT_SECONDS * 1000 + deadlineMs),
     maxBytes: services.maxRecordingBytes,
     handOverBytes,
   };

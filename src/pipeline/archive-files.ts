@@ -1,12 +1,13 @@
-import type { ArchivedFile } from '../recording.ts';
+import type { ArchivedFile, RecordingEvent } from '../recording.ts';
 import type { Failure, FileFailure } from '../shared/errors.ts';
 import { FAST_PATH_DEADLINE_MS, LARGE_RECORDING_BYTES, QUEUE_DEADLINE_MS } from '../shared/limits.ts';
 import { describeError } from '../shared/log.ts';
 import { err, type Result } from '../shared/result.ts';
-import { ownRecordingKeys } from '../storage/keys.ts';
+import { ownRecordingKeys, recordingKeys } from '../storage/keys.ts';
+import type { Recordings } from '../storage/recordings.ts';
 import { type ArchiveFileServices, archiveFile, type FileEnd, leftFiles } from './archive-file.ts';
 import type { HeldLease } from './lease.ts';
-import { addToManifest } from './manifest.ts';
+import { addToManifest, noteSameAudio } from './manifest.ts';
 import { missingFiles, type Place, placeOf } from './place.ts';
 import { verifyFiles } from './verify-parts.ts';
 
@@ -57,7 +58,7 @@ export async function archiveFiles(
   if (place.stored.state === 'unreadable')
     return { key, bytes: 0, failures: [{ code: 'manifest_unreadable' }] };
   const deadline = budget === spentBudget ? AbortSignal.abort() : services.timeout(budget.deadlineMs);
-  const effort = { deadline, handOverBytes: budget.handOverBytes, keepLease: lease.keep };
+  const effort = { ...budget, deadline, keepLease: lease.keep };
   const files: FileEnd[] = await leftFiles(entry, place, services, lease.keep);
   const failures: FileFailure[] = [];
   for (const file of missingFiles(entry.event, place)) {
@@ -69,7 +70,7 @@ export async function archiveFiles(
   const listed = await listFiles(lease, place, files, services).catch(internalError);
   if (!listed.ok) failures.push(listed.error);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  const warning = files.map(warningOf).find((one) => one !== undefined);
+  const warning = warningOf(files);
   return { key: listed.ok ? listed.value : key, bytes, failures, warning };
 }
 
@@ -85,6 +86,7 @@ async function listFiles(
   if (!settled.ok) return settled;
   const { place, files } = settled.value;
   const { keys } = place;
+  if (!(await lease.keep())) return err({ code: 'lease_lost' });
   const listing = await addToManifest(place, entry, files.map(withoutParts), services.recordings);
   if (!listing.ok) return listing;
   // An attempt that crashed may have completed an upload in parts over what is listed.
@@ -101,24 +103,33 @@ async function listFiles(
  */
 async function settle(
   place: Place,
-  event: Parameters<typeof placeOf>[0],
+  event: RecordingEvent,
   files: readonly FileEnd[],
   { recordings }: ArchiveFilesServices,
 ): Promise<Result<{ place: Place; files: FileEnd[] }, Failure>> {
   if (!event.isNamedByCall || files.length === 0) return { ok: true, value: { place, files: [...files] } };
   const now = await placeOf(event, recordings);
-  const own = await ownRecordingKeys(event);
+  const liesIn = (objects: Place['others'], { key }: FileEnd) => objects.some((object) => object.key === key);
+  const shared = files.filter((file) => liesIn(now.others, file)).map(({ key }) => key);
+  if (shared.length > 0)
+    await noteSameAudio((await recordingKeys(event)).manifest, shared, event.eventId, recordings);
   const settled: FileEnd[] = [];
-  for (const file of files) {
-    const isOthers = now.others.some(({ key }) => key === file.key);
-    const isStray = now.strays.some(({ key }) => key === file.key);
-    if (isOthers) continue;
-    const moved = isStray ? await recordings.move(file.key, own.audio(file.format)) : undefined;
-    if (isStray && moved === undefined)
-      return err({ code: 'storage_failed', detail: 'An object did not move' });
-    settled.push(moved === undefined ? file : { ...file, key: moved.key, etag: moved.etag });
+  for (const file of files.filter(({ key }) => !shared.includes(key))) {
+    const place = liesIn(now.strays, file) ? await moveToOwn(file, event, recordings) : file;
+    if (place === undefined) return err({ code: 'storage_failed', detail: 'An object did not move' });
+    settled.push(place);
   }
   return { ok: true, value: { place: now, files: settled } };
+}
+
+async function moveToOwn(
+  file: FileEnd,
+  event: RecordingEvent,
+  recordings: Recordings,
+): Promise<FileEnd | undefined> {
+  const own = await ownRecordingKeys(event);
+  const moved = await recordings.move(file.key, own.audio(file.format));
+  return moved && { ...file, key: moved.key, etag: moved.etag };
 }
 
 /** Moves what a crashed attempt of this event has left beside another event's audio. */
@@ -132,16 +143,19 @@ function withoutParts({ isInParts: _, ...file }: FileEnd): ArchivedFile {
   return file;
 }
 
-/** A check that did not fit, and was overruled. */
-function warningOf({ checks = {} }: ArchivedFile): string | undefined {
-  const [warning] = Object.entries(checks).filter(([, result]) => result !== 'ok');
-  return warning?.join(' ');
+/** What the log tells of checks that did not fit: a claim that was overruled before anything else. */
+function warningOf(files: readonly ArchivedFile[]): string | undefined {
+  const odd = files.flatMap(({ checks = {} }) =>
+    Object.entries(checks).filter(([, result]) => result !== 'ok'),
+  );
+  const overruled = odd.find(([, result]) => result.startsWith('differs'));
+  return (overruled ?? odd[0])?.join(' ');
 }
 
-/** What the fast path has no time or memory for is no failure of the link's. */
+/** What the fast path has no time for is no failure of the link's; where it has no memory the queue goes on at once. */
 function inTime(failure: Failure, deadline: AbortSignal, budget: Budget): Failure {
   if (budget !== fastPath) return failure;
-  if (failure.code === 'isolate_busy') return { code: 'handed_over', detail: 'The isolate is busy' };
+  if (failure.code === 'isolate_busy') return { ...failure, retryAfterSeconds: 0 };
   const isLate = deadline.aborted && failure.code === 'download_timeout';
   return isLate ? { code: 'handed_over', detail: 'Out of time' } : failure;
 }

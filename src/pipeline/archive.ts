@@ -9,7 +9,6 @@ import { receivedMs, withAttempt, withoutLease } from './attempts.ts';
 import { type FinishServices, finish, giveUp, removeGivenUp } from './finish.ts';
 import { type HeldLease, holdLease, type LeaseServices } from './lease.ts';
 import { linkExpiresMs } from './links.ts';
-import { canRefresh } from './open-file.ts';
 import { decide, spentBy } from './retry-policy.ts';
 
 export interface ArchiveServices extends ArchiveFilesServices, LeaseServices, FinishServices {
@@ -75,10 +74,12 @@ async function attempt(lease: HeldLease, budget: Budget, services: ArchiveServic
   if ('code' in files) return setAside(lease, tried, [files], services);
   const { key, bytes, warning } = files;
   const [failure, ...others] = files.failures.toSorted(transientFirst);
-  if (failure !== undefined)
-    return { ...(await setAside(lease, tried, [failure, ...others], services)), bytes };
-  await finish(lease, services);
   const isAlarm = warning?.includes('differs') ? true : undefined;
+  if (failure !== undefined) {
+    const end = await setAside(lease, tried, [failure, ...others], services);
+    return { ...end, bytes, detail: [end.detail, warning].filter(Boolean).join('; ') || undefined, isAlarm };
+  }
+  await finish(lease, services);
   return { outcome: 'archived', key, bytes, detail: warning, isAlarm };
 }
 
@@ -109,7 +110,7 @@ async function setAside(
     nowMs,
     random: services.random(),
     receivedMs: receivedMs(entry),
-    linkExpiresMs: firstExpiryMs(entry, services),
+    linkExpiresMs: firstExpiryMs(entry),
   });
   if ('giveUp' in decision) return giveUp(failed, tried, lease, decision.giveUp, services);
   const { retryAtMs, failure, usesNoAttempt } = decision;
@@ -128,9 +129,8 @@ async function setAside(
   return { outcome: 'pending', retryAtMs: parseTimeMs(dueAt), code, detail };
 }
 
-/** When the first link expires that cannot be replaced, in ms since 1970. */
-function firstExpiryMs(entry: InboxEntry, services: ArchiveServices): number {
-  if (canRefresh(entry, services)) return Number.POSITIVE_INFINITY;
+/** When the first link expires, in ms since 1970: also one that could be replaced, since the API may not help. */
+function firstExpiryMs(entry: InboxEntry): number {
   return Math.min(...entry.event.files.map((file) => linkExpiresMs(file, receivedMs(entry))));
 }
 

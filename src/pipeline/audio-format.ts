@@ -7,14 +7,15 @@ export interface AudioFormat {
 /** Binary, and of no format that is known here: an encrypted recording, perhaps. */
 export const unknownBinary: AudioFormat = { format: 'bin', contentType: 'application/octet-stream' };
 
-/** The first bytes of each container, as Latin-1; MP3 without a tag is told by its frame. */
+const wav: AudioFormat = { format: 'wav', contentType: 'audio/wav' };
+const amr: AudioFormat = { format: 'amr', contentType: 'audio/amr' };
+
+/** The first bytes of containers that hold binary data, as Latin-1: text may begin with the same letters. */
 const containers: readonly (readonly [RegExp, AudioFormat])[] = [
-  [/^(RIFF|RF64|BW64).{4}WAVE/s, { format: 'wav', contentType: 'audio/wav' }],
   [/^ID3/, { format: 'mp3', contentType: 'audio/mpeg' }],
   [/^OggS/, { format: 'ogg', contentType: 'audio/ogg' }],
   [/^.{4}ftyp/s, { format: 'm4a', contentType: 'audio/mp4' }],
   [/^fLaC/, { format: 'flac', contentType: 'audio/flac' }],
-  [/^#!AMR/, { format: 'amr', contentType: 'audio/amr' }],
   [/^FORM.{4}AIF[FC]/s, { format: 'aiff', contentType: 'audio/aiff' }],
   [/^caff/, { format: 'caf', contentType: 'audio/x-caf' }],
 ];
@@ -33,12 +34,19 @@ const mp3: AudioFormat = { format: 'mp3', contentType: 'audio/mpeg' };
  * @see https://mimesniff.spec.whatwg.org/#matching-an-audio-or-video-type-pattern
  */
 export function detectAudioFormat(first: Uint8Array): AudioFormat | undefined {
-  const head = String.fromCharCode(...first.subarray(0, 16));
-  const found = containers.find(([pattern]) => pattern.test(head));
-  if (found !== undefined) return found[1];
+  const head = String.fromCharCode(...first.subarray(0, 64));
+  if (/^(RIFF|RF64|BW64).{4}WAVE/s.test(head)) return wav;
+  if (/^#!AMR(-WB)?(_MC1\.0)?\n/.test(head)) return amr;
   if (head.startsWith(EBML)) return webm;
   if (isMp3Frame(first)) return mp3;
-  return isText(first) ? undefined : unknownBinary;
+  if (isMarkup(head) || isText(first)) return undefined;
+  return containers.find(([pattern]) => pattern.test(head))?.[1] ?? unknownBinary;
+}
+
+/** What markup and JSON begin with, in UTF-16 as well, although a stray control code may follow. */
+function isMarkup(head: string): boolean {
+  const text = head.replaceAll('\0', '').replace(/^(\xef\xbb\xbf|\xfe\xff|\xff\xfe)?\s*/, '');
+  return /^(<(!doctype|!--|\?xml|html|head|body|error)|\{\s*["}]|\[\s*[[{"\]])/i.test(text);
 }
 
 /**

@@ -1,13 +1,6 @@
 import type { ListedPage, RecordingList } from '../providers/provider.ts';
 import type { Failure } from '../shared/errors.ts';
-import {
-  AUDIT_EVERY_MS,
-  AUDIT_MARGIN_MS,
-  FIRST_AUDIT_MS,
-  MAX_AUDIT_PAGES,
-  MAX_PLANNED_PAGES,
-  MAX_UNFINISHED_MS,
-} from '../shared/limits.ts';
+import { AUDIT_EVERY_MS, MAX_AUDIT_PAGES, MAX_PLANNED_MISSING, MAX_PLANNED_PAGES } from '../shared/limits.ts';
 import { describeError, type Log } from '../shared/log.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { parseTimeMs } from '../shared/time.ts';
@@ -16,6 +9,7 @@ import type { Inbox } from '../storage/inbox.ts';
 import type { Recordings } from '../storage/recordings.ts';
 import type { Transfers } from '../storage/transfers.ts';
 import { announcementOf } from './announcement.ts';
+import { afterPage, isDue, newRun, nextRun } from './audit-run.ts';
 import type { Downloader } from './download.ts';
 import { type Missing, missingOf } from './missing.ts';
 import { type ApiAccess, askApi } from './refresh.ts';
@@ -71,10 +65,11 @@ export async function planAudits(services: AuditServices): Promise<Audit[]> {
 
 async function planAudit(audited: Audited, services: AuditServices): Promise<Audit> {
   const { provider } = audited;
-  let run = newRun(audited, await services.auditMark.read(provider), services);
+  let run = newRun(audited.list, await services.auditMark.read(provider), services.now());
   const { from, to } = run;
   const missing: Missing[] = [];
-  while (run.pages < MAX_PLANNED_PAGES) {
+  // What is missing costs many looks into the bucket, and the free plan allows 1,000 an invocation.
+  while (run.pages < MAX_PLANNED_PAGES && missing.length < MAX_PLANNED_MISSING) {
     const page = await readPage(run, audited, services);
     if (!page.ok) return { provider, from, to, listed: run.listed, missing, failure: page.error };
     missing.push(...(await missingOf(page.value, provider, services)));
@@ -90,9 +85,7 @@ export async function auditWhenDue(services: AuditServices): Promise<void> {
   for (const audited of allAudited(services)) {
     await alarmed(audited.provider, services, async () => {
       const mark = await services.auditMark.read(audited.provider);
-      const untilMs = parseTimeMs(mark.auditedUntil) ?? 0;
-      const isDue = services.now() - untilMs >= AUDIT_EVERY_MS + AUDIT_MARGIN_MS;
-      if (isDue || mark.run !== undefined) await startAudit(audited, mark, services);
+      if (mark.run !== undefined || isDue(mark, services.now())) await startAudit(audited, mark, services);
     });
   }
 }
@@ -105,19 +98,12 @@ export async function startAudits(services: AuditServices): Promise<void> {
 
 async function startAudit(audited: Audited, mark: StoredAudit, services: AuditServices): Promise<void> {
   const { provider } = audited;
-  const { auditedUntil, expected } = mark;
+  const { expected, ...state } = mark;
   if (mark.run === undefined) {
-    const run = newRun(audited, mark, services);
-    if (!(await services.auditMark.write(provider, { auditedUntil, run }, expected))) return;
+    const run = newRun(audited.list, mark, services.now());
+    if (!(await services.auditMark.write(provider, { ...state, run }, expected))) return;
   }
   await services.transfers.sendChore({ version: 1, chore: 'audit', provider });
-}
-
-function newRun({ list }: Audited, { auditedUntil }: StoredAudit, { now }: AuditServices): AuditRun {
-  const toMs = now() - AUDIT_MARGIN_MS;
-  const from = auditedUntil ?? new Date(toMs - FIRST_AUDIT_MS).toISOString();
-  const to = new Date(toMs).toISOString();
-  return { from, to, until: to, path: list.firstPath(from, to), pages: 0, listed: 0, sent: 0 };
 }
 
 /**
@@ -137,21 +123,30 @@ export async function continueAudit(provider: string, services: AuditServices): 
 async function auditPage(
   run: AuditRun,
   audited: Audited,
-  { auditedUntil, expected }: StoredAudit,
+  { expected, ...state }: StoredAudit,
   services: AuditServices,
 ): Promise<void> {
   const { provider } = audited;
   const page = await readPage(run, audited, services);
-  if (!page.ok) return logAudit(provider, run, services, page.error);
+  if (!page.ok) {
+    // A page that fails for a day must not stop every later audit: a new run begins where the last one ended.
+    const isOld = services.now() - (parseTimeMs(run.startedAt) ?? 0) >= AUDIT_EVERY_MS;
+    if (isOld) await services.auditMark.write(provider, { ...state, run: undefined }, expected);
+    return logAudit(provider, run, services, page.error);
+  }
   const missing = await missingOf(page.value, provider, services);
   for (const one of missing) await fetchMissing(one, services);
-  const done = afterPage(run, page.value, missing.length);
-  const { next: path } = page.value;
-  const state = path === undefined ? { auditedUntil: done.until } : { auditedUntil, run: { ...done, path } };
+  const next = nextRun(run, afterPage(run, page.value, missing.length), page.value, audited.list);
+  if (next === 'changing')
+    logAudit(provider, run, services, { code: 'api_unavailable', detail: 'The list kept changing' });
+  const { startedAt } = run;
+  const ended = next === 'changing' ? { ...state, startedAt } : { auditedUntil: next.until, startedAt };
+  const isOver = next === 'changing' || next.path === '';
   // Another message of the same run may have been here: then that one goes on, and this one ends.
-  if (!(await services.auditMark.write(provider, state, expected))) return;
-  if (path === undefined) logAudit(provider, done, services);
-  else await services.transfers.sendChore({ version: 1, chore: 'audit', provider });
+  const written = isOver ? { ...ended, run: undefined } : { ...state, run: next };
+  if (!(await services.auditMark.write(provider, written, expected))) return;
+  if (!isOver) await services.transfers.sendChore({ version: 1, chore: 'audit', provider });
+  else if (next !== 'changing') logAudit(provider, next, services);
 }
 
 async function alarmed(provider: string, { log }: AuditServices, work: () => Promise<void>): Promise<void> {
@@ -174,24 +169,6 @@ function logAudit(
   const isAlarm = outcome === 'complete' ? undefined : true;
   const { code, detail } = failure ?? {};
   log({ event: 'audit', provider, outcome, code, detail, listed, sent, isAlarm });
-}
-
-function afterPage(run: AuditRun, page: ListedPage, sent: number): AuditRun {
-  return {
-    ...run,
-    pages: run.pages + 1,
-    listed: run.listed + page.recordings.length,
-    sent: run.sent + sent,
-    until: beforeUnfinished(run, page),
-  };
-}
-
-/** The next audit begins where the provider was still preparing something, unless that was long ago. */
-function beforeUnfinished({ to, until }: AuditRun, { unfinishedAt }: ListedPage): string {
-  const toMs = parseTimeMs(to) ?? 0;
-  const times = unfinishedAt.map((time) => parseTimeMs(time) ?? toMs);
-  const awaited = times.filter((ms) => ms > toMs - MAX_UNFINISHED_MS);
-  return new Date(Math.min(parseTimeMs(until) ?? toMs, ...awaited)).toISOString();
 }
 
 async function readPage(

@@ -15,6 +15,8 @@ export interface CopyLimits {
   readonly refusedBefore: ReadonlySet<string>;
   /** No further attempt can be made before the link expires: no claim is worth the recording. */
   readonly isLastChance: () => boolean;
+  /** It may become so while this attempt runs. */
+  readonly mayBeLastChance: boolean;
   /** More is refused for good. */
   readonly maxBytes: number;
   /** More is left to the queue. */
@@ -42,11 +44,18 @@ export function checkSize(
   lengthBytes: number | undefined,
   limits: CopyLimits,
 ): Failure | undefined {
-  if (lengthBytes === undefined) return tooMuch(bytes, limits);
+  if (lengthBytes === undefined)
+    return tooMuch(bytes, limits) ?? (isEnd ? undefined : notBound(bytes, limits));
   if (isEnd && bytes !== lengthBytes) return mismatch(bytes, `the origin announced ${lengthBytes}`);
   return !isEnd && bytes >= lengthBytes
     ? mismatch(bytes, `and more, the origin announced ${lengthBytes}`)
     : undefined;
+}
+
+/** A body that is longer than the size that tells two recordings apart is read no further. */
+function notBound(bytes: number, { announcedBytes = Number.POSITIVE_INFINITY, isSizeBinding }: CopyLimits) {
+  const isOver = bytes >= announcedBytes && isSizeBinding();
+  return isOver ? mismatch(bytes, `and more, the event said ${announcedBytes}`) : undefined;
 }
 
 /** What all blocks together should be. */

@@ -1,16 +1,17 @@
+import type { InboxEntry } from '../recording.ts';
 import { isJsonObject, textAt } from '../shared/json.ts';
 import { LEASE_MS, MESSAGE_RETRY_SECONDS } from '../shared/limits.ts';
 import { describeError } from '../shared/log.ts';
+import { withHistory } from '../storage/dead-letters.ts';
 import type { PendingEntry } from '../storage/inbox.ts';
 import { inboxKey } from '../storage/keys.ts';
 import { delaySecondsUntil } from '../storage/transfers.ts';
 import { type ArchiveServices, archive } from './archive.ts';
 import { fromQueue } from './archive-files.ts';
-import { receivedMs } from './attempts.ts';
 import { type AuditServices, continueAudit } from './audit.ts';
 import { explain } from './dead-letter.ts';
 import { freeAtMs, takeLease } from './lease.ts';
-import { withLongerLinks } from './links.ts';
+import { linkedIn, offerOf, withLinks } from './links.ts';
 import { type TidyServices, tidyDeadLetters } from './tidy.ts';
 
 /** What to do about a message: nothing more, or to have it again after a delay. */
@@ -58,28 +59,55 @@ async function doChore({ chore, about }: Extract<Named, { chore: string }>, serv
 async function work(pending: PendingEntry, services: ConsumeServices): Promise<Verdict> {
   const freeMs = freeAtMs(pending.entry);
   if (freeMs > services.now()) return retryAt(freeMs, services.now());
-  const taken = await takeLease(pending, services);
+  const leased = await takeLease(pending, services);
+  const taken = leased && (await unlessYielded(leased, services));
   if (taken === undefined) return retryAt(services.now() + LEASE_MS, services.now());
-  if (await isYielded(taken, services)) return 'done';
+  if (taken === 'yielded') return 'done';
   const { outcome, retryAtMs } = await archive(taken, fromQueue, services);
   return outcome === 'pending' ? retryAt(retryAtMs ?? services.now() + LEASE_MS, services.now()) : 'done';
 }
 
 /**
- * Removes an entry under a second key when one of the same announcement has the event's own key: that was freed,
- * and the event sent again, before KV showed it. One announcement is one entry, which gets the longer links.
+ * Merges an entry under a second key into the one of the same announcement under the event's own key, if there is
+ * one: that key was freed, and the event sent again, before KV showed it. One announcement is one entry. While the
+ * entry is yielding no delivery adds a link to it. `undefined` when another worker has it.
  */
-async function isYielded(taken: PendingEntry, { inbox }: ConsumeServices): Promise<boolean> {
-  const { event, announcement } = taken.entry;
-  if (taken.key === (await inboxKey(event.provider, event.eventId))) return false;
+async function unlessYielded(
+  taken: PendingEntry,
+  { inbox, transfers, now }: ConsumeServices,
+): Promise<PendingEntry | 'yielded' | undefined> {
+  const { event, announcement, gaveUpAt, isYielding } = taken.entry;
+  const isFirst = taken.key === (await inboxKey(event.provider, event.eventId));
+  if (isFirst || gaveUpAt !== undefined) return taken;
   const first = await inbox.find(event, announcement);
-  if (first === undefined || first.key === taken.key) return false;
-  const sinceMs = receivedMs(taken.entry);
-  const isLonger = withLongerLinks(first.entry, event, sinceMs) !== first.entry;
-  const merged = isLonger
-    ? await inbox.change(first, (entry) => withLongerLinks(entry, event, sinceMs))
-    : first;
-  if (merged !== undefined) await inbox.remove(taken);
+  if ((first === undefined || first.key === taken.key) && !isYielding) return taken;
+  const yielding = await inbox.change(taken, (entry) => ({ ...entry, isYielding: true }));
+  if (yielding === undefined) return undefined;
+  const isMerged = first !== undefined && (await mergeInto(first, yielding.entry, { inbox, transfers, now }));
+  if (!isMerged) return inbox.change(yielding, ({ isYielding: _, ...entry }) => entry);
+  await inbox.remove(yielding);
+  return 'yielded';
+}
+
+/** Gives an entry the attempts and the longer links of another one; `false` when it has ended. */
+async function mergeInto(
+  first: PendingEntry,
+  yielding: InboxEntry,
+  { inbox, transfers, now }: Pick<ConsumeServices, 'inbox' | 'transfers' | 'now'>,
+): Promise<boolean> {
+  const { attempts, knownLinks = [] } = yielding;
+  const offered = await offerOf(linkedIn(yielding), first.entry);
+  const dueAt = new Date(now()).toISOString();
+  const merged = await inbox.change(first, (entry) => {
+    if (entry.gaveUpAt !== undefined) return undefined;
+    const linked = withLinks(entry, offered);
+    const own = linked?.knownLinks ?? entry.knownLinks ?? [offered.ownSha256];
+    const known = [...new Set([...own, offered.sha256, ...knownLinks])];
+    const turn = linked !== undefined && entry.lease === undefined ? { dueAt } : {};
+    const history = withHistory(entry.attempts, attempts);
+    return { ...(linked ?? entry), ...turn, knownLinks: known, attempts: history };
+  });
+  if (merged?.entry.dueAt === dueAt) await transfers.send(merged.key);
   return merged !== undefined;
 }
 

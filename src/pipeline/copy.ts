@@ -1,5 +1,5 @@
 import type { Failure, FailureCode } from '../shared/errors.ts';
-import { COMMIT_MS, MAX_RESTARTS, PUMP_BLOCK_BYTES, STALL_MS } from '../shared/limits.ts';
+import { COMMIT_MS, MAX_RESTARTS, PUMP_BLOCK_BYTES, STALL_MS, STORE_MS } from '../shared/limits.ts';
 import type { MemoryBudget, Reservation } from '../shared/memory-budget.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import type { Upload } from '../storage/upload.ts';
@@ -97,7 +97,8 @@ async function copyBlocks(
   const upload = services.recordings.startUpload(key, {
     lengthBytes,
     contentType: audio.contentType,
-    metadata: target.metadata,
+    metadata:
+      lengthBytes === undefined ? target.metadata : { ...target.metadata, bytes: String(lengthBytes) },
     md5: storeMd5(claimed),
     partsKey: target.partsKeyOf?.(audio.format),
     grow: memory.grow,
@@ -111,6 +112,8 @@ async function copyBlocks(
   }
   const failed = (error: unknown) => ({ state: 'failed', error }) as const;
   const end = await within(COMMIT_MS, upload.commit()).catch(failed);
+  // What completes after its time could replace what a later attempt has stored.
+  if (end.state === 'failed') await within(STORE_MS, upload.abort('late')).catch(() => undefined);
   return describeEnd(end, sent.value, { ...audio, key }, wanted.limits, services);
 }
 
@@ -119,8 +122,8 @@ function storeMd5({ checksum, limits }: Omit<Wanted, 'wavBytes'>): string | unde
   return checksum?.algorithm === 'md5' && !mayOverrule(limits) ? checksum.hex : undefined;
 }
 
-function mayOverrule({ isLastChance, refusedBefore }: CopyLimits): boolean {
-  return refusedBefore.size > 0 || isLastChance();
+function mayOverrule({ mayBeLastChance, refusedBefore }: CopyLimits): boolean {
+  return refusedBefore.size > 0 || mayBeLastChance;
 }
 
 /**

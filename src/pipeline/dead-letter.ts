@@ -20,7 +20,7 @@ export async function keptLetter(
 ): Promise<DeadLetter> {
   return {
     version: 1,
-    announcement: keptAnnouncement(kept),
+    announcement: await keptAnnouncement(kept),
     provider: provider.id,
     eventId: kept.eventId ?? (await bodyId(rawBody)),
     eventType: kept.eventType,

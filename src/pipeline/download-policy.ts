@@ -19,6 +19,7 @@ export function parseOriginPattern(entry: string): OriginPattern | undefined {
   const [, scheme, wildcard, authority] = /^(https?:\/\/)(\*\.)?([^/?#@\s*\\]+)\/?$/i.exec(entry) ?? [];
   if (scheme === undefined || !URL.canParse(`${scheme}${authority}`)) return undefined;
   const { protocol, hostname, port } = new URL(`${scheme}${authority}`);
+  if (!/^(\[[\da-f:.]+\]|[\w.-]+)$/i.test(hostname)) return undefined; // Such as two origins with a `;` between them.
   return { protocol, host: hostname, port, anySubdomain: wildcard !== undefined };
 }
 

@@ -2,12 +2,13 @@ import type { InboxEntry, KeptDelivery, RecordingEvent } from '../recording.ts';
 import { LARGE_RECORDING_BYTES, MAX_CONFLICTS } from '../shared/limits.ts';
 import { type Log, orLogFault } from '../shared/log.ts';
 import { parseTimeMs } from '../shared/time.ts';
-import type { DeadLetters, StoredLetter } from '../storage/dead-letters.ts';
-import type { Entered, Inbox, PendingEntry } from '../storage/inbox.ts';
+import type { DeadLetters } from '../storage/dead-letters.ts';
+import { type Entered, type Inbox, linksText, type PendingEntry } from '../storage/inbox.ts';
 import type { Seen, SeenEvent } from '../storage/seen.ts';
 import { announcementOf } from './announcement.ts';
 import { newLease, withLease } from './lease.ts';
-import { linksSha256, withLongerLinks } from './links.ts';
+import { linkedBy, linksSha256, offerOf, withLinks } from './links.ts';
+import { absorbLetter } from './revive.ts';
 
 export interface EnterServices {
   readonly seen: Seen;
@@ -39,8 +40,9 @@ export async function enterEvent(
   for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts++) {
     const isKnown = known !== undefined;
     const entered = await findOrCreate(event, announcement, delivery, isKnown, services);
-    const end = entered.isNew ? entered : await offerLinks(entered, event, delivery, services);
-    if (end !== 'gone') return end;
+    if (entered === 'duplicate' || entered.isNew) return entered;
+    const offered = await offerLinks(entered, event, delivery, services);
+    if (offered !== 'gone') return offered;
   }
   throw new Error('Cannot enter the event: its entry keeps changing');
 }
@@ -52,15 +54,34 @@ async function findOrCreate(
   delivery: KeptDelivery,
   isKnown: boolean,
   services: EnterServices,
-): Promise<Entered> {
+): Promise<Entered | 'duplicate'> {
   const { inbox, deadLetters } = services;
   const present = isKnown ? await inbox.find(event, announcement) : undefined;
   if (present !== undefined) return { ...present, isNew: false };
-  const letter = isKnown ? await deadLetters.find(event, announcement) : undefined;
-  const entered = await create(event, announcement, delivery, letter, services);
-  // After the entry is there: a crash in between leaves both, and success removes the letter.
-  if (letter !== undefined && entered.isNew) await deadLetters.removeAt(letter.key);
-  return entered;
+  const dead = isKnown ? await deadLetters.find(event, announcement) : undefined;
+  if (dead?.letter === undefined) return inbox.create(newEntry(event, announcement, delivery, services));
+  const { letter } = dead;
+  const sha256 = await linksSha256(event);
+  const knownLinks = letter.knownLinks ?? (letter.event && [await linksSha256(letter.event)]) ?? [];
+  if (knownLinks.includes(sha256) && letter.failure.code !== 'genuine_but_late') return 'duplicate';
+  const life = { attempts: letter.attempts, replayedAt: delivery.receivedAt };
+  // Under a lease whatever its size: an old message of the event may still be in the queue.
+  const lease = newLease(services);
+  const entry = { version: 1, announcement, event, delivery, lease, ...life } as const;
+  const entered = await inbox.create({ ...entry, knownLinks: [...new Set([...knownLinks, sha256])] });
+  return entered.isNew ? { ...(await absorbLetter(entered, dead, services)), isNew: true } : entered;
+}
+
+/** Leased to the fast path, which begins behind the answer; what is announced as large is the queue's at once. */
+function newEntry(
+  event: RecordingEvent,
+  announcement: string,
+  delivery: KeptDelivery,
+  services: EnterServices,
+): InboxEntry {
+  const isLarge = event.files.some(({ sizeBytes = 0 }) => sizeBytes > LARGE_RECORDING_BYTES);
+  const turn = isLarge ? { dueAt: delivery.receivedAt } : { lease: newLease(services) };
+  return { version: 1, announcement, event, delivery, attempts: [], ...turn };
 }
 
 /** What KV knows. KV is only a filter: when it fails, the inbox decides. */
@@ -70,26 +91,8 @@ async function findSeen(event: RecordingEvent, { seen, log }: EnterServices): Pr
 
 async function isSeen(known: SeenEvent, event: RecordingEvent, announcement: string): Promise<boolean> {
   if (known.announcement !== announcement) return false;
-  return known.state === 'archived' || known.linksSha256 === (await linksSha256(event));
-}
-
-/** Leased to the fast path, which begins behind the answer; what is announced as large is the queue's at once. */
-async function create(
-  event: RecordingEvent,
-  announcement: string,
-  delivery: KeptDelivery,
-  stored: StoredLetter | undefined,
-  services: EnterServices,
-) {
-  const isLarge = event.files.some(({ sizeBytes = 0 }) => sizeBytes > LARGE_RECORDING_BYTES);
-  const turn = isLarge ? { dueAt: delivery.receivedAt } : { lease: newLease(services) };
-  const { letter } = stored ?? {};
-  const life = letter === undefined ? { attempts: [] } : revived(letter.attempts, delivery);
-  return services.inbox.create({ version: 1, announcement, event, delivery, ...life, ...turn });
-}
-
-function revived(attempts: InboxEntry['attempts'], { receivedAt }: KeptDelivery) {
-  return { attempts, replayedAt: receivedAt };
+  if (known.state === 'dead') return known.linksSha256 === (await linksSha256(event));
+  return known.state === 'archived';
 }
 
 /**
@@ -102,15 +105,16 @@ async function offerLinks(
   delivery: KeptDelivery,
   services: EnterServices,
 ): Promise<EnteredEvent | 'gone'> {
-  const receivedMs = parseTimeMs(delivery.receivedAt) ?? 0;
-  if (withLongerLinks(present.entry, event, receivedMs) === present.entry) return 'duplicate';
+  if (linksText(present.entry.event) === linksText(event)) return 'duplicate'; // As nearly every repetition is.
+  const offered = await offerOf(linkedBy(event, delivery), present.entry);
+  if (withLinks(present.entry, offered) === undefined) return 'duplicate';
   const lease = newLease(services);
   const nowMs = services.now();
   const changed = await services.inbox.change(present, (entry) => {
-    const merged = withLongerLinks(entry, event, receivedMs);
-    if (merged === entry || entry.gaveUpAt !== undefined) return undefined;
+    const linked = withLinks(entry, offered);
+    if (linked === undefined || entry.gaveUpAt !== undefined || entry.isYielding) return undefined;
     const isHeld = (parseTimeMs(entry.lease?.until) ?? 0) > nowMs;
-    return isHeld ? merged : withLease(merged, lease);
+    return isHeld ? linked : withLease(linked, lease);
   });
   if (changed === undefined) return 'gone';
   return changed.entry.lease?.token === lease.token ? changed : 'merged';

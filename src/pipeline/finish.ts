@@ -69,15 +69,27 @@ export async function giveUp(
   const closing = (current: InboxEntry): InboxEntry =>
     linksText(current.event) === tried
       ? { ...current, attempts: entry.attempts, gaveUpAt: nowIso }
-      : { ...withoutLease(current), attempts: entry.attempts, replayedAt: nowIso, dueAt: nowIso };
+      : { ...current, attempts: entry.attempts, replayedAt: nowIso };
   const closed = await patiently(() => lease.change(closing), wait);
   if (closed === undefined) return { outcome: 'lost' };
-  if (closed.gaveUpAt === undefined) {
-    await deadLetters.remove(event, announcement);
-    return { outcome: 'pending', code, retryAtMs: nowMs };
-  }
+  if (closed.gaveUpAt === undefined) return beginAgain(lease, failure, services);
   await removeGivenUp(lease, services);
   return { outcome: 'dead', code, detail };
+}
+
+/** A fresh link has come in: the letter goes while the entry is held, so that it is never one of the new life. */
+async function beginAgain(
+  lease: HeldLease,
+  { code }: FileFailure,
+  { deadLetters, now, wait }: FinishServices,
+): Promise<GivenUp> {
+  const { event, announcement } = lease.pending().entry;
+  if (!(await lease.keep())) return { outcome: 'lost' };
+  await deadLetters.remove(event, announcement);
+  const retryAtMs = now();
+  const dueAt = new Date(retryAtMs).toISOString();
+  const freed = await patiently(() => lease.change((entry) => ({ ...withoutLease(entry), dueAt })), wait);
+  return freed === undefined ? { outcome: 'lost' } : { outcome: 'pending', code, retryAtMs };
 }
 
 /** Removes an entry whose dead letter is written; also what a worker that crashed after that has left. */

@@ -1,18 +1,21 @@
 import type { Provider, Rejection, SignedDelivery } from '../providers/provider.ts';
-import type { KeptDelivery, RecordingEvent } from '../recording.ts';
-import { describeError, type Log } from '../shared/log.ts';
+import type { DeadLetter, KeptDelivery, RecordingEvent } from '../recording.ts';
+import { describeError, type Log, orLogFault } from '../shared/log.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
-import type { Inbox } from '../storage/inbox.ts';
+import { type Inbox, linksText } from '../storage/inbox.ts';
 import type { Recordings } from '../storage/recordings.ts';
+import type { Seen } from '../storage/seen.ts';
 import { announcementOf, nameEvent } from './announcement.ts';
 import { explain, keptLetter } from './dead-letter.ts';
 import { keepDelivery } from './kept-delivery.ts';
+import { linkedBy, longerLinks } from './links.ts';
 import { isComplete } from './place.ts';
 
 export interface LateServices {
   readonly inbox: Inbox;
   readonly deadLetters: DeadLetters;
   readonly recordings: Recordings;
+  readonly seen: Seen;
   readonly log: Log;
 }
 
@@ -53,10 +56,33 @@ async function keepEvent(
   services: LateServices,
 ): Promise<void> {
   const { provider, eventId, eventType } = event;
+  const { deadLetters, inbox, log, seen } = services;
   const announcement = announcementOf(event);
   if (await isComplete(event, services)) return;
-  if ((await services.inbox.find(event, announcement)) !== undefined) return;
+  const present = await inbox.find(event, announcement);
+  if (present !== undefined && linksText(present.entry.event) === linksText(event)) return;
   const deadAt = delivery.receivedAt;
   const letter = { version: 1, announcement, provider, eventId, eventType, failure, deadAt } as const;
-  await services.deadLetters.create({ ...letter, event, delivery, attempts: [] });
+  const known = await deadLetters.find(event, announcement);
+  if (known === undefined) await deadLetters.create({ ...letter, event, delivery, attempts: [] });
+  else if (known.letter?.event !== undefined) await addLinks(known.letter, event, delivery, services);
+  // So that the same event in time finds the letter, and takes it along.
+  await orLogFault(
+    seen.mark(provider, eventId, { state: 'late', announcement }),
+    'seen_not_marked',
+    event,
+    log,
+  );
+}
+
+/** Gives a letter the links of a later delivery that live longer: for a replay, they may be the ones that work. */
+async function addLinks(
+  letter: DeadLetter,
+  event: RecordingEvent,
+  delivery: KeptDelivery,
+  { deadLetters }: LateServices,
+): Promise<void> {
+  if (letter.event === undefined) return;
+  const files = longerLinks(linkedBy(letter.event, letter.delivery), linkedBy(event, delivery));
+  if (files !== undefined) await deadLetters.write({ ...letter, event: { ...letter.event, files } });
 }

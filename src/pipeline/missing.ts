@@ -1,5 +1,6 @@
 import type { ListedPage, ListedRecording } from '../providers/provider.ts';
 import type { RecordingEvent } from '../recording.ts';
+import type { Inbox } from '../storage/inbox.ts';
 import { recordingKeys } from '../storage/keys.ts';
 import type { Recordings } from '../storage/recordings.ts';
 
@@ -11,21 +12,29 @@ export interface Missing {
 
 interface MissingServices {
   readonly recordings: Recordings;
+  readonly inbox: Inbox;
 }
 
-/** What of a page is not in the bucket. */
+/** What of a page is neither in the bucket nor on its way there. */
 export async function missingOf(
   page: ListedPage,
   provider: string,
   services: MissingServices,
 ): Promise<Missing[]> {
-  const missing: Missing[] = [];
+  const missing: (Missing & { readonly names: readonly string[] })[] = [];
   for (const recording of page.recordings) {
     const event = { ...recording.event, provider, eventId: recording.event.eventId ?? '' };
+    const names = [
+      event.recordingId,
+      ...recording.otherNames.flatMap(({ recordingId }) => recordingId ?? []),
+    ];
     const isNew = !missing.some((other) => other.event.recordingId === event.recordingId);
-    if (isNew && !(await isHere(event, recording, services))) missing.push({ event, said: recording.said });
+    if (isNew && !(await isHere(event, recording, services)))
+      missing.push({ event, said: recording.said, names });
   }
-  return missing;
+  if (missing.length === 0) return [];
+  const pending = await services.inbox.pendingRecordings(provider);
+  return missing.filter(({ names }) => !names.some((name) => pending.has(name)));
 }
 
 /** Whether the recording has a manifest, by any of the names that a webhook may have given it. */

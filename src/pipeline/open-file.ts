@@ -106,8 +106,10 @@ function ofOldLink(
   const isHopeless = perhapsOfTheLink.includes(failure.code) && triesOf(entry) >= MAX_LATE_TRIES;
   if (isExpired && (isHopeless || ofTheLink.includes(failure.code)))
     return withHint('link_expired', failure, entry, access);
-  const isOver = ofTheLink.includes(failure.code) && failure.code !== 'link_refused';
-  return isOver ? withHint(failure.code, failure, entry, access) : failure;
+  const isHelpless = failure.code === 'link_refused' && access?.brokenSetting === undefined;
+  return ofTheLink.includes(failure.code) && !isHelpless
+    ? withHint(failure.code, failure, entry, access)
+    : failure;
 }
 
 /** What a fresh link would have helped against waits while the setting that stands in its way is broken. */

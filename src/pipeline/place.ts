@@ -1,4 +1,4 @@
-import type { RecordingEvent, RecordingFile } from '../recording.ts';
+import type { Manifest, RecordingEvent, RecordingFile } from '../recording.ts';
 import {
   keyPart,
   ownRecordingId,
@@ -33,11 +33,16 @@ export async function placeOf(event: RecordingEvent, recordings: Recordings): Pr
   if (own.stored.state !== 'absent') return { ...own, ...none };
   const stored = await recordings.readManifest(keys.manifest);
   const { others, strays } = await sharers(keys, event, recordings);
-  const isOwned = stored.state === 'present' && stored.manifest.eventId === event.eventId;
-  if (isOwned) return { keys, recordingId, stored, ...none };
+  if (stored.state === 'present' && isAnnouncedBy(event, stored.manifest))
+    return { keys, recordingId, stored, ...none };
   if (others.length > 0 || stored.state === 'present') return { ...own, others, strays };
   const isOwn = (await recordings.findAudio(`${own.keys.stem}.`)).length > 0;
   return isOwn ? { ...own, ...none } : { keys, recordingId, stored, ...none };
+}
+
+/** Whether a manifest is an event's, or lists its audio: the same bytes, announced by both. */
+function isAnnouncedBy({ eventId }: RecordingEvent, manifest: Manifest): boolean {
+  return manifest.eventId === eventId || manifest.files.some(({ alsoOf = [] }) => alsoOf.includes(eventId));
 }
 
 async function ownPlace(event: RecordingEvent, recordings: Recordings) {
@@ -67,7 +72,7 @@ export function keysFor(
   { keys, stored, others }: Place,
   { claimedFormat }: RecordingFile,
   format: string,
-  bytes: number | undefined,
+  { bytes, sha256 }: { readonly bytes: number | undefined; readonly sha256?: string | undefined },
 ): readonly string[] {
   const rival = others.find(
     (other) => other.key.endsWith(`.${format}`) && (bytes === undefined || bytes === other.bytes),
@@ -79,6 +84,7 @@ export function keysFor(
     ...(rival === undefined ? [] : [rival.key]),
     ...(isOther ? [] : [keys.audio(format)]),
     ...(bytes === undefined ? [] : [keys.further(format, bytes)]),
+    ...(bytes === undefined || sha256 === undefined ? [] : [keys.further(format, bytes, sha256)]),
   ];
 }
 

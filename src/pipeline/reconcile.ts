@@ -51,8 +51,8 @@ async function sendOverdue(
   found.isCut = cursor !== undefined;
   // Most sweeps take one run, and leave no mark.
   const isLong = found.isCut || sweep.beganMs !== scheduledMs;
-  if (isLong || mark !== undefined)
-    await withoutKv(reconcileMark.write(isLong ? { ...sweep, cursor } : undefined), 'sweep_not_marked', log);
+  const next = isLong ? { ...sweep, cursor, writtenMs: scheduledMs } : undefined;
+  if (isLong || mark !== undefined) await withoutKv(reconcileMark.write(next), 'sweep_not_marked', log);
 }
 
 /** KV is an aid: without it a sweep begins anew with each run. */
@@ -67,9 +67,15 @@ async function withoutKv<T>(work: Promise<T>, outcome: string, log: Log): Promis
 
 /** The sweep that this run goes on with, or begins. */
 function sweepAt(scheduledMs: number, mark: Sweep | undefined): Sweep {
-  if (mark?.cursor !== undefined) return mark;
-  return { beganMs: scheduledMs, previousMs: mark?.beganMs ?? scheduledMs - OVERDUE_MS };
+  // A mark that the last runs could not move is none to go on from: what lies before its cursor would be left out.
+  const isFresh = mark !== undefined && scheduledMs - mark.writtenMs <= STALE_MARK_MS;
+  if (isFresh && mark.cursor !== undefined) return mark;
+  const previousMs = isFresh ? mark.beganMs : scheduledMs - OVERDUE_MS;
+  return { beganMs: scheduledMs, previousMs, writtenMs: scheduledMs };
 }
+
+/** KV shows an old value for a minute, and a run of the cron may be late by another. */
+const STALE_MARK_MS = 150_000;
 
 /**
  * Whether an overdue entry's turn has come since the sweep before: a minute after it was due, then 2, 4, 8 … 64

@@ -8,6 +8,7 @@ import type { Transfers } from '../storage/transfers.ts';
 import { announcementOf, nameEvent } from './announcement.ts';
 import { withoutLease } from './attempts.ts';
 import { newLease } from './lease.ts';
+import { absorbLetter } from './revive.ts';
 
 export interface ReplayServices {
   readonly inbox: Inbox;
@@ -29,28 +30,32 @@ export type Replayed = 'replayed' | 'not_found' | 'still_pending' | 'nothing_to_
  * could not be read is read again, by a callvault that may know better now.
  */
 export async function replay(key: string, services: ReplayServices): Promise<Replayed> {
-  const letter = await services.deadLetters.read(key);
-  if (letter === undefined) return 'not_found';
+  const stored = await services.deadLetters.read(key);
+  if (stored === undefined) return 'not_found';
+  const { letter } = stored;
   const events = letter.event === undefined ? await readAgain(letter) : [letter.event];
   if (events.length === 0) return 'nothing_to_archive';
   const entered = await Promise.all(events.map((event) => revive(event, letter, services)));
-  const revived = entered.filter(({ isNew }) => isNew);
-  // Under a lease of our own until the letter is gone: an old message of the entry may still be in the queue, and
-  // its worker could give up, whose letter in this place would go. A crash in between leaves both: the cron finds
-  // the entry, and success removes the letter.
-  if (revived.length === events.length) await services.deadLetters.removeAt(key);
-  for (const pending of revived) await release(pending, services);
-  await services.transfers.sendAll(revived.map((pending) => pending.key));
-  return revived.length === events.length ? 'replayed' : 'still_pending';
+  const isWhole = entered.every(({ isNew }) => isNew);
+  const keys: string[] = [];
+  for (const pending of entered.filter(({ isNew }) => isNew)) {
+    // Held until the letter is gone: an old message of the entry may still be in the queue, and its worker could
+    // give up, whose letter in this place would go.
+    const held = isWhole ? await absorbLetter(pending, stored, services) : pending;
+    await release(held, services);
+    keys.push(held.key);
+  }
+  await services.transfers.sendAll(keys);
+  return isWhole ? 'replayed' : 'still_pending';
 }
 
 async function revive(
   event: RecordingEvent,
-  { delivery, attempts }: DeadLetter,
+  { delivery, attempts, knownLinks }: DeadLetter,
   services: ReplayServices,
 ): Promise<Entered> {
   const lease = newLease(services);
-  const life = { delivery, attempts, replayedAt: new Date(services.now()).toISOString(), lease };
+  const life = { delivery, attempts, knownLinks, replayedAt: new Date(services.now()).toISOString(), lease };
   return services.inbox.create({ version: 1, announcement: announcementOf(event), event, ...life });
 }
 

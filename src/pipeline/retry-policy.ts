@@ -48,14 +48,20 @@ export function decide(
   if (transient.every(({ code }) => notTried.includes(code)))
     return { retryAtMs: nowMs + idleMs(worst, circumstances), failure: worst, usesNoAttempt: true };
   const tried = triesOf(entry);
-  if (tried >= MAX_ATTEMPTS) return { giveUp: exhausted(worst) };
+  if (tried >= MAX_ATTEMPTS) {
+    // One file waits for a setting, whatever became of the other.
+    const waiting = transient.find(({ code }) => code === 'setting_broken');
+    if (waiting === undefined) return { giveUp: exhausted(worst) };
+    return { retryAtMs: nowMs + idleMs(waiting, circumstances), failure: waiting, usesNoAttempt: true };
+  }
   const atMs = Math.min(nowMs + waitMs(tried, transient, circumstances), lastChance(circumstances));
   return { retryAtMs: atMs, failure: worst, usesNoAttempt: false };
 }
 
 /** A setting may be corrected at any time: often at first, while links live, and then once an hour. */
-function idleMs({ code }: FileFailure, { nowMs, receivedMs, random }: Circumstances): number {
-  if (code === 'isolate_busy') return BUSY_SECONDS * 1000 * (1 + random);
+function idleMs(failure: FileFailure, { nowMs, receivedMs, random }: Circumstances): number {
+  const { code, retryAfterSeconds = BUSY_SECONDS } = failure;
+  if (code === 'isolate_busy') return retryAfterSeconds * 1000 * (1 + random);
   const ageMs = Math.max(0, nowMs - receivedMs);
   return Math.min(Math.max(ageMs, SETTING_WAIT_MS), LONGEST_SETTING_WAIT_MS) * (1 + random / 10);
 }

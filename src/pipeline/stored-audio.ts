@@ -25,7 +25,7 @@ export type StoredAudio = Omit<ArchivedFile, 'claimedFormat' | 'attempts' | 'arc
 
 /** Other bytes lie under the key: what was downloaded is described, and was not stored. */
 export interface TakenKey {
-  readonly taken: { readonly key: string; readonly bytes: number };
+  readonly taken: { readonly key: string; readonly bytes: number; readonly sha256: string };
 }
 
 export type Copied = Result<StoredAudio | TakenKey, Failure>;
@@ -79,8 +79,8 @@ async function describePresent(
   if (object === null) return failure('storage_failed', 'The object vanished');
   const present = await fingerprint(object.body, now, keepLease, within);
   if (present === undefined) return failure('lease_lost');
-  const { key, bytes } = audio;
-  if (present.sha256 !== audio.sha256) return ok({ taken: { key, bytes } });
+  const { key, bytes, sha256 } = audio;
+  if (present.sha256 !== sha256) return ok({ taken: { key, bytes, sha256 } });
   return ok({ ...audio, etag: object.etag, isInParts: false });
 }
 

@@ -45,6 +45,8 @@ export interface Kept {
   readonly detail: string;
   readonly eventId?: string | undefined;
   readonly eventType?: string | undefined;
+  /** What tells it from another delivery of the same event: without what counts or times the attempts. */
+  readonly contents?: unknown;
 }
 
 /** What a genuine delivery says; a recording has at least one file, if only to say that there is no link. */
@@ -81,8 +83,10 @@ export interface ListedRecording {
 /** One page of a list; `next` is the path of the one after it. */
 export interface ListedPage {
   readonly recordings: readonly ListedRecording[];
-  /** When those began that the provider is still preparing: ISO 8601. */
+  /** When those began that the provider is still preparing: ISO 8601, or empty when it does not say. */
   readonly unfinishedAt: readonly string[];
+  /** How many recordings, or pages of them, there are, if the API says so. */
+  readonly total?: number | undefined;
   readonly next?: string | undefined;
 }
 

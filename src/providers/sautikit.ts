@@ -133,7 +133,12 @@ function parseType(eventType: string | undefined, body: JsonObject): Parsed {
   if (eventType === EVENT_TYPE) return parseRecording(body);
   if (!namesRecording(eventType, body)) return { kind: 'ignored', eventType };
   const eventId = textAt(body, 'event_id');
-  return { ...unreadable('An unknown kind carries a recording'), eventId, eventType };
+  return {
+    ...unreadable('An unknown kind carries a recording'),
+    eventId,
+    eventType,
+    contents: detailOf(body),
+  };
 }
 
 /** A kind to come (`call.recording.ready.v2`), or one that names a recording (`call.recording.failed`). */

@@ -27,10 +27,11 @@ function readPage({ status, body }: ApiAnswer, path: string): ListedPage | undef
   const isLast = body.data.length < PAGE_SIZE && number >= (quantityAt(meta, 'total_pages') ?? 1);
   const next = isLast ? undefined : path.replace(/page\[number\]=\d+/, `page[number]=${number + 1}`);
   const all = body.data.filter(isJsonObject);
-  const unfinished = all.filter((one) => !isCompleted(one)).map((one) => textAt(one, 'created_at'));
+  const unfinished = all.filter((one) => !isCompleted(one)).map((one) => textAt(one, 'created_at') ?? '');
   return {
     recordings: all.filter(isCompleted).flatMap(readRecording),
-    unfinishedAt: unfinished.filter((time) => time !== undefined),
+    unfinishedAt: unfinished,
+    total: quantityAt(meta, 'total_results', 'total_pages'),
     next,
   };
 }

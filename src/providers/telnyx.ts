@@ -77,7 +77,8 @@ function parseEvent(event: JsonObject): Parsed {
   if (savedTypes.includes(eventType)) return parseSaved(event, eventType, payload);
   const hasLinks = 'recording_urls' in payload || 'public_recording_urls' in payload;
   if (!hasLinks && !isSavedLike(eventType)) return { kind: 'ignored', eventType };
-  return { ...unreadable('An unknown kind carries a recording'), eventId: eventIdOf(event), eventType };
+  const unknown = unreadable('An unknown kind carries a recording');
+  return { ...unknown, eventId: eventIdOf(event), eventType, contents: payload };
 }
 
 /** Another version of a kind that carries a recording, such as `call.recording.saved.v2`. */

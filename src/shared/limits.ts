@@ -114,6 +114,12 @@ export const MAX_RESUMES = 8;
 /** How often one attempt begins again because the recording changed, or the origin cannot go on. */
 export const MAX_RESTARTS = 2;
 
+/** R2 takes 8 KB of metadata an object; longer ids are found by opening it. */
+export const MAX_METADATA_LENGTH = 500;
+
+/** An audit that finds something missing looks through so many pages of what is pending. */
+export const MAX_PENDING_PAGES = 10;
+
 /** R2's smallest part, of which one is in memory; 10,000 of them are 48 GiB. */
 export const PART_BYTES = 5 * 1024 ** 2;
 
@@ -155,10 +161,14 @@ export const AUDIT_EVERY_MS = 24 * 60 * 60_000;
 export const MAX_UNFINISHED_MS = 3 * 24 * 60 * 60_000;
 
 /** More pages than this mean an API that never ends: the audit fails aloud. */
-export const MAX_AUDIT_PAGES = 10_000;
+export const MAX_AUDIT_PAGES = 2_000;
 
-/** A look at what an audit would find reads this many pages, all in one invocation. */
+/** An audit begins again when its list changed meanwhile; more often than this it fails aloud, and waits a day. */
+export const MAX_AUDIT_RESTARTS = 3;
+
+/** A look at what an audit would find reads this many pages in one invocation, and ends with the page of so many. */
 export const MAX_PLANNED_PAGES = 8;
+export const MAX_PLANNED_MISSING = 20;
 
 /** An entry is missed when it was due, or its lease ended, so long ago; the queue itself needs a moment. */
 export const OVERDUE_MS = 60_000;
@@ -169,8 +179,8 @@ export const MAX_RECONCILE_PAGES = 100;
 /** A run sends so many messages, 100 at a time: what is more waits for its next turn. */
 export const MAX_RECONCILE_SENDS = 5_000;
 
-/** Dead letters of one look: each costs up to four calls, and the free plan allows 1,000 an invocation. */
-export const TIDY_PAGE_LETTERS = 200;
+/** Dead letters of one look: each costs up to eight calls, and the free plan allows 1,000 an invocation. */
+export const TIDY_PAGE_LETTERS = 100;
 
 /** A message that cannot be worked on now, for a fault of a store, comes again after this. */
 export const MESSAGE_RETRY_SECONDS = 60;

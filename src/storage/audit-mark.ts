@@ -12,12 +12,19 @@ export interface AuditRun {
   readonly pages: number;
   readonly listed: number;
   readonly sent: number;
+  readonly startedAt: string;
+  /** How many the provider's API says there are, if it does: a list that changes meanwhile moves its pages. */
+  readonly total?: number | undefined;
+  /** How often it began again because the list had changed. */
+  readonly restarts: number;
 }
 
 /** How far a provider's recordings were audited, and the run that goes on. */
 export interface AuditState {
   /** Absent before the first audit has ended. */
   readonly auditedUntil?: string | undefined;
+  /** When the last run began that has ended. */
+  readonly startedAt?: string | undefined;
   readonly run?: AuditRun | undefined;
 }
 
@@ -35,6 +42,7 @@ export function createAuditMark(bucket: R2Bucket, limit: Within = within) {
       const run = objectAt(json, 'run');
       return {
         auditedUntil: textAt(json, 'auditedUntil'),
+        startedAt: textAt(json, 'startedAt'),
         run: run && readRun(run),
         expected: { etag },
       };
@@ -50,11 +58,12 @@ export function createAuditMark(bucket: R2Bucket, limit: Within = within) {
 export type AuditMark = ReturnType<typeof createAuditMark>;
 
 function readRun(run: JsonObject): AuditRun | undefined {
-  const from = textAt(run, 'from');
-  const to = textAt(run, 'to');
-  const until = textAt(run, 'until');
-  const path = textAt(run, 'path');
-  if (from === undefined || to === undefined || until === undefined || path === undefined) return undefined;
+  const [from, to, until] = [textAt(run, 'from'), textAt(run, 'to'), textAt(run, 'until')];
+  const [path, startedAt] = [textAt(run, 'path'), textAt(run, 'startedAt')];
+  if (from === undefined || to === undefined || until === undefined) return undefined;
+  if (path === undefined || startedAt === undefined) return undefined;
   const count = (name: string) => quantityAt(run, name) ?? 0;
-  return { from, to, until, path, pages: count('pages'), listed: count('listed'), sent: count('sent') };
+  const [pages, listed, sent] = [count('pages'), count('listed'), count('sent')];
+  const [restarts, total] = [count('restarts'), quantityAt(run, 'total')];
+  return { from, to, until, path, startedAt, pages, listed, sent, restarts, total };
 }

@@ -1,4 +1,5 @@
 import type { DeadLetter } from '../recording.ts';
+import { MAX_CONFLICTS } from '../shared/limits.ts';
 import { type Within, within } from '../shared/within.ts';
 import { isDeadLetter } from './entry-guard.ts';
 import { deadLetterKey } from './keys.ts';
@@ -48,29 +49,39 @@ export function createDeadLetters(bucket: R2Bucket, limit: Within = within) {
      * attempts stay in its history.
      */
     async write(letter: DeadLetter): Promise<void> {
-      const known = await find(letter, letter.announcement);
-      if (known === undefined && (await create(letter))) return;
-      const present = known ?? (await find(letter, letter.announcement));
-      if (present === undefined) throw new Error('Cannot write a dead letter: it keeps changing');
-      const merged = { ...letter, attempts: withHistory(letter, present.letter) };
-      const etag = await putJson(store, present.key, merged, { etag: present.etag }, metadataOf(letter));
-      if (etag === undefined && (await readJson(store, present.key)) === undefined) await create(merged);
+      for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts++) {
+        const known = await find(letter, letter.announcement);
+        if (known === undefined && (await create(letter))) return;
+        if (known !== undefined && (await replaceLetter(letter, known, store))) return;
+      }
+      throw new Error('Cannot write a dead letter: it keeps changing');
     },
 
-    async read(key: string): Promise<DeadLetter | undefined> {
-      const letter: unknown = key.startsWith('dead/') ? (await readJson(store, key))?.json : undefined;
-      return isDeadLetter(letter) ? letter : undefined;
+    /** A letter that callvault can read, as it is in the bucket. */
+    async read(key: string): Promise<(StoredLetter & { readonly letter: DeadLetter }) | undefined> {
+      const found = key.startsWith('dead/') ? await readJson(store, key) : undefined;
+      const letter: unknown = found?.json;
+      return found && isDeadLetter(letter) ? { key, etag: found.etag, letter } : undefined;
     },
 
-    removeAt: (key: string): Promise<void> => deleteObject(store, key),
+    /** Removes just this version of a letter; `false` when it has changed, or is gone. */
+    removeIf: (known: StoredLetter): Promise<boolean> => removeLetter(known, store),
+
+    /** Removes the letter of just this announcement, if there is one. */
+    async remove(name: LetterName, announcement: string): Promise<void> {
+      for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts++) {
+        const known = await find(name, announcement);
+        if (known === undefined || (await removeLetter(known, store))) return;
+      }
+    },
+
+    /** Removes what a worker that crashed in the middle of a removal has left. */
+    async removeRest(key: string): Promise<void> {
+      if ((await readJson(store, key))?.json?.removed === true) await deleteObject(store, key);
+    },
 
     /** One page, told from the metadata alone. */
     list: (cursor: string | undefined, limit?: number) => listLetters(store, cursor, limit),
-
-    async remove(name: LetterName, announcement: string): Promise<void> {
-      const known = await find(name, announcement);
-      if (known !== undefined) await deleteObject(store, known.key);
-    },
 
     /** Keeps a message of the queue that no version of callvault could read. */
     async keepMessage(
@@ -90,13 +101,30 @@ export function createDeadLetters(bucket: R2Bucket, limit: Within = within) {
 
 export type DeadLetters = ReturnType<typeof createDeadLetters>;
 
+/** Looks for the letter first: another announcement may have had the event's key, and freed it. */
 async function createLetter(letter: DeadLetter, store: Store): Promise<boolean> {
   const { eventId, announcement, provider } = letter;
+  if ((await findLetter(letter, announcement, store)) !== undefined) return false;
   for await (const key of announcedKeys((id) => deadLetterKey(provider, id), eventId, announcement)) {
     if ((await putJson(store, key, letter, { absent: true }, metadataOf(letter))) !== undefined) return true;
     if ((await readJson(store, key))?.json?.announcement === announcement) return false;
   }
   throw new Error('Cannot create a dead letter: all keys of the event are taken');
+}
+
+async function replaceLetter(letter: DeadLetter, known: StoredLetter, store: Store): Promise<boolean> {
+  const merged = { ...letter, attempts: withHistory(letter.attempts, known.letter?.attempts ?? []) };
+  return (await putJson(store, known.key, merged, { etag: known.etag }, metadataOf(letter))) !== undefined;
+}
+
+/**
+ * R2 deletes without a condition, and the key may hold another letter by then. So a mark takes the letter's place
+ * by compare-and-set, under which no other letter is written, and the mark is deleted.
+ */
+async function removeLetter({ key, etag }: StoredLetter, store: Store): Promise<boolean> {
+  if ((await putJson(store, key, { removed: true, etag }, { etag })) === undefined) return false;
+  await deleteObject(store, key);
+  return true;
 }
 
 /** The letter of just this announcement, if there is one. */
@@ -115,9 +143,12 @@ async function findLetter(
 }
 
 /** An entry that was created while KV was late lacks the attempts of the life before. */
-function withHistory({ attempts }: DeadLetter, earlier: DeadLetter | undefined): DeadLetter['attempts'] {
+export function withHistory(
+  attempts: DeadLetter['attempts'],
+  earlier: DeadLetter['attempts'],
+): DeadLetter['attempts'] {
   const times = new Set(attempts.map(({ at }) => at));
-  const missing = earlier?.attempts.filter(({ at }) => !times.has(at)) ?? [];
+  const missing = earlier.filter(({ at }) => !times.has(at));
   return [...missing, ...attempts].map((attempt, index) => ({ ...attempt, number: index + 1 }));
 }
 

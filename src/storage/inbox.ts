@@ -1,5 +1,5 @@
 import type { InboxEntry, RecordingEvent } from '../recording.ts';
-import { MAX_CONFLICTS } from '../shared/limits.ts';
+import { MAX_CONFLICTS, MAX_METADATA_LENGTH, MAX_PENDING_PAGES } from '../shared/limits.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import { type Within, within } from '../shared/within.ts';
 import { isInboxEntry } from './entry-guard.ts';
@@ -84,6 +84,8 @@ export function createInbox(bucket: R2Bucket, limit: Within = within) {
       return { entries: page.objects.map(listed), cursor: page.truncated ? page.cursor : undefined };
     },
 
+    pendingRecordings: (provider: string): Promise<Set<string>> => listRecordings(provider, store),
+
     count: (): Promise<number> => countObjects(store, 'inbox/'),
   };
 }
@@ -118,7 +120,7 @@ async function createEntry(entry: InboxEntry, store: Store): Promise<Entered> {
   const { announcement, event } = entry;
   const links = linksText(event);
   const keyOf = (id: string) => inboxKey(event.provider, id);
-  for await (const key of announcedKeys(keyOf, event.eventId, announcement, `${announcement}${links}`)) {
+  for await (const key of announcedKeys(keyOf, event.eventId, announcement)) {
     const etag = await putJson(store, key, entry, { absent: true }, metadataOf(entry));
     if (etag !== undefined) return { key, etag, entry, isNew: true };
     const present = await readEntry(key, store);
@@ -130,8 +132,22 @@ async function createEntry(entry: InboxEntry, store: Store): Promise<Entered> {
   throw new Error(`Cannot create an inbox entry: all keys of the event are taken`);
 }
 
+/** The ids of the recordings that wait in the inbox, told from the metadata of its first pages. */
+async function listRecordings(provider: string, store: Store): Promise<Set<string>> {
+  const options: R2ListOptions = { prefix: `inbox/${provider}/`, include: ['customMetadata'] };
+  const ids = new Set<string>();
+  let cursor: string | undefined = '';
+  for (let pages = 0; pages < MAX_PENDING_PAGES && cursor !== undefined; pages++) {
+    const page: R2Objects = await listObjects(store, cursor === '' ? options : { ...options, cursor });
+    const recordings = page.objects.flatMap(({ customMetadata }) => customMetadata?.recording ?? []);
+    for (const recording of recordings) ids.add(decodeURIComponent(recording));
+    cursor = page.truncated ? page.cursor : undefined;
+  }
+  return ids;
+}
+
 function isLive({ entry }: PendingEntry, announcement: string): boolean {
-  return entry.announcement === announcement && entry.gaveUpAt === undefined;
+  return entry.announcement === announcement && entry.gaveUpAt === undefined && !entry.isYielding;
 }
 
 /** The links of an event with their query strings, which an announcement leaves out. */
@@ -140,8 +156,10 @@ export function linksText({ files }: Pick<RecordingEvent, 'files'>): string {
 }
 
 /** For the cron, and for a person who looks at the bucket: what they need without opening the entry. */
-function metadataOf({ attempts, lease, dueAt, waitsFor }: InboxEntry): Record<string, string> {
+function metadataOf({ event, attempts, lease, dueAt, waitsFor }: InboxEntry): Record<string, string> {
+  const recording = encodeURIComponent(event.recordingId.toWellFormed());
   return {
+    ...(recording.length <= MAX_METADATA_LENGTH && { recording }),
     attempts: String(attempts.length),
     lastFailure: waitsFor?.code ?? attempts.at(-1)?.failures[0]?.code ?? '',
     ...(lease && { leaseUntil: lease.until }),

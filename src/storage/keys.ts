@@ -49,8 +49,8 @@ export interface RecordingKeys {
   readonly stem: string;
   readonly manifest: string;
   readonly audio: (format: string) => string;
-  /** A further file of other bytes under the same name. */
-  readonly further: (format: string, bytes: number) => string;
+  /** A further file of other bytes under the same name; `sha256` tells it from another one of the same length. */
+  readonly further: (format: string, bytes: number, sha256?: string) => string;
 }
 
 /** A pure function of the event, so that every delivery and every attempt means the same objects. */
@@ -80,7 +80,8 @@ function keysAt(stem: string): RecordingKeys {
     stem,
     manifest: `${stem}.json`,
     audio: (format) => `${stem}.${format}`,
-    further: (format, bytes) => `${stem}${FURTHER}${bytes}.${format}`,
+    further: (format, bytes, sha256) =>
+      `${stem}${FURTHER}${bytes}${sha256 === undefined ? '' : `-${sha256.slice(0, 16)}`}.${format}`,
   };
 }
 

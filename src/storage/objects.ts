@@ -66,17 +66,14 @@ export async function listObjects({ bucket, within }: Store, options: R2ListOpti
   return within(STORE_MS, bucket.list(options));
 }
 
-/**
- * Where one announcement of an event may be: at the event's own key, at one for the announcement, and, while what
- * was there before is being removed, at one for just these links.
- */
+/** Where one announcement of an event may be: at the event's own key, or at one of its own. */
 export async function* announcedKeys(
   keyOf: (eventId: string) => Promise<string>,
   eventId: string,
-  ...contents: readonly string[]
+  announcement: string,
 ): AsyncGenerator<string> {
   yield keyOf(eventId);
-  for (const content of contents) yield keyOf(`${eventId}_${await sha256Hex(utf8(content))}`);
+  yield keyOf(`${eventId}_${await sha256Hex(utf8(announcement))}`);
 }
 
 /** How many objects have this prefix, over all pages of the list. */

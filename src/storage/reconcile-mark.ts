@@ -14,6 +14,8 @@ export interface Sweep {
   readonly previousMs: number;
   /** Where its next run goes on; absent when it is over. */
   readonly cursor?: string | undefined;
+  /** When the run was meant for that wrote this. */
+  readonly writtenMs: number;
 }
 
 /** The sweep that is under way, or was the last to take several runs. KV may be late, which costs a second look. */
@@ -23,8 +25,9 @@ export function createReconcileMark(kv: KVNamespace, limit: Within = within) {
       const mark = parseJsonObject((await limit(KV_MS, kv.get(KEY))) ?? '');
       const beganMs = mark && quantityAt(mark, 'beganMs');
       const previousMs = mark && quantityAt(mark, 'previousMs');
+      const writtenMs = (mark && quantityAt(mark, 'writtenMs')) ?? 0;
       if (mark === undefined || beganMs === undefined || previousMs === undefined) return undefined;
-      return { beganMs, previousMs, cursor: textAt(mark, 'cursor') };
+      return { beganMs, previousMs, cursor: textAt(mark, 'cursor'), writtenMs };
     },
     async write(sweep: Sweep | undefined): Promise<void> {
       const write =

@@ -72,15 +72,18 @@ export function createRecordings(bucket: R2Bucket, limit: Within = within) {
     /** Removes an object that this worker has just stored. */
     removeAudio: (key: string): Promise<void> => deleteObject(store, key),
 
-    /** Gives an object another key, create-once; what it is there, or `undefined` when that cannot be done. */
+    /**
+     * Gives an object of one put another key, create-once; what it is there, or `undefined` when other bytes are.
+     * R2's etag of such an object is its MD5.
+     */
     async move(from: string, to: string): Promise<StoredObject | undefined> {
       const object = await limit(STORE_MS, bucket.get(from));
       if (object === null) return undefined;
-      const { httpMetadata = {}, customMetadata = {}, size } = object;
+      const { httpMetadata = {}, customMetadata = {}, etag } = object;
       const options = { httpMetadata, customMetadata, onlyIf: { etagDoesNotMatch: '*' } };
       await limit(COMMIT_MS, bucket.put(to, object.body, options));
       const moved = await headObject(store, to);
-      if (moved?.size !== size) return undefined;
+      if (moved?.etag !== etag) return undefined;
       await deleteObject(store, from);
       return describe(moved);
     },

@@ -3,9 +3,12 @@ import { KV_MS, SEEN_TTL_SECONDS } from '../shared/limits.ts';
 import { type Within, within } from '../shared/within.ts';
 import { seenKey } from './keys.ts';
 
-/** How an event ended, and by which announcement; of a dead one also the SHA-256 of the links that were tried. */
+/**
+ * How an event ended, and by which announcement; of a dead one also the SHA-256 of the links that were tried. Of one
+ * that came late there is a dead letter, and nothing was tried.
+ */
 export type SeenEvent =
-  | { readonly state: 'archived'; readonly announcement: string }
+  | { readonly state: 'archived' | 'late'; readonly announcement: string }
   | { readonly state: 'dead'; readonly announcement: string; readonly linksSha256: string };
 
 /**
@@ -34,6 +37,6 @@ function readSeen(text: string): SeenEvent | undefined {
   const announcement = textAt(seen, 'announcement');
   const linksSha256 = textAt(seen, 'linksSha256');
   if (announcement === undefined) return undefined;
-  if (seen.state === 'archived') return { state: 'archived', announcement };
+  if (seen.state === 'archived' || seen.state === 'late') return { state: seen.state, announcement };
   return linksSha256 === undefined ? undefined : { state: 'dead', announcement, linksSha256 };
 }

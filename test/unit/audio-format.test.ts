@@ -71,6 +71,14 @@ describe('detectAudioFormat()', () => {
     ['an XML page with a byte order mark', Uint8Array.of(0xef, 0xbb, 0xbf, 0x3c)],
     ['UTF-16 text', Uint8Array.of(0xff, 0xfe, 0x3c, 0x00)],
     ['UTF-16 text, high bytes first', Uint8Array.of(0xfe, 0xff, 0x00, 0x3c)],
+    ['HTML with a control code', latin1('\n <!DOCTYPE html>\n<html>Error\u0008</html>')],
+    ['JSON with a control code', latin1('{"error":"\u000b"}')],
+    ['HTML as UTF-16 without a byte order mark', latin1('<\0h\0t\0m\0l\0>\0')],
+    ['text that begins like CAF', latin1('caffeine exhausted')],
+    ['text that begins like an ID3 tag', latin1('ID3NTITY service is away')],
+    ['text that begins like Ogg', latin1('OggS is not served here')],
+    ['text that begins like AMR', latin1('#!AMRITA/bin/sh\n')],
+    ['text that begins like MP4', latin1('abcdftyp: unknown')],
     ['a Latin-1 page', latin1('<p>Le lien a expir\u00e9')],
   ] as const)('finds no audio in %s', ([, bytes], { expect }) => {
     expect(detectAudioFormat(bytes)).toBeUndefined();

@@ -158,6 +158,7 @@ describe('archive()', () => {
       });
       const entry = await env.RECORDINGS.head(inbox);
       expect(entry?.customMetadata).toEqual({
+        recording: `rec-${id}`,
         attempts: '1',
         lastFailure: code,
         dueAt: expect.stringMatching(/^\d{4}-.*Z$/),

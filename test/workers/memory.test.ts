@@ -50,6 +50,7 @@ async function copy(totalBytes: number, headers: Record<string, string>) {
     isSizeBinding: () => false,
     refusedBefore: new Set<string>(),
     isLastChance: () => false,
+    mayBeLastChance: false,
     maxBytes: 1e12,
     handOverBytes: 1e12,
   };

@@ -50,13 +50,13 @@ describe('POST /api/dead-letters/replay', () => {
     const key = await die('old-message');
     const services = testServices();
     const message = { version: 1, inboxKey: 'inbox/telnyx/event-old-message.json' };
-    const { removeAt } = services.deadLetters;
+    const { removeIf } = services.deadLetters;
     const verdicts: unknown[] = [];
     const deadLetters = {
       ...services.deadLetters,
-      async removeAt(name: string) {
+      async removeIf(...args: Parameters<typeof removeIf>) {
         verdicts.push(await consume(message, services)); // The old message comes just before the letter goes.
-        return removeAt(name);
+        return removeIf(...args);
       },
     };
 

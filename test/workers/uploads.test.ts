@@ -12,6 +12,7 @@ const limits = {
   isSizeBinding: () => false,
   refusedBefore: new Set<string>(),
   isLastChance: () => false,
+  mayBeLastChance: false,
   maxBytes: 1e12,
   handOverBytes: 1e12,
 };
