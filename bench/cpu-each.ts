@@ -21,7 +21,9 @@ const PATIENCE_MS = 60_000;
 export async function measureCpuMs(bytes: number): Promise<Record<'recording' | 'known' | 'forged', number>> {
   const origin = await serveLarge('known length');
   const sink = await listen(
-    createServer((request, response) => request.resume().on('end', () => response.end())),
+    createServer((request, response) =>
+      request.resume().on('end', () => response.end(request.headers['content-length'])),
+    ),
   );
   const settings = { ...(await newLocalSettings(origin.url)), SINK: sink.url };
   const vault = await startWorkerd('callvault', bundle('src/index.ts'), settings, 'working-stand-ins.ts');

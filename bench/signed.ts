@@ -55,5 +55,8 @@ export function seenMark(twin: Twin, rawBody: Uint8Array): { key: Promise<string
   const [event] = parsed?.kind === 'recordings' ? parsed.events : [];
   if (event?.eventId === undefined) throw new Error(`${twin.id} announced no event`);
   const named = { ...event, provider: twin.id, eventId: event.eventId };
-  return { key: seenKey(named.provider, named.eventId), value: announcementOf(named) };
+  return {
+    key: seenKey(named.provider, named.eventId),
+    value: JSON.stringify({ state: 'archived', announcement: announcementOf(named) }),
+  };
 }

@@ -30,10 +30,14 @@ function bucketBefore(sink: string) {
   return {
     async put(key: string, value: ReadableStream | string, { onlyIf }: { onlyIf?: R2Conditional } = {}) {
       if (!isAsExpected(objects.get(key), onlyIf)) return null;
-      if (typeof value !== 'string') await fetch(sink, { method: 'PUT', body: value });
+      // The other end tells the length that it was sent, as R2 does.
+      const size =
+        typeof value === 'string'
+          ? value.length
+          : Number(await (await fetch(sink, { method: 'PUT', body: value })).text());
       const etag = String(++writes);
       objects.set(key, { text: typeof value === 'string' ? value : '', etag });
-      return { key, etag };
+      return { key, etag, size };
     },
     get: read,
     head: read,

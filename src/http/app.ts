@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import { Hono } from 'hono/tiny';
 import { describeError } from '../shared/log.ts';
 import { health } from './health.ts';
 import { operations } from './operations.ts';

@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import { Hono } from 'hono/tiny';
 import { ownerOnly } from './auth.ts';
 import type { AppEnv, Services } from './services.ts';
 

@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import { Hono } from 'hono/tiny';
 import { type Audit, planAudits, startAudits } from '../pipeline/audit.ts';
 import { replay } from '../pipeline/replay.ts';
 import { isJsonObject } from '../shared/json.ts';

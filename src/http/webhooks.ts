@@ -1,4 +1,5 @@
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
 import { archiveOrHandOver } from '../pipeline/hand-over.ts';
 import { type Receipt, receive } from '../pipeline/receive.ts';
 import { providers } from '../providers/index.ts';

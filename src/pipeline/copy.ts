@@ -1,5 +1,5 @@
 import type { Failure, FailureCode } from '../shared/errors.ts';
-import { COMMIT_MS, MAX_RESTARTS, PUMP_BLOCK_BYTES, STALL_MS, STORE_MS } from '../shared/limits.ts';
+import { COMMIT_MS, COPY_BYTES, MAX_RESTARTS, STALL_MS, STORE_MS } from '../shared/limits.ts';
 import type { MemoryBudget, Reservation } from '../shared/memory-budget.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import type { Upload } from '../storage/upload.ts';
@@ -39,7 +39,7 @@ export interface CopyTarget {
  */
 export async function copyAudio(open: Open, target: CopyTarget, services: CopyServices): Promise<Copied> {
   for (let restarts = 0; ; restarts++) {
-    const memory = services.memory.reserve(2 * PUMP_BLOCK_BYTES);
+    const memory = services.memory.reserve(COPY_BYTES);
     if (memory === undefined) return failure('isolate_busy');
     const copied = await copyOnce(open, target, memory, services).finally(memory.free);
     if (copied.ok) return copied;

@@ -130,6 +130,9 @@ export const PART_GROWTH = 4;
 /** R2 takes 4.995 GiB in one put; what is as long as this goes in parts. */
 export const SINGLE_PUT_BYTES = 4 * 1024 ** 3;
 
+/** A copy holds a block, and at its end for a moment another one: as most are small, a quarter of that is counted. */
+export const COPY_BYTES = PUMP_BLOCK_BYTES * 1.25;
+
 /** What all copies of an isolate may hold: half of its 128 MB, since R2's client holds what it sends as well. */
 export const ISOLATE_BUDGET_BYTES = 64 * 1024 ** 2;
 

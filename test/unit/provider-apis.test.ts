@@ -142,8 +142,9 @@ describe('Telnyx’s API', () => {
   test('lists nothing twice when a page does not say which it is', ({ expect }) => {
     expect(telnyxList.readPage(answer(200, { data: [7, null, {}] }), 'recordings?page[number]=1')).toEqual({
       recordings: [],
-      unfinishedAt: [],
+      unfinishedAt: [''], // Of the one that does not say that it is completed.
       next: undefined,
+      total: undefined,
     });
   });
 });

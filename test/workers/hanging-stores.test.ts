@@ -106,7 +106,7 @@ describe.for(['fails', 'hangs'] as const)('a KV that %s', (how) => {
 });
 
 test('every chore of the cron has its turn although the one before it failed', async ({ expect }) => {
-  const vault = await createVault({ TELNYX_API_KEY: 'a key' });
+  const vault = await createVault({ TELNYX_API_KEY: 'a-key' });
   const calls: string[] = [];
   const RECORDINGS = new Proxy(env.RECORDINGS, {
     get(target, name) {

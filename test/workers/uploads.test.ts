@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { copyAudio } from '../../src/pipeline/copy.ts';
-import { FIRST_PART_BYTES, PART_BYTES, PUMP_BLOCK_BYTES, SINGLE_PUT_BYTES } from '../../src/shared/limits.ts';
+import { COPY_BYTES, FIRST_PART_BYTES, PART_BYTES, SINGLE_PUT_BYTES } from '../../src/shared/limits.ts';
 import { createMemoryBudget } from '../../src/shared/memory-budget.ts';
 import { ok } from '../../src/shared/result.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
@@ -123,7 +123,7 @@ describe('the memory that copies take', () => {
     return { memory, used: () => used, most: () => most };
   }
 
-  const buffers = 2 * PUMP_BLOCK_BYTES;
+  const buffers = COPY_BYTES;
 
   test.for([
     ['of known length', '/big/12000000', buffers],
