@@ -68,12 +68,12 @@ ${matrixRows(lives).join('\n')}
 ## What happens to callvault itself
 
 Each cell is how many calls to R2, KV, the queue and \`fetch\` such a recording takes; each of them was struck once, in a
-run of its own: the worker dies before or after the call, the call fails before or after it had its effect, or its
+run of its own: the worker crashes before or after the call, the call fails before or after it had its effect, never comes back, or its
 conditional put loses. Then the provider repeats what got no 200, and the cron and the queue do their work. Every run
 ended with one object a file, a true manifest (or, behind a forbidden link, one dead letter), and an empty inbox.
 
-| a recording of | dies before | dies after | throws before | throws after | loses |
-|---|---|---|---|---|---|
+| a recording of | crashes before | crashes after | fails before | fails after | hangs | loses |
+|---|---|---|---|---|---|---|
 ${deathRows(blows).join('\n')}
 
 ## The whole runtime killed
@@ -124,7 +124,7 @@ function cellOf(life: Life | undefined): string {
 
 function deathRows(blows: Blows[]): string[] {
   const scenarios = [...new Set(blows.map(({ scenario }) => scenario))].sort();
-  const kinds = ['dies before', 'dies after', 'throws before', 'throws after', 'loses'];
+  const kinds = ['dies before', 'dies after', 'throws before', 'throws after', 'hangs', 'loses'];
   return scenarios.map((scenario) => {
     const cells = kinds.map(
       (kind) => blows.find((one) => one.scenario === scenario && one.blow === kind)?.calls ?? '–',

@@ -36,12 +36,13 @@ export interface DeadLetterPage {
 export function createDeadLetters(bucket: R2Bucket, limit: Within = within) {
   const store: Store = { bucket, within: limit };
 
-  const create = (letter: DeadLetter) => createLetter(letter, store);
   const find = (name: LetterName, announcement: string) => findLetter(name, announcement, store);
 
   return {
     /** `false` when just this is here already: the first account of it stays. */
-    create,
+    create: async (letter: DeadLetter): Promise<boolean> =>
+      // Another announcement may have had the event's key, and freed it.
+      (await find(letter, letter.announcement)) === undefined && createLetter(letter, store),
     find,
 
     /**
@@ -51,7 +52,7 @@ export function createDeadLetters(bucket: R2Bucket, limit: Within = within) {
     async write(letter: DeadLetter): Promise<void> {
       for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts++) {
         const known = await find(letter, letter.announcement);
-        if (known === undefined && (await create(letter))) return;
+        if (known === undefined && (await createLetter(letter, store))) return;
         if (known !== undefined && (await replaceLetter(letter, known, store))) return;
       }
       throw new Error('Cannot write a dead letter: it keeps changing');
@@ -101,10 +102,9 @@ export function createDeadLetters(bucket: R2Bucket, limit: Within = within) {
 
 export type DeadLetters = ReturnType<typeof createDeadLetters>;
 
-/** Looks for the letter first: another announcement may have had the event's key, and freed it. */
+/** `false` when the letter has come to be in the meantime. */
 async function createLetter(letter: DeadLetter, store: Store): Promise<boolean> {
   const { eventId, announcement, provider } = letter;
-  if ((await findLetter(letter, announcement, store)) !== undefined) return false;
   for await (const key of announcedKeys((id) => deadLetterKey(provider, id), eventId, announcement)) {
     if ((await putJson(store, key, letter, { absent: true }, metadataOf(letter))) !== undefined) return true;
     if ((await readJson(store, key))?.json?.announcement === announcement) return false;
