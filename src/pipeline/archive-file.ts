@@ -141,7 +141,7 @@ function limitsOf(
     ? Number.POSITIVE_INFINITY
     : linkExpiresMs(file, receivedMs(entry));
   const isLastAttempt = triesOf(entry) + 1 >= MAX_ATTEMPTS;
-  // A link that has expired by the clock, and is answered all the same, may be answered once more.
+  // A link that has expired by the clock and still answers may answer once more.
   const lives = expiresMs > services.now();
   const isNear = (ms: number) => lives && expiresMs - services.now() < ms;
   return {

@@ -159,7 +159,7 @@ async function stopped(upload: Upload, within: CopyServices['within']): Promise<
     : failure('storage_failed', 'R2 stopped taking bytes');
 }
 
-/** What comes after so many bytes, unless they are wrong already or another worker has taken over. */
+/** The next block, unless the bytes so far are wrong or another worker has taken over. */
 async function nextBlock(
   source: Source,
   bytes: number,

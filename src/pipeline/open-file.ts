@@ -34,7 +34,7 @@ export function canRefresh({ event }: InboxEntry, { apis }: Pick<OpenFileService
 
 /**
  * Opens a file by its link; when the link is dead, once in an attempt, by a fresh one from the provider's API.
- * A link that has expired by the clock is tried all the same if it cannot be replaced: clocks and documents err.
+ * A link that has expired by the clock is still tried if it cannot be replaced: clocks and documents err.
  */
 export function createOpener(
   file: RecordingFile,
@@ -65,7 +65,7 @@ export function createOpener(
     return opened.ok ? opened : err(ofFreshLink(opened.error));
   }
 
-  /** What has expired by the clock is tried all the same when the API does not help. */
+  /** What has expired by the clock is still tried when the API does not help. */
   async function byFreshOrOldLink(range?: Range): Promise<Result<Response, Failure>> {
     const fresh = await byFreshLink(range);
     if (fresh.ok || isFresh || link === undefined) return fresh;

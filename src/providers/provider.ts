@@ -18,7 +18,7 @@ export interface Secrets {
   readonly toleranceSeconds: number;
 }
 
-/** Why a delivery was refused. A genuine one may be outside the tolerance: late or early by so many seconds. */
+/** Why a delivery was refused. A genuine one may be outside the tolerance, late or early by `offBySeconds`. */
 export type Rejection =
   | { readonly reason: Exclude<RejectionReason, 'genuine_but_late' | 'genuine_but_early'> }
   | {

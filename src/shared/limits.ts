@@ -117,7 +117,7 @@ export const MAX_RESTARTS = 2;
 /** R2 takes 8 KB of metadata an object; longer ids are found by opening it. */
 export const MAX_METADATA_LENGTH = 500;
 
-/** An audit that finds something missing looks through so many pages of what is pending. */
+/** An audit that finds something missing looks through this many pages of the inbox. */
 export const MAX_PENDING_PAGES = 10;
 
 /** R2's smallest part, of which one is in memory; 10,000 of them are 48 GiB. */
@@ -169,7 +169,7 @@ export const MAX_AUDIT_PAGES = 2_000;
 /** An audit begins again when its list changed meanwhile; more often than this it fails aloud, and waits a day. */
 export const MAX_AUDIT_RESTARTS = 3;
 
-/** A look at what an audit would find reads this many pages in one invocation, and ends with the page of so many. */
+/** A look at what an audit would find reads this many pages in one invocation, and ends once this many recordings are missing. */
 export const MAX_PLANNED_PAGES = 8;
 export const MAX_PLANNED_MISSING = 20;
 

@@ -1,12 +1,12 @@
 /** Bytes that one copy holds in memory. */
 export interface Reservation {
-  /** `false` when there is no room for so many more. */
+  /** `false` when there is no room for them. */
   readonly grow: (bytes: number) => boolean;
   /** Gives everything back; to be called once. */
   readonly free: () => void;
 }
 
-/** A limit on what all copies of one isolate hold at once. `undefined` when there is no room for so many bytes. */
+/** A limit on what all copies of one isolate hold at once. `undefined` when there is no room. */
 export interface MemoryBudget {
   readonly reserve: (bytes: number) => Reservation | undefined;
 }

@@ -112,7 +112,7 @@ async function tryChange({ key, etag, entry }: PendingEntry, change: Change, sto
   if (written !== undefined) return { end: { key, etag: written, entry: changed } };
   const present = await readEntry(key, store);
   if (typeof present === 'string') return { end: undefined };
-  // A write that failed aloud may have happened all the same.
+  // A write that failed aloud may still have happened.
   return jsonText(present.entry) === jsonText(changed) ? { end: present } : { present };
 }
 

@@ -191,7 +191,7 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
       expect(api.unknown).toEqual([]);
     }));
 
-  test('an account without a name below workers.dev is told where to register one, and stays as it is', ({
+  test('an account without a name below workers.dev gets the address where to register one, and stays as it is', ({
     expect,
   }) =>
     withApi(async (api) => {

@@ -12,7 +12,7 @@ afterEach(() => {
 
 type Vault = Awaited<ReturnType<typeof createVault>>;
 
-/** A genuine delivery that was signed so many seconds ago. */
+/** A genuine delivery that was signed `ageSeconds` ago. */
 async function deliverLate(vault: Vault, twin: Twin, body: string, ageSeconds: number): Promise<number> {
   const bytes = new TextEncoder().encode(body);
   const signedAt = Math.floor(Date.now() / 1000) - ageSeconds;

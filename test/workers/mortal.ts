@@ -18,7 +18,7 @@ export type Blow =
   | 'loses'
   | 'nothing';
 
-/** So many times shorter are the time limits, so that what hangs is given up in a test's time. */
+/** The time limits are this many times shorter, so that what hangs is given up in a test's time. */
 const SPEED = 40;
 
 const soon: Within = (ms, work) => within(ms / SPEED, work);

@@ -104,7 +104,7 @@ describe.for([sautikitTwin, telnyxTwin])('a link of $id that is refused while it
     expect(end.seconds).toBeGreaterThan(300);
   });
 
-  test('is over at once when the API says that the recording is gone', async ({ expect }) => {
+  test('ends at once when the API says that the recording is gone', async ({ expect }) => {
     const { end } = await refresh({ twin, mode: 'gone', path: '/status/404' }, 'is-gone');
 
     expect(end).toMatchObject({ state: 'dead', code: 'link_gone', attempts: 1 });
