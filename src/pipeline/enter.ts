@@ -34,7 +34,7 @@ export async function enterEvent(
   services: EnterServices,
 ): Promise<EnteredEvent> {
   const announcement = announcementOf(event);
-  const known = await findSeen(event, services);
+  const known = await findSeen(event, announcement, services);
   if (known !== undefined && (await isSeen(known, event, announcement))) return 'duplicate';
   const delivery = toKeep();
   for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts++) {
@@ -85,8 +85,13 @@ function newEntry(
 }
 
 /** What KV knows. KV is only a filter: when it fails, the inbox decides. */
-async function findSeen(event: RecordingEvent, { seen, log }: EnterServices): Promise<SeenEvent | undefined> {
-  return orLogFault(seen.find(event.provider, event.eventId), 'seen_not_read', event, log);
+async function findSeen(
+  event: RecordingEvent,
+  announcement: string,
+  { seen, log }: EnterServices,
+): Promise<SeenEvent | undefined> {
+  const { provider, eventId } = event;
+  return orLogFault(seen.find(provider, eventId, announcement), 'seen_not_read', event, log);
 }
 
 async function isSeen(known: SeenEvent, event: RecordingEvent, announcement: string): Promise<boolean> {

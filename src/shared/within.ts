@@ -1,14 +1,21 @@
-/** What `work` gives, unless it takes longer than `ms`: then rejects with a TimeoutError, and lets the work be. */
-export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new DOMException('Nothing moved', 'TimeoutError')), ms);
+/**
+ * What `work` gives, unless it takes longer than `ms`: then rejects with a TimeoutError, and lets the work be. Written
+ * without `Promise.race`, which costs twice as much, since every delivery passes here.
+ */
+export function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new DOMException('Nothing moved', 'TimeoutError')), ms);
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 export type Within = typeof within;

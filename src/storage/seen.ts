@@ -18,10 +18,12 @@ export type SeenEvent =
  */
 export function createSeen(kv: KVNamespace, limit: Within = within) {
   return {
-    /** `undefined` when KV knows nothing of the event. */
-    async find(provider: string, eventId: string): Promise<SeenEvent | undefined> {
+    /** `undefined` when KV knows nothing of the event; `announcement` is what it is expected to have ended by. */
+    async find(provider: string, eventId: string, announcement: string): Promise<SeenEvent | undefined> {
       const text = await limit(KV_MS, kv.get(await seenKey(provider, eventId)));
-      return text === null ? undefined : readSeen(text);
+      if (text === null) return undefined;
+      const archived = { state: 'archived', announcement } as const;
+      return text === JSON.stringify(archived) ? archived : readSeen(text); // As of nearly every repetition.
     },
     async mark(provider: string, eventId: string, seen: SeenEvent): Promise<void> {
       const options = { expirationTtl: SEEN_TTL_SECONDS };

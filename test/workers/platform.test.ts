@@ -66,10 +66,10 @@ function oneWriteASecond(bucket: R2Bucket, now: () => number): R2Bucket {
 
 describe('an R2 that takes one write a second per key', () => {
   test.for([
-    ['good', '/audio/mono.wav', 2],
-    ['late', '/later/404/3', 2],
-    ['dead', '/expired', 0],
-  ] as const)('keeps every attempt of a %s recording', async ([run, path, objects], { expect }) => {
+    ['one-a-second-good', '/audio/mono.wav', 2],
+    ['one-a-second-late', '/later/404/3', 2],
+    ['one-a-second-dead', '/expired', 0],
+  ] as const)('keeps every attempt of %s', async ([run, path, objects], { expect }) => {
     let nowMs = Date.UTC(2026, 5, 27, 10, 6, 10);
     const now = () => nowMs;
     const bucket = oneWriteASecond(env.RECORDINGS, now);
