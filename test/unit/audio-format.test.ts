@@ -78,6 +78,7 @@ describe('detectAudioFormat()', () => {
     ['text that begins like an ID3 tag', latin1('ID3NTITY service is away')],
     ['text that begins like Ogg', latin1('OggS is not served here')],
     ['text that begins like AMR', latin1('#!AMRITA/bin/sh\n')],
+    ['text that begins like AIFF', latin1('FORM0000AIFF is not served')],
     ['text that begins like MP4', latin1('abcdftyp: unknown')],
     ['a Latin-1 page', latin1('<p>Le lien a expir\u00e9')],
   ] as const)('finds no audio in %s', ([, bytes], { expect }) => {

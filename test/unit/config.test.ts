@@ -104,6 +104,8 @@ describe('readConfig()', () => {
     ['https://ok.example evil.example', 1],
     ['ok.example', 0],
     [' , ', 0],
+    ['https://ok.example;https://evil.example', 0],
+    ['https://ok.example;', 0],
     [['https://ok.example'], 0],
     [7, 0],
   ] as const)('allows the sound origins of %j and nothing else: %i', ([value, sound], { expect }) => {
@@ -119,6 +121,9 @@ describe('readConfig()', () => {
     ['TELNYX_API_URL', 'http://api.example', 'TELNYX_API_URL'],
     ['TELNYX_API_URL', ['https://api.example'], 'TELNYX_API_URL'],
     ['TELNYX_API_KEY', ['key'], 'TELNYX_API_KEY'],
+    ['TELNYX_API_KEY', 'KEY1\nKEY2', 'TELNYX_API_KEY'],
+    ['TELNYX_API_KEY', 'KEY\u2026', 'TELNYX_API_KEY'],
+    ['TELNYX_API_KEY', 'KEY\u0000', 'TELNYX_API_KEY'],
   ] as const)(
     'sends no API key anywhere while %s is %j, and says what waits',
     ([name, value, setting], { expect }) => {

@@ -101,6 +101,8 @@ test.for([
   'https://storage.example.com?x',
   'https://user@storage.example.com',
   'https://storage.example.com:99999',
+  'https://storage.example.com;',
+  'https://storage.example.com;other.example.com',
   '*',
 ])('parseOriginPattern() refuses %s', (entry, { expect }) => {
   expect(parseOriginPattern(entry)).toBeUndefined();

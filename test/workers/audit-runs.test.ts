@@ -1,0 +1,256 @@
+import { env } from 'cloudflare:workers';
+import { describe, test } from 'vitest';
+import type { Services } from '../../src/http/services.ts';
+import { auditWhenDue, planAudits } from '../../src/pipeline/audit.ts';
+import { consume } from '../../src/pipeline/consume.ts';
+import { tidyDeadLetters } from '../../src/pipeline/tidy.ts';
+import { providers } from '../../src/providers/index.ts';
+import { AUDIT_EVERY_MS, MAX_AUDIT_PAGES, TIDY_PAGE_LETTERS } from '../../src/shared/limits.ts';
+import { createAuditMark } from '../../src/storage/audit-mark.ts';
+import { createDeadLetters } from '../../src/storage/dead-letters.ts';
+import { createInbox } from '../../src/storage/inbox.ts';
+import { createRecordings } from '../../src/storage/recordings.ts';
+import { jsonAt, keysOf, link, testServices, wavEvent } from './support.ts';
+
+const startMs = Date.UTC(2026, 5, 27, 12, 0);
+const hourMs = 3_600_000;
+const markKey = 'audit/telnyx.json';
+
+interface Held {
+  readonly id: string;
+  readonly status?: string;
+  readonly createdAt?: string | undefined;
+}
+
+/** A recording as Telnyx's API lists it. */
+function listed({ id, status = 'completed', ...held }: Held) {
+  return {
+    id,
+    call_session_id: `session-${id}`,
+    call_leg_id: `leg-${id}`,
+    call_control_id: `v3:${id}`,
+    recording_started_at: '2026-06-27T10:05:52.000Z',
+    created_at: 'createdAt' in held ? held.createdAt : '2026-06-27T10:06:01.000Z',
+    status,
+    download_urls: { wav: link('/audio/mono.wav', `audit-${id}`) },
+  };
+}
+
+/** A vault that may ask an API which holds these, one a page if nothing else is said; the test holds its clock. */
+function auditor(held: Held[], { pageSize = 1, failing = 0 } = {}) {
+  const clock = { nowMs: startMs };
+  const asked: URL[] = [];
+  const ask: typeof fetch = async (input) => {
+    const url = new URL(String(input));
+    asked.push(url);
+    const number = Number(url.searchParams.get('page[number]'));
+    const data = held.slice((number - 1) * pageSize, number * pageSize).map(listed);
+    const meta = { page_number: number, total_pages: Math.ceil(held.length / pageSize) };
+    return Response.json({ data, meta }, { status: number === failing ? 422 : 200 });
+  };
+  const apis: Services['apis'] = new Map(
+    providers.flatMap(({ id, api }) =>
+      id !== 'telnyx' || api === undefined
+        ? []
+        : [[id, { api, key: 'key', baseUrl: 'https://api.telnyx.example/v2/' }]],
+    ),
+  );
+  return { clock, asked, ...testServices({ fetch: ask, apis, now: () => clock.nowMs }) };
+}
+
+type Auditor = ReturnType<typeof auditor>;
+
+/** The next message of an audit under way. */
+async function goOn(services: Auditor): Promise<boolean> {
+  const chore = services.chores.shift();
+  if (chore !== undefined) await consume(chore, services);
+  return chore !== undefined;
+}
+
+/** What the cron starts, and the messages that go on with it. */
+async function audit(services: Auditor): Promise<void> {
+  await auditWhenDue(services);
+  while (await goOn(services));
+}
+
+async function markAt(mark: object | undefined): Promise<void> {
+  if (mark === undefined) await env.RECORDINGS.delete(markKey);
+  else await env.RECORDINGS.put(markKey, JSON.stringify(mark));
+}
+
+/** The bucket, with every call of its methods counted. */
+function counted() {
+  let calls = 0;
+  const bucket = new Proxy(env.RECORDINGS, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]) => {
+        calls++;
+        return Reflect.apply(member, target, args);
+      };
+    },
+  });
+  return { bucket, calls: () => calls };
+}
+
+const askedUntil = ({ asked }: Auditor) => asked.at(-1)?.searchParams.get('filter[created_at][lte]') ?? '';
+const askedFrom = ({ asked }: Auditor) => asked.at(-1)?.searchParams.get('filter[created_at][gte]') ?? '';
+
+describe('an audit', () => {
+  test('begins again when a recording is deleted at the provider between two pages', async ({ expect }) => {
+    await markAt(undefined);
+    const held = [{ id: 'g1' }, { id: 'g2' }, { id: 'g3' }];
+    const services = auditor(held);
+    await auditWhenDue(services);
+    await goOn(services);
+    held.shift(); // The second one is on the first page now, which was read before.
+
+    while (await goOn(services));
+
+    const sent = services.sent.map(({ inboxKey }) => inboxKey).sort();
+    expect(sent).toEqual(['g1', 'g2', 'g3'].map((id) => `inbox/telnyx/audit-${id}.json`));
+    expect(services.lines.at(-1)).toMatchObject({ outcome: 'missing_found', sent: 3 });
+  });
+
+  test('leaves a run whose page fails for a day, and begins a new one where the last ended', async ({
+    expect,
+  }) => {
+    const auditedUntil = '2026-06-20T00:00:00.000Z';
+    await markAt({ auditedUntil });
+    const services = auditor([{ id: 'b1' }, { id: 'b2' }, { id: 'b3' }], { failing: 2 });
+    await audit(services);
+    const run = await jsonAt(markKey);
+    services.clock.nowMs += 7 * AUDIT_EVERY_MS;
+
+    await audit(services);
+    const left = await jsonAt(markKey);
+    services.clock.nowMs += hourMs;
+    await audit(services);
+
+    expect(run).toMatchObject({ auditedUntil, run: { pages: 1 } });
+    expect(left).toEqual({ auditedUntil });
+    expect(askedFrom(services)).toBe(auditedUntil);
+    expect(askedUntil(services)).toBe('2026-07-04T12:00:00.000Z');
+  });
+
+  test('leaves a run that has reached the limit of pages', async ({ expect }) => {
+    const from = '2026-06-20T00:00:00.000Z';
+    const to = '2026-06-21T00:00:00.000Z';
+    const path = `recordings?page[number]=${MAX_AUDIT_PAGES + 1}`;
+    const run = { from, to, until: to, path, pages: MAX_AUDIT_PAGES, listed: 0, sent: 0, startedAt: to };
+    await markAt({ auditedUntil: from, run });
+    const services = auditor([{ id: 'n1' }]);
+
+    await audit(services);
+    const askedBefore = services.asked.length;
+    await audit(services);
+
+    expect(askedBefore).toBe(0);
+    expect(services.lines).toMatchObject([
+      { outcome: 'failed', isAlarm: true },
+      { outcome: 'missing_found', listed: 1 },
+    ]);
+    expect(await jsonAt(markKey)).toMatchObject({ auditedUntil: '2026-06-27T11:00:00.000Z' });
+  });
+
+  test('is done once a day while something has been in preparation for longer', async ({ expect }) => {
+    const createdAt = '2026-06-26T10:00:00.000Z';
+    await markAt({ auditedUntil: createdAt });
+    const services = auditor([{ id: 'stuck', status: 'processing', createdAt }]);
+    const asked: number[] = [];
+
+    for (let hour = 0; hour <= 24; hour++) {
+      await audit(services);
+      asked.push(services.asked.length);
+      services.clock.nowMs += hourMs;
+    }
+
+    expect([asked[0], asked[23], asked[24]]).toEqual([1, 1, 2]);
+    expect(await jsonAt(markKey)).toMatchObject({ auditedUntil: createdAt });
+  });
+
+  test('does not pass by what is in preparation since an unknown time', async ({ expect }) => {
+    await markAt(undefined);
+    const services = auditor([{ id: 'timeless', status: 'processing', createdAt: undefined }]);
+
+    await audit(services);
+
+    expect(await jsonAt(markKey)).toMatchObject({ auditedUntil: '2026-06-26T11:00:00.000Z' });
+  });
+
+  test('finds nothing missing that is pending by its webhook', async ({ expect }) => {
+    await markAt(undefined);
+    const services = auditor([{ id: 'pends' }]);
+    await services.inbox.create({
+      version: 1,
+      announcement: 'pends',
+      event: { ...wavEvent('pends'), recordingId: 'pends', callId: 'session-pends' },
+      delivery: { receivedAt: '2026-06-27T10:07:00.000Z', headers: {}, rawBody: '{}' },
+      attempts: [],
+      dueAt: '2026-06-27T13:00:00.000Z',
+    });
+
+    await audit(services);
+
+    expect(services.sent).toEqual([]);
+    expect(services.lines).toMatchObject([{ outcome: 'complete', listed: 1, isAlarm: undefined }]);
+    expect(await keysOf('inbox/telnyx/audit-pends')).toEqual([]);
+  });
+});
+
+describe('within the 1,000 calls of an invocation stays', () => {
+  test('a look at what an audit would find, which is cut where much is missing', async ({ expect }) => {
+    await markAt(undefined);
+    const { bucket, calls } = counted();
+    const many = Array.from({ length: 400 }, (_, at) => ({ id: `m${at}` }));
+    const services = {
+      ...auditor(many, { pageSize: 50 }),
+      recordings: createRecordings(bucket),
+      inbox: createInbox(bucket),
+      auditMark: createAuditMark(bucket),
+    };
+
+    const [audit] = await planAudits(services);
+
+    expect(audit).toMatchObject({ listed: 50, isCut: true });
+    expect(calls()).toBeLessThanOrEqual(1000);
+  });
+
+  test('a page of dead letters, also where each names its call and is of another event’s audio', async ({
+    expect,
+  }) => {
+    const services = testServices();
+    const runs = Array.from({ length: 10 }, (_, at) => `tidy-${at}`);
+    for (const run of runs) {
+      const event = { ...wavEvent(run), provider: 'sautikit', isNamedByCall: true as const };
+      const { eventId, provider, recordingId } = event;
+      const delivery = { receivedAt: '2026-06-27T10:07:00.000Z', headers: {}, rawBody: '{}' };
+      const failure = { code: 'link_gone', advice: '' };
+      const letter = { version: 1, announcement: run, provider, eventId, failure, event, delivery } as const;
+      await services.deadLetters.create({ ...letter, deadAt: delivery.receivedAt, attempts: [] });
+      const texts = {
+        format: 'wav',
+        claimedFormat: 'wav',
+        key: 'x.wav',
+        sha256: 'x',
+        contentType: 'audio/wav',
+        etag: 'x',
+      };
+      const file = { ...texts, bytes: 1000, alsoOf: [eventId] };
+      const manifest = { schema: 1, eventId: 'another', recordingId, files: [file] };
+      const key = `recordings/sautikit/2026/06/27/call-${run}/${recordingId}.json`;
+      await env.RECORDINGS.put(key, JSON.stringify(manifest));
+    }
+    const { bucket, calls } = counted();
+
+    await tidyDeadLetters({
+      ...services,
+      recordings: createRecordings(bucket),
+      deadLetters: createDeadLetters(bucket),
+    });
+
+    expect(await keysOf('dead/sautikit/')).toEqual([]);
+    expect((calls() / runs.length) * TIDY_PAGE_LETTERS).toBeLessThanOrEqual(1000);
+  });
+});

@@ -1,0 +1,91 @@
+import type { Services } from '../../src/http/services.ts';
+import { announcementOf } from '../../src/pipeline/announcement.ts';
+import { consume } from '../../src/pipeline/consume.ts';
+import { enterEvent } from '../../src/pipeline/enter.ts';
+import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
+import type { InboxEntry, RecordingEvent, RecordingFile } from '../../src/recording.ts';
+import type { PendingEntry } from '../../src/storage/inbox.ts';
+import { keysOf, link, testServices, wavEvent } from './support.ts';
+
+export const startMs = Date.UTC(2026, 5, 27, 10, 7);
+export const iso = (ms: number) => new Date(ms).toISOString();
+/** A store that fails. */
+export const away = async () => Promise.reject(new Error('R2 is away'));
+
+/** A vault whose clock the test holds, and an origin that answers by the `v` of a link: 200, if nothing is said. */
+export function world(run: string, answers: Record<string, number> = {}) {
+  const clock = { nowMs: startMs };
+  const origin = { answers };
+  const tried: string[] = [];
+  const services = testServices({
+    now: () => clock.nowMs,
+    fetch: async (input, init) => {
+      const v = new URL(String(input)).searchParams.get('v') ?? '';
+      tried.push(v);
+      const status = origin.answers[v] ?? 200;
+      return status === 200 ? fetch(input, init) : new Response('', { status });
+    },
+  });
+  const event = (v: string, file: Partial<RecordingFile> = {}): RecordingEvent => ({
+    ...wavEvent(run),
+    files: [{ claimedFormat: 'wav', link: `${link('/audio/mono.wav', run)}&v=${v}`, ...file }],
+  });
+  /** Another announcement of the same event. */
+  const other = (v: string) =>
+    event(v, { claimedFormat: 'mp3', link: `${link('/audio/mono.mp3', run)}&v=${v}` });
+  const kept = () => ({ receivedAt: iso(clock.nowMs), headers: {}, rawBody: 'a body' });
+  const receive = (one: RecordingEvent, more: Partial<Services> = {}) =>
+    enterEvent(one, kept, { ...services, ...more });
+  async function enter(one: RecordingEvent): Promise<PendingEntry> {
+    const entered = await receive(one);
+    if (typeof entered === 'string') throw new Error(`Cannot test: the delivery was ${entered}`);
+    return entered;
+  }
+  /** Delivers, and works behind the answer. */
+  async function deliver(one: RecordingEvent, more: Partial<Services> = {}): Promise<PendingEntry> {
+    const entered = await receive(one, more);
+    if (typeof entered === 'string') throw new Error(`Cannot test: the delivery was ${entered}`);
+    await archiveOrHandOver(entered, { ...services, ...more });
+    return entered;
+  }
+  const create = (one: RecordingEvent, more: Partial<InboxEntry> = {}) =>
+    services.inbox.create({
+      version: 1,
+      announcement: announcementOf(one),
+      event: one,
+      delivery: kept(),
+      attempts: [],
+      ...more,
+    });
+  const take = (inboxKey: string, more: Partial<Services> = {}) =>
+    consume({ version: 1, inboxKey }, { ...services, ...more });
+  const found = async () => ({
+    inbox: (await keysOf(`inbox/telnyx/event-${run}`)).length,
+    dead: (await keysOf(`dead/telnyx/event-${run}`)).length,
+    objects: (await keysOf(`recordings/telnyx/2026/06/27/call-${run}/`)).length,
+  });
+  const firstKey = `inbox/telnyx/event-${run}.json`;
+  const deadKey = `dead/telnyx/event-${run}.json`;
+  const manifestKey = `recordings/telnyx/2026/06/27/call-${run}/rec-${run}.json`;
+  const keys = { firstKey, deadKey, manifestKey };
+  return {
+    clock,
+    origin,
+    tried,
+    services,
+    event,
+    other,
+    receive,
+    enter,
+    deliver,
+    create,
+    take,
+    found,
+    ...keys,
+  };
+}
+
+export type World = ReturnType<typeof world>;
+
+export const archived = { inbox: 0, dead: 0, objects: 2 };
+export const dead = { inbox: 0, dead: 1, objects: 0 };
