@@ -20,10 +20,10 @@ export async function addToManifest(
   let current = stored;
   for (let write = 0; write < MAX_MANIFEST_WRITES && current.state !== 'unreadable'; write++) {
     const manifest = current.state === 'present' ? current.manifest : newManifest(entry, recordingId);
-    // Under an id that only names a call, another event may have been first: its manifest is not ours to change.
-    if (entry.event.isNamedByCall && manifest.eventId !== entry.event.eventId) break;
     const merged = withFiles(manifest, files, entry);
     if (merged === manifest) return ok(true);
+    // Under an id that only names a call, another event may have been first: its manifest is not ours to change.
+    if (entry.event.isNamedByCall && manifest.eventId !== entry.event.eventId) break;
     if (await recordings.writeManifest(keys.manifest, merged, current.expected)) return ok(true);
     current = await recordings.readManifest(keys.manifest);
   }

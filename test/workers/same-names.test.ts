@@ -107,6 +107,7 @@ describe('two recordings of one call', () => {
     await consume({ version: 1, inboxKey: second.key }, { ...services, fetch: gone });
 
     expect(await keysOf('dead/sautikit/same-bytes')).toEqual([]);
+    expect(await keysOf('inbox/sautikit/same-bytes')).toEqual([]);
     const { files } = await jsonAt<Manifest>(`${folder('same-bytes')}same-bytes.json`);
     expect(files).toMatchObject([{ alsoOf: ['same-bytes-b'] }]);
   });
