@@ -1,6 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { announcementOf } from '../src/pipeline/announcement.ts';
 import { providers } from '../src/providers/index.ts';
+import { announcementOf } from '../src/receive/event-fingerprint.ts';
 import { seenKey } from '../src/storage/keys.ts';
 import { sautikitTwin } from '../test/fixtures/sautikit/twin.ts';
 import { telnyxTwin } from '../test/fixtures/telnyx/twin.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { parseApiUrl } from '../src/pipeline/download-policy.ts';
+import { parseApiUrl } from '../src/transfer/url-policy.ts';
 import { readSettings } from './local-keys.ts';
 import { root } from './wrangler.ts';
 

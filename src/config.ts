@@ -1,5 +1,4 @@
-import { type AllowedOrigins, parseApiUrl, parseOriginPattern } from './pipeline/download-policy.ts';
-import type { ApiAccess } from './pipeline/refresh.ts';
+import type { ApiAccess } from './providers/api-client.ts';
 import { providers } from './providers/index.ts';
 import type { Provider, ProviderApi, Secrets } from './providers/provider.ts';
 import {
@@ -8,6 +7,7 @@ import {
   MAX_TOLERANCE_SECONDS,
   MIN_TOKEN_LENGTH,
 } from './shared/limits.ts';
+import { type AllowedOrigins, parseApiUrl, parseOriginPattern } from './transfer/url-policy.ts';
 
 /** A provider's settings: able to verify, not set, or without any sound secret. */
 export type ProviderSettings =

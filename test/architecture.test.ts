@@ -14,12 +14,24 @@ const mayImport: Record<string, readonly string[]> = {
   'shared/': [],
   'recording.ts': [],
   'signatures/': ['shared/'],
-  'providers/': ['shared/', 'recording.ts', 'signatures/'],
+  'providers/': ['shared/', 'recording.ts', 'signatures/', 'transfer/'],
   'storage/': ['shared/', 'recording.ts'],
-  'pipeline/': ['shared/', 'recording.ts', 'signatures/', 'providers/', 'storage/'],
-  'config.ts': ['shared/', 'providers/', 'pipeline/'],
-  'http/': ['shared/', 'recording.ts', 'providers/', 'pipeline/', 'storage/', 'config.ts'],
-  'index.ts': ['shared/', 'pipeline/', 'storage/', 'http/', 'config.ts'],
+  'transfer/': ['shared/', 'recording.ts', 'signatures/', 'providers/', 'storage/', 'archive/'],
+  'archive/': ['shared/', 'recording.ts', 'providers/', 'storage/', 'transfer/', 'receive/', 'recover/'],
+  'receive/': ['shared/', 'recording.ts', 'signatures/', 'providers/', 'storage/', 'archive/'],
+  'recover/': [
+    'shared/',
+    'recording.ts',
+    'signatures/',
+    'providers/',
+    'storage/',
+    'transfer/',
+    'archive/',
+    'receive/',
+  ],
+  'config.ts': ['shared/', 'providers/', 'transfer/'],
+  'http/': ['shared/', 'providers/', 'config.ts', 'receive/', 'archive/', 'recover/'],
+  'index.ts': ['shared/', 'storage/', 'transfer/', 'archive/', 'recover/', 'http/', 'config.ts'],
 };
 
 function roomOf(name: string): string {
@@ -58,11 +70,11 @@ describe('the rooms of src', () => {
   });
 
   test.for([
-    ['calls fetch', /(?<![.\w])fetch\(/, ['index.ts', 'pipeline/download.ts']],
+    ['calls fetch', /(?<![.\w])fetch\(/, ['index.ts', 'transfer/download.ts']],
     ['reads the clock', /Date\.now\(|new Date\(\)/, ['index.ts']],
     ['asks for randomness', /Math\.random|getRandomValues|randomUUID/, ['index.ts']],
     ['waits', /scheduler\.|setInterval|AbortSignal\.timeout/, ['index.ts']],
-    ['sets a timer', /setTimeout/, ['shared/within.ts']],
+    ['sets a timer', /setTimeout/, ['shared/with-timeout.ts']],
     ['writes to the console', /console\./, ['shared/log.ts']],
     [
       'touches KV, R2 or the queue',

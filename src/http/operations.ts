@@ -1,6 +1,6 @@
 import { Hono } from 'hono/tiny';
-import { type Audit, planAudits, startAudits } from '../pipeline/audit.ts';
-import { replay } from '../pipeline/replay.ts';
+import { type Audit, planAudits, startAudits } from '../recover/audit.ts';
+import { replay } from '../recover/replay.ts';
 import { isJsonObject } from '../shared/json.ts';
 import { ownerOnly } from './auth.ts';
 import type { AppEnv } from './services.ts';

@@ -1,7 +1,7 @@
 import { BODY_MS } from '../shared/limits.ts';
 import { readBytes } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
-import type { Within } from '../shared/within.ts';
+import type { Within } from '../shared/with-timeout.ts';
 
 /** Whether the headers alone say that a body is too large. */
 export function isAnnouncedTooLarge({ headers }: Request, maxBytes: number): boolean {

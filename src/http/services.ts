@@ -1,9 +1,9 @@
+import type { HandOverServices } from '../archive/fast-path.ts';
+import type { ConsumeServices } from '../archive/queue-consumer.ts';
 import type { Config } from '../config.ts';
-import type { ConsumeServices } from '../pipeline/consume.ts';
-import type { HandOverServices } from '../pipeline/hand-over.ts';
-import type { ReceiveServices } from '../pipeline/receive.ts';
-import type { ReconcileServices } from '../pipeline/reconcile.ts';
-import type { TidyServices } from '../pipeline/tidy.ts';
+import type { ReceiveServices } from '../receive/receive.ts';
+import type { TidyServices } from '../recover/purge.ts';
+import type { ReconcileServices } from '../recover/reconcile.ts';
 import type { Log } from '../shared/log.ts';
 
 /** Everything a request, a message or the cron needs: the settings, the stores, and the outside passed in. */

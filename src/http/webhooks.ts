@@ -1,9 +1,9 @@
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
-import { archiveOrHandOver } from '../pipeline/hand-over.ts';
-import { type Receipt, receive } from '../pipeline/receive.ts';
+import { archiveOrHandOver } from '../archive/fast-path.ts';
 import { providers } from '../providers/index.ts';
 import type { Provider } from '../providers/provider.ts';
+import { type Receipt, receive } from '../receive/receive.ts';
 import { MAX_DELIVERY_BYTES, RETRY_AFTER_SECONDS } from '../shared/limits.ts';
 import { isAnnouncedTooLarge, readBody } from './read-body.ts';
 import type { AppEnv } from './services.ts';

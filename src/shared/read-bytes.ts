@@ -1,5 +1,5 @@
 import { concat } from './bytes.ts';
-import type { Within } from './within.ts';
+import type { Within } from './with-timeout.ts';
 
 type Body = ReadableStream<Uint8Array> | null;
 

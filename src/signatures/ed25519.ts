@@ -1,4 +1,4 @@
-import { memo } from '../shared/memo.ts';
+import { memo } from '../shared/memoize.ts';
 import { decodeBase64 } from './base64.ts';
 
 const PUBLIC_KEY_BYTES = 32;

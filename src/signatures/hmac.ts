@@ -1,5 +1,5 @@
 import { toHex, utf8 } from '../shared/bytes.ts';
-import { memo } from '../shared/memo.ts';
+import { memo } from '../shared/memoize.ts';
 
 const algorithm = { name: 'HMAC', hash: 'SHA-256' };
 

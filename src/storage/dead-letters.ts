@@ -1,7 +1,6 @@
 import type { DeadLetter } from '../recording.ts';
 import { MAX_CONFLICTS } from '../shared/limits.ts';
-import { type Within, within } from '../shared/within.ts';
-import { isDeadLetter } from './entry-guard.ts';
+import { type Within, within } from '../shared/with-timeout.ts';
 import { deadLetterKey } from './keys.ts';
 import {
   announcedKeys,
@@ -12,6 +11,7 @@ import {
   readJson,
   type Store,
 } from './objects.ts';
+import { isDeadLetter } from './schemas.ts';
 
 /** What names a dead letter. */
 export interface LetterName {

@@ -1,8 +1,7 @@
 import type { InboxEntry, RecordingEvent } from '../recording.ts';
 import { MAX_CONFLICTS, MAX_METADATA_LENGTH, MAX_PENDING_PAGES } from '../shared/limits.ts';
 import { parseTimeMs } from '../shared/time.ts';
-import { type Within, within } from '../shared/within.ts';
-import { isInboxEntry } from './entry-guard.ts';
+import { type Within, within } from '../shared/with-timeout.ts';
 import { inboxKey } from './keys.ts';
 import {
   announcedKeys,
@@ -14,6 +13,7 @@ import {
   readJson,
   type Store,
 } from './objects.ts';
+import { isInboxEntry } from './schemas.ts';
 
 /** An entry as it is in the bucket; the etag is its version. */
 export interface PendingEntry {

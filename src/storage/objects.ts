@@ -1,7 +1,7 @@
 import { sha256Hex, utf8 } from '../shared/bytes.ts';
 import { type JsonObject, parseJsonObject } from '../shared/json.ts';
 import { STORE_MS } from '../shared/limits.ts';
-import type { Within } from '../shared/within.ts';
+import type { Within } from '../shared/with-timeout.ts';
 
 const jsonContent = { contentType: 'application/json; charset=utf-8' };
 

@@ -1,7 +1,7 @@
 import type { ArchivedFile, Manifest } from '../recording.ts';
 import { isJsonObject, quantityAt, textAt } from '../shared/json.ts';
 import { COMMIT_MS, SINGLE_PUT_BYTES, STORE_MS } from '../shared/limits.ts';
-import { type Within, within } from '../shared/within.ts';
+import { type Within, within } from '../shared/with-timeout.ts';
 import { deleteObject, type Expected, headObject, listObjects, putJson, readJson } from './objects.ts';
 import { startPartUpload } from './part-upload.ts';
 import { startStreamUpload } from './stream-upload.ts';

@@ -1,6 +1,6 @@
 import { parseJsonObject, textAt } from '../shared/json.ts';
 import { KV_MS, SEEN_TTL_SECONDS } from '../shared/limits.ts';
-import { type Within, within } from '../shared/within.ts';
+import { type Within, within } from '../shared/with-timeout.ts';
 import { seenKey } from './keys.ts';
 
 /**

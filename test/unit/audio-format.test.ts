@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
-import { detectAudioFormat } from '../../src/pipeline/audio-format.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
+import { detectAudioFormat } from '../../src/transfer/audio-format.ts';
 
 /** The code units as bytes. */
 const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));

@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest';
-import { linkProblem, parseOriginPattern } from '../../src/pipeline/download-policy.ts';
+import { linkProblem, parseOriginPattern } from '../../src/transfer/url-policy.ts';
 
 const patterns = (...entries: string[]) =>
   entries.map((entry) => {

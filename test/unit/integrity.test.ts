@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
-import { statedChecksum, wavBytes } from '../../src/pipeline/integrity.ts';
-import { lengthOf } from '../../src/pipeline/source.ts';
+import { statedChecksum, wavBytes } from '../../src/transfer/response-headers.ts';
+import { lengthOf } from '../../src/transfer/resumable-body.ts';
 
 const md5 = '900150983cd24fb0d6963f7d28e17f72'; // Of "abc", RFC 1321.
 const base64 = 'kAFQmDzST7DWlj99KOF/cg==';

@@ -1,6 +1,6 @@
 import { test } from 'vitest';
 import type { LogLine } from '../../src/shared/log.ts';
-import { thinLog } from '../../src/shared/thin-log.ts';
+import { thinLog } from '../../src/shared/rate-limited-log.ts';
 
 function thinnedAt() {
   let nowMs = 1_000_000;

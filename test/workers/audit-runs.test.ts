@@ -1,12 +1,12 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
+import { consume } from '../../src/archive/queue-consumer.ts';
 import type { Services } from '../../src/http/services.ts';
-import { auditWhenDue, planAudits } from '../../src/pipeline/audit.ts';
-import { consume } from '../../src/pipeline/consume.ts';
-import { tidyDeadLetters } from '../../src/pipeline/tidy.ts';
 import { providers } from '../../src/providers/index.ts';
+import { auditWhenDue, planAudits } from '../../src/recover/audit.ts';
+import { tidyDeadLetters } from '../../src/recover/purge.ts';
 import { AUDIT_EVERY_MS, MAX_AUDIT_PAGES, TIDY_PAGE_LETTERS } from '../../src/shared/limits.ts';
-import { createAuditMark } from '../../src/storage/audit-mark.ts';
+import { createAuditMark } from '../../src/storage/audit-state.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';

@@ -1,12 +1,12 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
+import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
+import { consume } from '../../src/archive/queue-consumer.ts';
 import type { Services } from '../../src/http/services.ts';
-import { auditWhenDue, continueAudit, planAudits } from '../../src/pipeline/audit.ts';
-import { consume } from '../../src/pipeline/consume.ts';
-import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
 import { providers } from '../../src/providers/index.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { Manifest } from '../../src/recording.ts';
+import { auditWhenDue, continueAudit, planAudits } from '../../src/recover/audit.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import { jsonAt, keysOf, link, receiveSigned, requestsOf, testServices } from './support.ts';
 

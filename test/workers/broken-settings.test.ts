@@ -1,9 +1,9 @@
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, test, vi } from 'vitest';
+import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
+import { consume } from '../../src/archive/queue-consumer.ts';
 import { readConfig } from '../../src/config.ts';
 import worker from '../../src/index.ts';
-import { consume } from '../../src/pipeline/consume.ts';
-import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { InboxEntry } from '../../src/recording.ts';
 import { sautikitPlainTwin, sautikitTwin } from '../fixtures/sautikit/twin.ts';

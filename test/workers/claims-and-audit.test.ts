@@ -1,11 +1,10 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
+import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
+import { isComplete } from '../../src/archive/place.ts';
+import { consume } from '../../src/archive/queue-consumer.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Services } from '../../src/http/services.ts';
-import { consume } from '../../src/pipeline/consume.ts';
-import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
-import { isComplete } from '../../src/pipeline/place.ts';
-import { reconcile } from '../../src/pipeline/reconcile.ts';
 import { providers } from '../../src/providers/index.ts';
 import { sautikit } from '../../src/providers/sautikit.ts';
 import type {
@@ -15,6 +14,7 @@ import type {
   RecordingEvent,
   RecordingFile,
 } from '../../src/recording.ts';
+import { reconcile } from '../../src/recover/reconcile.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
 import { MAX_ATTEMPTS } from '../../src/shared/limits.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';

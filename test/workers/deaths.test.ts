@@ -1,12 +1,12 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
+import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
+import { consume } from '../../src/archive/queue-consumer.ts';
 import type { Services } from '../../src/http/services.ts';
-import { consume } from '../../src/pipeline/consume.ts';
-import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
-import { reconcile } from '../../src/pipeline/reconcile.ts';
 import type { SignedDelivery } from '../../src/providers/provider.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { Manifest } from '../../src/recording.ts';
+import { reconcile } from '../../src/recover/reconcile.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import { type Blow, createMortal } from './mortal.ts';
 import {

@@ -1,8 +1,8 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
+import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
+import { consume } from '../../src/archive/queue-consumer.ts';
 import type { Services } from '../../src/http/services.ts';
-import { consume } from '../../src/pipeline/consume.ts';
-import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { DeadLetter, InboxEntry, Manifest } from '../../src/recording.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';

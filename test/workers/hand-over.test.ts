@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
+import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
 import type { InboxEntry } from '../../src/recording.ts';
 import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
 import { announcement, createVault, jsonAt, keysOf, link, requestsOf, testServices } from './support.ts';

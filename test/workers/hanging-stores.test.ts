@@ -1,19 +1,19 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
+import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
 import worker from '../../src/index.ts';
-import { auditWhenDue } from '../../src/pipeline/audit.ts';
-import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
-import { reconcile } from '../../src/pipeline/reconcile.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { InboxEntry } from '../../src/recording.ts';
+import { auditWhenDue } from '../../src/recover/audit.ts';
+import { reconcile } from '../../src/recover/reconcile.ts';
 import { KV_MS, STORE_MS } from '../../src/shared/limits.ts';
-import { createAuditMark } from '../../src/storage/audit-mark.ts';
+import { createAuditMark } from '../../src/storage/audit-state.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
-import { createReconcileMark } from '../../src/storage/reconcile-mark.ts';
+import { createTransfers } from '../../src/storage/queue.ts';
+import { createReconcileMark } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen } from '../../src/storage/seen.ts';
-import { createTransfers } from '../../src/storage/transfers.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import { announcement, createVault, keysOf, link, receiveSigned, testServices, wavEvent } from './support.ts';
 

@@ -1,12 +1,12 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
+import { archive } from '../../src/archive/attempt.ts';
+import { newLease, takeLease } from '../../src/archive/lease.ts';
+import { consume } from '../../src/archive/queue-consumer.ts';
+import { fromQueue } from '../../src/archive/recording.ts';
 import type { Services } from '../../src/http/services.ts';
-import { archive } from '../../src/pipeline/archive.ts';
-import { fromQueue } from '../../src/pipeline/archive-files.ts';
-import { consume } from '../../src/pipeline/consume.ts';
-import { newLease, takeLease } from '../../src/pipeline/lease.ts';
 import type { InboxEntry, Manifest } from '../../src/recording.ts';
-import { within } from '../../src/shared/within.ts';
+import { within } from '../../src/shared/with-timeout.ts';
 import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { jsonAt, keysOf, requestsOf, sha256At, testServices, wavEvent } from './support.ts';

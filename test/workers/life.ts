@@ -1,11 +1,11 @@
+import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
+import { freeAtMs } from '../../src/archive/lease.ts';
+import { consume } from '../../src/archive/queue-consumer.ts';
 import type { Services } from '../../src/http/services.ts';
-import { consume } from '../../src/pipeline/consume.ts';
-import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
-import { freeAtMs } from '../../src/pipeline/lease.ts';
 import { providers } from '../../src/providers/index.ts';
 import type { DeadLetter } from '../../src/recording.ts';
 import type { LogLine } from '../../src/shared/log.ts';
-import { within } from '../../src/shared/within.ts';
+import { within } from '../../src/shared/with-timeout.ts';
 import type { PendingEntry } from '../../src/storage/inbox.ts';
 import type { Announcement, Twin } from '../fixtures/twin.ts';
 import { announcement, jsonAt, keysOf, link, receiveSigned, requestsOf, testServices } from './support.ts';

@@ -1,8 +1,8 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { copyAudio } from '../../src/pipeline/copy.ts';
 import { ok } from '../../src/shared/result.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
+import { copyAudio } from '../../src/transfer/transfer.ts';
 import { testServices } from './support.ts';
 
 const BLOCK_BYTES = 64 * 1024;

@@ -1,12 +1,12 @@
 import { env } from 'cloudflare:workers';
-import { type Within, within } from '../../src/shared/within.ts';
-import { createAuditMark } from '../../src/storage/audit-mark.ts';
+import { type Within, within } from '../../src/shared/with-timeout.ts';
+import { createAuditMark } from '../../src/storage/audit-state.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
-import { createReconcileMark } from '../../src/storage/reconcile-mark.ts';
+import { createTransfers, type QueueMessage } from '../../src/storage/queue.ts';
+import { createReconcileMark } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen } from '../../src/storage/seen.ts';
-import { createTransfers, type QueueMessage } from '../../src/storage/transfers.ts';
 
 /** What happens at one call to a store, to the queue or to `fetch`; one that hangs has had its effect. */
 export type Blow =

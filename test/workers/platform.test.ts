@@ -1,8 +1,8 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
+import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
+import { consume } from '../../src/archive/queue-consumer.ts';
 import type { Services } from '../../src/http/services.ts';
-import { consume } from '../../src/pipeline/consume.ts';
-import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
 import { sautikit } from '../../src/providers/sautikit.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';

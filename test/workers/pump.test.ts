@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest';
-import { readBlocks } from '../../src/pipeline/pump.ts';
+import { readBlocks } from '../../src/transfer/block-reader.ts';
 
 /** A source of so many bytes a second by a clock of its own, in pieces of 500 bytes. */
 function pacedSource(bytesPerSecond: number, totalBytes: number, rateLater = bytesPerSecond) {

@@ -1,11 +1,11 @@
 import { createExecutionContext, createMessageBatch, getQueueResult } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
+import { newLease } from '../../src/archive/lease.ts';
+import { consume, consumeDead } from '../../src/archive/queue-consumer.ts';
 import worker from '../../src/index.ts';
-import { consume, consumeDead } from '../../src/pipeline/consume.ts';
-import { newLease } from '../../src/pipeline/lease.ts';
-import { reconcile } from '../../src/pipeline/reconcile.ts';
 import type { InboxEntry } from '../../src/recording.ts';
+import { reconcile } from '../../src/recover/reconcile.ts';
 import type { PendingEntry } from '../../src/storage/inbox.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { jsonAt, keysOf, requestsOf, testServices, wavEvent } from './support.ts';

@@ -1,11 +1,11 @@
 import { describe, test } from 'vitest';
-import { download } from '../../src/pipeline/download.ts';
-import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
-import type { ApiAccess } from '../../src/pipeline/refresh.ts';
+import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
+import type { ApiAccess } from '../../src/providers/api-client.ts';
 import { providers } from '../../src/providers/index.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { Manifest } from '../../src/recording.ts';
-import { within } from '../../src/shared/within.ts';
+import { within } from '../../src/shared/with-timeout.ts';
+import { download } from '../../src/transfer/download.ts';
 import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import type { Twin } from '../fixtures/twin.ts';

@@ -1,8 +1,8 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { consume } from '../../src/pipeline/consume.ts';
-import { replay } from '../../src/pipeline/replay.ts';
+import { consume } from '../../src/archive/queue-consumer.ts';
 import type { DeadLetter, InboxEntry } from '../../src/recording.ts';
+import { replay } from '../../src/recover/replay.ts';
 import { MAX_ATTEMPTS } from '../../src/shared/limits.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import { announcement, createVault, jsonAt, keysOf, link, testServices } from './support.ts';

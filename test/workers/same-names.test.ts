@@ -1,8 +1,8 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { archive } from '../../src/pipeline/archive.ts';
-import { fromQueue } from '../../src/pipeline/archive-files.ts';
-import { consume } from '../../src/pipeline/consume.ts';
+import { archive } from '../../src/archive/attempt.ts';
+import { consume } from '../../src/archive/queue-consumer.ts';
+import { fromQueue } from '../../src/archive/recording.ts';
 import type { Manifest, RecordingEvent } from '../../src/recording.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
 import { COMMIT_MS } from '../../src/shared/limits.ts';

@@ -3,7 +3,7 @@ import { describe, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { app } from '../../src/http/app.ts';
 import { BODY_MS } from '../../src/shared/limits.ts';
-import { within } from '../../src/shared/within.ts';
+import { within } from '../../src/shared/with-timeout.ts';
 import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import { testServices } from './support.ts';
 

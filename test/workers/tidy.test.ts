@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { test } from 'vitest';
-import { consume } from '../../src/pipeline/consume.ts';
-import { tidyDeadLetters } from '../../src/pipeline/tidy.ts';
+import { consume } from '../../src/archive/queue-consumer.ts';
+import { tidyDeadLetters } from '../../src/recover/purge.ts';
 import { TIDY_PAGE_LETTERS } from '../../src/shared/limits.ts';
 import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
 import { live } from './life.ts';

@@ -1,10 +1,10 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { copyAudio } from '../../src/pipeline/copy.ts';
 import { COPY_BYTES, FIRST_PART_BYTES, PART_BYTES, SINGLE_PUT_BYTES } from '../../src/shared/limits.ts';
-import { createMemoryBudget } from '../../src/shared/memory-budget.ts';
 import { ok } from '../../src/shared/result.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
+import { createMemoryBudget } from '../../src/transfer/memory-budget.ts';
+import { copyAudio } from '../../src/transfer/transfer.ts';
 import { link, testServices } from './support.ts';
 
 const limits = {

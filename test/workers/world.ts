@@ -1,8 +1,8 @@
+import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
+import { consume } from '../../src/archive/queue-consumer.ts';
 import type { Services } from '../../src/http/services.ts';
-import { announcementOf } from '../../src/pipeline/announcement.ts';
-import { consume } from '../../src/pipeline/consume.ts';
-import { enterEvent } from '../../src/pipeline/enter.ts';
-import { archiveOrHandOver } from '../../src/pipeline/hand-over.ts';
+import { enterEvent } from '../../src/receive/enter-inbox.ts';
+import { announcementOf } from '../../src/receive/event-fingerprint.ts';
 import type { InboxEntry, RecordingEvent, RecordingFile } from '../../src/recording.ts';
 import type { PendingEntry } from '../../src/storage/inbox.ts';
 import { keysOf, link, testServices, wavEvent } from './support.ts';

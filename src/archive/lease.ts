@@ -1,0 +1,83 @@
+import type { InboxEntry, Lease } from '../recording.ts';
+import { LEASE_MS, LEASE_RENEWAL_MS } from '../shared/limits.ts';
+import { parseTimeMs } from '../shared/time.ts';
+import type { Inbox, PendingEntry } from '../storage/inbox.ts';
+import { withAttempt } from './entry.ts';
+
+export interface LeaseServices {
+  readonly inbox: Inbox;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** A string that cannot be guessed and never comes twice. */
+  readonly newToken: () => string;
+}
+
+export function newLease({ now, newToken }: Pick<LeaseServices, 'now' | 'newToken'>): Lease {
+  return { token: newToken(), until: leaseEnd(now()) };
+}
+
+function leaseEnd(nowMs: number): string {
+  return new Date(nowMs + LEASE_MS).toISOString();
+}
+
+/** When an entry may be worked on: the end of its lease, or when it is due; in ms since 1970. */
+export function freeAtMs({ lease, dueAt }: InboxEntry): number {
+  return parseTimeMs(lease?.until) ?? parseTimeMs(dueAt) ?? 0;
+}
+
+/** Takes the lease of a free entry; `undefined` if another worker was first. */
+export async function takeLease(
+  pending: PendingEntry,
+  services: LeaseServices,
+): Promise<PendingEntry | undefined> {
+  const lease = newLease(services);
+  const nowMs = services.now();
+  return services.inbox.change(pending, (entry) =>
+    freeAtMs(entry) > nowMs ? undefined : withLease(entry, lease),
+  );
+}
+
+/** The entry under a new lease; a worker that let the one before expire counts as crashed. */
+export function withLease(present: InboxEntry, lease: Lease): InboxEntry {
+  const { lease: expired, dueAt: _, waitsFor: _waits, ...rest } = present;
+  // What crashes its worker must not be tried for ever, so that each crash is an attempt.
+  const entry = expired === undefined ? rest : withCrash(present, expired);
+  return { ...entry, lease };
+}
+
+function withCrash(entry: InboxEntry, { until }: Lease): InboxEntry {
+  return withAttempt(entry, [{ code: 'attempt_died' }], parseTimeMs(until) ?? 0);
+}
+
+/** A lease that this worker holds, with the entry as it was last written. */
+export interface HeldLease {
+  readonly pending: () => PendingEntry;
+  /** To be called as the work moves on: renews a lease that nears its end. `false` when it is lost. */
+  readonly keep: () => Promise<boolean>;
+  /** Changes the entry, and returns it as it is then; `undefined` when the lease is lost. */
+  readonly change: (change: (entry: InboxEntry) => InboxEntry) => Promise<InboxEntry | undefined>;
+}
+
+export function holdLease(taken: PendingEntry, services: LeaseServices): HeldLease {
+  let pending = taken;
+  const { token } = taken.entry.lease ?? {};
+
+  async function change(toChanged: (entry: InboxEntry) => InboxEntry): Promise<InboxEntry | undefined> {
+    const changed = await services.inbox.change(pending, toChanged);
+    if (changed !== undefined) pending = changed;
+    return changed?.entry;
+  }
+
+  async function keep(): Promise<boolean> {
+    if (freeAtMs(pending.entry) - services.now() > LEASE_RENEWAL_MS) return true;
+    if (token === undefined) return false;
+    const lease = { token, until: leaseEnd(services.now()) };
+    try {
+      return (await change((entry) => ({ ...entry, lease }))) !== undefined;
+    } catch {
+      return freeAtMs(pending.entry) > services.now(); // While it lasts, the next block tries again.
+    }
+  }
+
+  return { pending: () => pending, keep, change };
+}

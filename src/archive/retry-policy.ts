@@ -1,0 +1,97 @@
+import type { FailedAttempt, InboxEntry } from '../recording.ts';
+import { type FailureCode, type FileFailure, isTransient } from '../shared/errors.ts';
+import {
+  BUSY_SECONDS,
+  FIRST_WAIT_MS,
+  LAST_CHANCE_MS,
+  LONGEST_SETTING_WAIT_MS,
+  LONGEST_WAIT_MS,
+  MAX_ATTEMPTS,
+  MAX_DELAY_SECONDS,
+  SETTING_WAIT_MS,
+  WAIT_GROWTH,
+} from '../shared/limits.ts';
+import { triesOf } from './entry.ts';
+
+/** What is to be done about a failed attempt: another one at a time, or none, for this reason. */
+export type Decision =
+  | { readonly retryAtMs: number; readonly failure: FileFailure; readonly usesNoAttempt: boolean }
+  | { readonly giveUp: FileFailure };
+
+/** What a decision depends on besides the attempts; times are in ms since 1970. */
+export interface Circumstances {
+  readonly nowMs: number;
+  /** From 0 up to 1. */
+  readonly random: number;
+  /** When the delivery came. */
+  readonly receivedMs: number;
+  /** When the first of the links expires that cannot be replaced. */
+  readonly linkExpiresMs: number;
+}
+
+/** What is no fault of the recording's, its link's or its provider's. */
+const notTried: readonly FailureCode[] = ['setting_broken', 'isolate_busy'];
+
+/**
+ * Decides after an attempt that failed, which the entry has in its history already. While one file may still
+ * come the recording is not given up; what keeps it pending is told before what is permanent.
+ */
+export function decide(
+  entry: InboxEntry,
+  failures: readonly [FileFailure, ...FileFailure[]],
+  circumstances: Circumstances,
+): Decision {
+  const transient = failures.filter(isTransient);
+  const [worst] = transient;
+  if (worst === undefined) return { giveUp: failures[0] };
+  const { nowMs } = circumstances;
+  if (transient.every(({ code }) => notTried.includes(code)))
+    return { retryAtMs: nowMs + idleMs(worst, circumstances), failure: worst, usesNoAttempt: true };
+  const tried = triesOf(entry);
+  if (tried >= MAX_ATTEMPTS) {
+    // One file waits for a setting, whatever became of the other.
+    const waiting = transient.find(({ code }) => code === 'setting_broken');
+    if (waiting === undefined) return { giveUp: exhausted(worst) };
+    return { retryAtMs: nowMs + idleMs(waiting, circumstances), failure: waiting, usesNoAttempt: true };
+  }
+  const atMs = Math.min(nowMs + waitMs(tried, transient, circumstances), lastChance(circumstances));
+  return { retryAtMs: atMs, failure: worst, usesNoAttempt: false };
+}
+
+/** A setting may be corrected at any time: often at first, while links live, and then once an hour. */
+function idleMs(failure: FileFailure, { nowMs, receivedMs, random }: Circumstances): number {
+  const { code, retryAfterSeconds = BUSY_SECONDS } = failure;
+  if (code === 'isolate_busy') return retryAfterSeconds * 1000 * (1 + random);
+  const ageMs = Math.max(0, nowMs - receivedMs);
+  return Math.min(Math.max(ageMs, SETTING_WAIT_MS), LONGEST_SETTING_WAIT_MS) * (1 + random / 10);
+}
+
+/** Why there is no attempt left, if so: what kills its worker never comes to a decision. */
+export function spentBy(entry: InboxEntry): FileFailure | undefined {
+  const last = entry.attempts.at(-1)?.failures[0];
+  if (triesOf(entry) < MAX_ATTEMPTS || last === undefined) return undefined;
+  return exhausted({ claimedFormat: last.claimedFormat, code: last.code });
+}
+
+function exhausted({ claimedFormat, code, detail }: FailedAttempt['failures'][number]): FileFailure {
+  const last = detail === undefined ? code : `${code}, ${detail}`;
+  return { claimedFormat, code: 'attempts_exhausted', detail: `Last: ${last}` };
+}
+
+/**
+ * The other side's `Retry-After` wins over a shorter wait of our own; where it asks for less, our own keeps the
+ * attempts from being used up. Jitter keeps many entries from coming at once.
+ */
+function waitMs(tried: number, failures: readonly FileFailure[], { random }: Circumstances): number {
+  if (failures.every(({ code }) => code === 'handed_over')) return 0;
+  const asked = Math.max(...failures.map(({ retryAfterSeconds = 0 }) => retryAfterSeconds));
+  const askedMs = Math.min(asked, MAX_DELAY_SECONDS) * 1000 * (1 + random / 10);
+  const nominalMs = Math.min(FIRST_WAIT_MS * WAIT_GROWTH ** (tried - 1), LONGEST_WAIT_MS);
+  return Math.max(askedMs, nominalMs * (0.5 + random / 2));
+}
+
+/** Just before the link expires; once that has been, nothing is urgent any more. */
+function lastChance({ nowMs, random, linkExpiresMs }: Circumstances): number {
+  const chanceMs = linkExpiresMs - LAST_CHANCE_MS * (1 + random);
+  return chanceMs > nowMs ? chanceMs : Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,93 @@
+import { MAX_RECONCILE_PAGES, MAX_RECONCILE_SENDS, OVERDUE_MS } from '../shared/limits.ts';
+import { describeError, type Log } from '../shared/log.ts';
+import type { Inbox, ListedEntry } from '../storage/inbox.ts';
+import type { Transfers } from '../storage/queue.ts';
+import type { ReconcileMark, Sweep } from '../storage/reconcile-cursor.ts';
+
+export interface ReconcileServices {
+  readonly inbox: Inbox;
+  readonly transfers: Transfers;
+  readonly reconcileMark: ReconcileMark;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/**
+ * Finds what was accepted and nobody works on, and puts it back to work: leases that have lapsed, and entries
+ * that are overdue because their message was lost. Runs once a minute; what one run cannot look at the next does.
+ * `scheduledMs` is the time that the run was meant for, so that from run to run it is a minute later.
+ */
+export async function reconcile(scheduledMs: number, services: ReconcileServices): Promise<void> {
+  const startedMs = services.now();
+  const found = { listed: 0, sent: 0, isCut: false };
+  try {
+    await sendOverdue(found, scheduledMs, services);
+    services.log({ event: 'reconcile', outcome: 'done', ...found, ms: services.now() - startedMs });
+  } catch (error) {
+    const detail = describeError(error);
+    services.log({ event: 'reconcile', outcome: 'failed', ...found, detail, ms: services.now() - startedMs });
+    throw error;
+  }
+}
+
+async function sendOverdue(
+  found: { listed: number; sent: number; isCut: boolean },
+  scheduledMs: number,
+  { inbox, transfers, reconcileMark, log }: ReconcileServices,
+): Promise<void> {
+  const mark = await withoutKv(reconcileMark.read(), 'sweep_not_read', log);
+  const sweep = sweepAt(scheduledMs, mark);
+  let { cursor } = sweep;
+  for (let pages = 0; pages < MAX_RECONCILE_PAGES && found.sent < MAX_RECONCILE_SENDS; pages++) {
+    const page = await inbox.list(cursor);
+    const overdue = page.entries.filter((entry) => isToBeSent(entry, sweep));
+    await transfers.sendAll(overdue.map(({ key }) => key));
+    found.listed += page.entries.length;
+    found.sent += overdue.length;
+    cursor = page.cursor;
+    if (cursor === undefined) break;
+  }
+  found.isCut = cursor !== undefined;
+  // Most sweeps take one run, and leave no mark.
+  const isLong = found.isCut || sweep.beganMs !== scheduledMs;
+  const next = isLong ? { ...sweep, cursor, writtenMs: scheduledMs } : undefined;
+  if (isLong || mark !== undefined) await withoutKv(reconcileMark.write(next), 'sweep_not_marked', log);
+}
+
+/** KV is an aid: without it a sweep begins anew with each run. */
+async function withoutKv<T>(work: Promise<T>, outcome: string, log: Log): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    log({ event: 'fault', outcome, detail: describeError(error) });
+    return undefined;
+  }
+}
+
+/** The sweep that this run goes on with, or begins. */
+function sweepAt(scheduledMs: number, mark: Sweep | undefined): Sweep {
+  // A mark that the last runs could not move is none to go on from: what lies before its cursor would be left out.
+  const isFresh = mark !== undefined && scheduledMs - mark.writtenMs <= STALE_MARK_MS;
+  if (isFresh && mark.cursor !== undefined) return mark;
+  const previousMs = isFresh ? mark.beganMs : scheduledMs - OVERDUE_MS;
+  return { beganMs: scheduledMs, previousMs, writtenMs: scheduledMs };
+}
+
+/** KV shows an old value for a minute, and a run of the cron may be late by another. */
+const STALE_MARK_MS = 150_000;
+
+/**
+ * Whether an overdue entry's turn has come since the sweep before: a minute after it was due, then 2, 4, 8 … 64
+ * minutes, and from then on every 64: a queue drops what waits too long in it. While the queue is behind, its
+ * messages are there already, and more of them each minute would only put it further behind.
+ */
+function isToBeSent({ dueMs }: ListedEntry, { beganMs, previousMs }: Sweep): boolean {
+  return turnOf(beganMs - dueMs) > turnOf(previousMs - dueMs);
+}
+
+function turnOf(overdueMs: number): number {
+  const minutes = Math.floor(overdueMs / OVERDUE_MS);
+  if (minutes < 1) return -1;
+  return Math.floor(minutes < 64 ? Math.log2(minutes) : 5 + minutes / 64);
+}

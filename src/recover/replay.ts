@@ -1,0 +1,78 @@
+import { withoutLease } from '../archive/entry.ts';
+import { newLease } from '../archive/lease.ts';
+import { absorbLetter } from '../archive/revive.ts';
+import { providers } from '../providers/index.ts';
+import { announcementOf, nameEvent } from '../receive/event-fingerprint.ts';
+import type { DeadLetter, InboxEntry, KeptDelivery, RecordingEvent } from '../recording.ts';
+import { utf8 } from '../shared/bytes.ts';
+import { decodeBase64 } from '../signatures/base64.ts';
+import type { DeadLetters } from '../storage/dead-letters.ts';
+import type { Entered, Inbox, PendingEntry } from '../storage/inbox.ts';
+import type { Transfers } from '../storage/queue.ts';
+
+export interface ReplayServices {
+  readonly inbox: Inbox;
+  readonly deadLetters: DeadLetters;
+  readonly transfers: Transfers;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly newToken: () => string;
+}
+
+/**
+ * What became of a replay: `still_pending` when an entry of the same announcement is in the inbox already,
+ * `nothing_to_archive` when the letter still cannot be read as an event.
+ */
+export type Replayed = 'replayed' | 'not_found' | 'still_pending' | 'nothing_to_archive';
+
+/**
+ * Gives a dead letter a second chance: moves it back into the inbox, past the dedupe, with its history. One that
+ * could not be read is read again, by a callvault that may know better now.
+ */
+export async function replay(key: string, services: ReplayServices): Promise<Replayed> {
+  const stored = await services.deadLetters.read(key);
+  if (stored === undefined) return 'not_found';
+  const { letter } = stored;
+  const events = letter.event === undefined ? await readAgain(letter) : [letter.event];
+  if (events.length === 0) return 'nothing_to_archive';
+  const entered = await Promise.all(events.map((event) => revive(event, letter, services)));
+  const isWhole = entered.every(({ isNew }) => isNew);
+  const keys: string[] = [];
+  for (const pending of entered.filter(({ isNew }) => isNew)) {
+    // Held until the letter is gone: an old message of the entry may still be in the queue, and its worker could
+    // give up, whose letter in this place would go.
+    const held = isWhole ? await absorbLetter(pending, stored, services) : pending;
+    await release(held, services);
+    keys.push(held.key);
+  }
+  await services.transfers.sendAll(keys);
+  return isWhole ? 'replayed' : 'still_pending';
+}
+
+async function revive(
+  event: RecordingEvent,
+  { delivery, attempts, knownLinks }: DeadLetter,
+  services: ReplayServices,
+): Promise<Entered> {
+  const lease = newLease(services);
+  const life = { delivery, attempts, knownLinks, replayedAt: new Date(services.now()).toISOString(), lease };
+  return services.inbox.create({ version: 1, announcement: announcementOf(event), event, ...life });
+}
+
+async function release(pending: PendingEntry, { inbox, now }: ReplayServices): Promise<void> {
+  const dueAt = new Date(now()).toISOString();
+  await inbox.change(pending, (entry): InboxEntry => ({ ...withoutLease(entry), dueAt }));
+}
+
+async function readAgain({ provider: id, delivery }: DeadLetter): Promise<RecordingEvent[]> {
+  const provider = providers.find((one) => one.id === id);
+  const rawBody = bytesOf(delivery);
+  if (provider === undefined || rawBody === undefined) return [];
+  const parsed = provider.parse({ rawBody, headers: new Headers(delivery.headers) });
+  if (parsed.kind !== 'recordings') return [];
+  return Promise.all(parsed.events.map((event) => nameEvent(event, provider, rawBody)));
+}
+
+function bytesOf({ rawBody, rawBodyBase64 = '' }: KeptDelivery): Uint8Array | undefined {
+  return rawBody === undefined ? decodeBase64(rawBodyBase64) : utf8(rawBody);
+}

@@ -1,0 +1,123 @@
+import type { Failure } from '../shared/errors.ts';
+import { MAX_RESUMES, STALL_MS } from '../shared/limits.ts';
+import { err, ok, type Result } from '../shared/result.ts';
+import type { Within } from '../shared/with-timeout.ts';
+import { type BlockReader, readBlocks } from './block-reader.ts';
+import { discard, networkFailure } from './download.ts';
+import type { Open } from './link.ts';
+import { isCoded } from './response-headers.ts';
+
+/** Why a copy ended; `beginAgain` when nothing more will come of this one, but a new one may do. */
+export type SourceFailure = Failure & { readonly beginAgain?: true };
+
+/** The bytes of one version of a file, over as many connections as it takes. */
+export interface Source {
+  /** The next block, or nothing at the end; a block is valid until the next. */
+  next(): Promise<Result<Uint8Array | undefined, SourceFailure>>;
+  cancel(): Promise<void>;
+}
+
+export interface SourceServices {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly within: Within;
+}
+
+/** Reads `first` to its end; where it breaks or stalls, opens the rest of the very same version and goes on. */
+export function readSource(first: Response, open: Open, { now, within }: SourceServices): Source {
+  let version = versionOf(first.headers);
+  let blocks = blocksOf(first, now);
+  let bytes = 0;
+  let resumedAt = -1;
+  let resumes = 0;
+
+  async function resume(broken: Failure): Promise<Result<true, SourceFailure>> {
+    await blocks.cancel();
+    if (version === undefined) return err({ ...broken, beginAgain: true });
+    if (bytes === resumedAt || resumes === MAX_RESUMES) return err(broken);
+    resumedAt = bytes;
+    resumes++;
+    const rest = await open({ offsetBytes: bytes, validator: version.validator });
+    if (!rest.ok) return rest;
+    const totalBytes = totalOf(version, rest.value, bytes);
+    if (totalBytes === undefined) {
+      await discard(rest.value);
+      return err({ code: 'source_changed', beginAgain: true });
+    }
+    version = { ...version, totalBytes };
+    blocks = blocksOf(rest.value, now);
+    return ok(true);
+  }
+
+  async function next(): Promise<Result<Uint8Array | undefined, SourceFailure>> {
+    const read = await nextBlock(blocks, within);
+    const isCutOff = read.ok && read.value === undefined && bytes < (version?.totalBytes ?? 0);
+    if (read.ok && !isCutOff) {
+      bytes += read.value?.byteLength ?? 0;
+      return read;
+    }
+    const resumed = await resume(read.ok ? { code: 'download_interrupted' } : read.error);
+    return resumed.ok ? next() : resumed;
+  }
+
+  return { next, cancel: () => blocks.cancel() };
+}
+
+async function nextBlock(
+  blocks: BlockReader,
+  within: Within,
+): Promise<Result<Uint8Array | undefined, Failure>> {
+  try {
+    return ok(await within(STALL_MS, blocks.next()));
+  } catch (error) {
+    return err(networkFailure(error, 'download_interrupted'));
+  }
+}
+
+function blocksOf({ body }: Response, now: () => number): BlockReader {
+  return body === null
+    ? { next: async () => undefined, cancel: async () => undefined }
+    : readBlocks(body, now);
+}
+
+/** What tells one version of a file from another. */
+interface Version {
+  readonly validator: string;
+  readonly header: 'etag' | 'last-modified';
+  readonly totalBytes: number | undefined;
+}
+
+/**
+ * Only a strong validator allows to go on: a strong etag, or a time that lies a second before the answer.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.8
+ */
+function versionOf(headers: Headers): Version | undefined {
+  if (isCoded(headers) || headers.get('accept-ranges') === 'none') return undefined;
+  const totalBytes = lengthOf(headers);
+  const etag = headers.get('etag');
+  if (etag !== null && /^"[^"]*"$/.test(etag)) return { validator: etag, header: 'etag', totalBytes };
+  const modified = headers.get('last-modified');
+  const isOld = Date.parse(headers.get('date') ?? '') - Date.parse(modified ?? '') >= 1000;
+  if (modified === null || !isOld) return undefined;
+  return { validator: modified, header: 'last-modified', totalBytes };
+}
+
+/** The length that an answer announces of the bytes that we will read; only a checked integer. */
+export function lengthOf(headers: Headers): number | undefined {
+  const text = headers.get('content-length') ?? '';
+  return /^\d{1,15}$/.test(text) && !isCoded(headers) ? Number(text) : undefined;
+}
+
+/**
+ * The length of the whole, if an answer is exactly the rest of it that is missing. An origin may ignore If-Range, so
+ * the version is looked at; and may send less than all of the rest, which only the whole length shows.
+ */
+function totalOf(version: Version, { status, headers }: Response, offsetBytes: number): number | undefined {
+  const range = headers.get('content-range') ?? '';
+  const [, start, total] = /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(range) ?? [];
+  const totalBytes = total === '*' ? version.totalBytes : Number(total);
+  const isSameLength = version.totalBytes === undefined || totalBytes === version.totalBytes;
+  const isSame = headers.get(version.header) === version.validator && !isCoded(headers);
+  const isRest = status === 206 && Number(start) === offsetBytes && isSameLength && isSame;
+  return isRest ? totalBytes : undefined;
+}
