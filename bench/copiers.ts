@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { signingKey } from '../scripts/local-keys.ts';
-import { postSigned } from '../scripts/twins.ts';
-import { sautikitTwin } from '../test/fixtures/sautikit/twin.ts';
+import { postSigned } from '../tools/fake-providers/index.ts';
+import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
 import { cpuMicroseconds, residentBytes } from './cpu.ts';
 import { startNode } from './node-process.ts';
 import { type OnPlatform, startOnPlatform } from './platform.ts';
@@ -97,8 +97,8 @@ export async function announce(
   eventId = randomUUID(),
 ): Promise<void> {
   const ids = { eventId, callId: eventId, recordingId: eventId };
-  const body = sautikitTwin.announce({ ...ids, links: { wav: link }, endedMs: Date.now() });
-  const response = await postSigned(sautikitTwin, url, body, signingKey('sautikit', settings) ?? '');
+  const body = fakeSautikit.announce({ ...ids, links: { wav: link }, endedMs: Date.now() });
+  const response = await postSigned(fakeSautikit, url, body, signingKey('sautikit', settings) ?? '');
   if (!response.ok) throw new Error(`A delivery was answered with ${response.status}`);
 }
 

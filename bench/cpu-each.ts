@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { serveLarge } from '../scripts/large-origin.ts';
 import { listen } from '../scripts/listen.ts';
 import { newLocalSettings, signingKey } from '../scripts/local-keys.ts';
-import { sautikitTwin } from '../test/fixtures/sautikit/twin.ts';
+import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
 import { cpuMicroseconds } from './cpu.ts';
 import { type Delivery, post } from './load.ts';
 import { type Kind, newBody, signed } from './signed.ts';
@@ -54,8 +54,8 @@ async function deliveriesOf(
   bytes: number,
   signing: string,
 ): Promise<Delivery[]> {
-  const bodies = Array.from({ length: count }, () => newBody(sautikitTwin, link, bytes));
-  return Promise.all(bodies.map((body) => signed(sautikitTwin, signing, body, kind)));
+  const bodies = Array.from({ length: count }, () => newBody(fakeSautikit, link, bytes));
+  return Promise.all(bodies.map((body) => signed(fakeSautikit, signing, body, kind)));
 }
 
 async function untilFinished({ url }: Running, finished: number): Promise<void> {

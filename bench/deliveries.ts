@@ -1,8 +1,8 @@
-import type { Twin } from '../test/fixtures/twin.ts';
+import type { FakeProvider } from '../tools/fake-providers/fake-provider.ts';
 import { type Delivery, measure } from './load.ts';
 import { startNode } from './node-process.ts';
 import { rotated } from './rotated.ts';
-import { benchTwins, type Kind, kinds, newBody, seenMark, signed } from './signed.ts';
+import { benchProviders, type Kind, kinds, newBody, seenMark, signed } from './signed.ts';
 import type { Sample } from './statistics.ts';
 import { bundle, type Running, startWorkerd } from './workerd.ts';
 
@@ -25,15 +25,19 @@ export const workers = {
 
 /** Measures every contestant with every kind of delivery, in turns, so that noise comes to all alike. */
 export async function measureDeliveries(): Promise<Sample[]> {
-  const keys = await Promise.all(benchTwins.map(async (twin) => ({ twin, key: await twin.newKey() })));
-  const settings = Object.fromEntries(keys.map(({ twin, key }) => [twin.setting, key.trusted]));
+  const keys = await Promise.all(
+    benchProviders.map(async (fakeProvider) => ({ fakeProvider, key: await fakeProvider.newKey() })),
+  );
+  const settings = Object.fromEntries(
+    keys.map(({ fakeProvider, key }) => [fakeProvider.setting, key.trusted]),
+  );
   const contestants = await startContestants(settings);
   const samples: Sample[] = [];
   for (let round = -1; round < ROUNDS; round++) {
-    for (const { twin, key } of keys) {
+    for (const { fakeProvider, key } of keys) {
       for (const kind of kinds) {
-        const deliveries = await makeDeliveries(twin, key.signing, kind, contestants);
-        const taken = await oneTurn(twin, kind, deliveries, contestants, round);
+        const deliveries = await makeDeliveries(fakeProvider, key.signing, kind, contestants);
+        const taken = await oneTurn(fakeProvider, kind, deliveries, contestants, round);
         if (round >= 0) samples.push(...taken); // The first round warms up.
       }
     }
@@ -43,7 +47,7 @@ export async function measureDeliveries(): Promise<Sample[]> {
 }
 
 async function oneTurn(
-  twin: Twin,
+  fakeProvider: FakeProvider,
   kind: Kind,
   deliveries: readonly Delivery[],
   contestants: readonly Running[],
@@ -51,9 +55,9 @@ async function oneTurn(
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (const connections of CONNECTIONS) {
-    for (const contestant of rotated(contestants, round).filter(({ name }) => takes(name, twin))) {
+    for (const contestant of rotated(contestants, round).filter(({ name }) => takes(name, fakeProvider))) {
       const values = await measure(contestant, deliveries, connections, statusOf(contestant.name, kind));
-      const task = `${twin.id} ${kind} ${connections}`;
+      const task = `${fakeProvider.id} ${kind} ${connections}`;
       samples.push({ task, contestant: contestant.name, round, values });
     }
   }
@@ -67,7 +71,7 @@ async function startContestants(settings: Record<string, string>): Promise<Runni
 }
 
 /** Some know one scheme alone. */
-function takes(name: string, { id }: Twin): boolean {
+function takes(name: string, { id }: FakeProvider): boolean {
   if (name === 'telnyx SDK') return id === 'telnyx';
   return (name !== 'standardwebhooks' && name !== 'Node') || id === 'sautikit';
 }
@@ -78,16 +82,18 @@ function statusOf(name: string, kind: Kind): number {
 }
 
 async function makeDeliveries(
-  twin: Twin,
+  fakeProvider: FakeProvider,
   signing: string,
   kind: Kind,
   contestants: readonly Running[],
 ): Promise<Delivery[]> {
-  const bodies = Array.from({ length: kind === 'duplicate' ? SEEN : DELIVERIES }, () => newBody(twin));
-  const deliveries = await Promise.all(bodies.map((body) => signed(twin, signing, body, kind)));
+  const bodies = Array.from({ length: kind === 'duplicate' ? SEEN : DELIVERIES }, () =>
+    newBody(fakeProvider),
+  );
+  const deliveries = await Promise.all(bodies.map((body) => signed(fakeProvider, signing, body, kind)));
   if (kind !== 'duplicate') return deliveries;
   for (const body of bodies) {
-    const { key, value } = seenMark(twin, body);
+    const { key, value } = seenMark(fakeProvider, body);
     for (const { name, url } of contestants)
       if (name !== 'Node') await fetch(`${url}/bench/${await key}`, { method: 'PUT', body: value });
   }

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { runCron } from '../scripts/cron.ts';
 import { serveLarge } from '../scripts/large-origin.ts';
 import { newLocalSettings, signingKey } from '../scripts/local-keys.ts';
-import { sautikitTwin } from '../test/fixtures/sautikit/twin.ts';
+import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
 import { startWorker } from './copiers.ts';
 import { post } from './load.ts';
 import { counted } from './operations.ts';
@@ -73,9 +73,9 @@ function start(folder: string, settings: Settings): Promise<OnPlatform> {
 
 /** New recordings, announced as so large that they are the queue's: each leaves an entry in the inbox. */
 async function deliver(vault: OnPlatform, settings: Settings, count: number): Promise<void> {
-  const bodies = Array.from({ length: count }, () => newBody(sautikitTwin));
+  const bodies = Array.from({ length: count }, () => newBody(fakeSautikit));
   const signing = signingKey('sautikit', settings) ?? '';
-  const deliveries = await Promise.all(bodies.map((body) => signed(sautikitTwin, signing, body, 'accepted')));
+  const deliveries = await Promise.all(bodies.map((body) => signed(fakeSautikit, signing, body, 'accepted')));
   await post(vault, deliveries, CONNECTIONS, 200);
 }
 

@@ -4,7 +4,7 @@ import { runCron } from '../scripts/cron.ts';
 import { serveLarge } from '../scripts/large-origin.ts';
 import { newLocalSettings } from '../scripts/local-keys.ts';
 import { priceList } from '../scripts/prices.ts';
-import { sautikitTwin } from '../test/fixtures/sautikit/twin.ts';
+import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
 import { announce, startWorker } from './copiers.ts';
 import { measureCpuMs } from './cpu-each.ts';
 import { post } from './load.ts';
@@ -52,7 +52,7 @@ export async function measureOperations(): Promise<Sample[]> {
 }
 
 function forgery() {
-  return signed(sautikitTwin, 'another secret', newBody(sautikitTwin), 'accepted');
+  return signed(fakeSautikit, 'another secret', newBody(fakeSautikit), 'accepted');
 }
 
 /** Where it was measured: by the names of the tasks. */

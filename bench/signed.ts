@@ -1,38 +1,46 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { providers } from '../src/providers/index.ts';
-import { announcementOf } from '../src/receive/event-fingerprint.ts';
+import { eventFingerprint } from '../src/receive/event-fingerprint.ts';
 import { seenKey } from '../src/storage/keys.ts';
-import { sautikitTwin } from '../test/fixtures/sautikit/twin.ts';
-import { telnyxTwin } from '../test/fixtures/telnyx/twin.ts';
-import type { Twin } from '../test/fixtures/twin.ts';
+import type { FakeProvider } from '../tools/fake-providers/fake-provider.ts';
+import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
+import { fakeTelnyx } from '../tools/fake-providers/telnyx.ts';
 import type { Delivery } from './load.ts';
 
 export const kinds = ['accepted', 'duplicate', 'forged', 'malformed'] as const;
 export type Kind = (typeof kinds)[number];
 
-export const benchTwins: readonly Twin[] = [sautikitTwin, telnyxTwin];
+export const benchProviders: readonly FakeProvider[] = [fakeSautikit, fakeTelnyx];
 
 /** As a size it makes a recording the queue's. */
 const LARGE_BYTES = 100_000_000;
 
 /** The announcement of a new recording, by which Sautikit tells a size, too. */
 export function newBody(
-  twin: Twin,
+  fakeProvider: FakeProvider,
   link = 'https://media.example.com/audio.wav?signature=1',
   sizeBytes = LARGE_BYTES,
 ): Uint8Array {
   const ids = { eventId: randomUUID(), callId: randomUUID(), recordingId: randomUUID() };
   const about = { endedMs: Date.now(), durationSeconds: 60, sizeBytes };
-  return new TextEncoder().encode(twin.announce({ ...ids, links: { wav: link }, ...about }));
+  return new TextEncoder().encode(fakeProvider.announce({ ...ids, links: { wav: link }, ...about }));
 }
 
 /** A body signed now, by the provider's scheme and by the one of Standard Webhooks; forged ones miss one bit. */
-export async function signed(twin: Twin, signing: string, body: Uint8Array, kind: Kind): Promise<Delivery> {
+export async function signed(
+  fakeProvider: FakeProvider,
+  signing: string,
+  body: Uint8Array,
+  kind: Kind,
+): Promise<Delivery> {
   const seconds = Math.floor(Date.now() / 1000);
-  const own = await twin.sign(kind === 'forged' ? changed(body) : body, signing, seconds);
+  const own = await fakeProvider.sign(kind === 'forged' ? changed(body) : body, signing, seconds);
   const standard = standardHeaders(kind === 'forged' ? changed(body) : body, signing, seconds);
-  const headers = { 'content-type': twin.contentType, ...(kind !== 'malformed' && { ...own, ...standard }) };
-  return { path: `/webhooks/${twin.id}`, headers, body };
+  const headers = {
+    'content-type': fakeProvider.contentType,
+    ...(kind !== 'malformed' && { ...own, ...standard }),
+  };
+  return { path: `/webhooks/${fakeProvider.id}`, headers, body };
 }
 
 function changed(body: Uint8Array): Uint8Array {
@@ -49,14 +57,17 @@ function standardHeaders(body: Uint8Array, secret: string, seconds: number): Rec
 }
 
 /** Under which key KV knows that this body's event is finished, and what it says there. */
-export function seenMark(twin: Twin, rawBody: Uint8Array): { key: Promise<string>; value: string } {
-  const provider = providers.find(({ id }) => id === twin.id);
+export function seenMark(
+  fakeProvider: FakeProvider,
+  rawBody: Uint8Array,
+): { key: Promise<string>; value: string } {
+  const provider = providers.find(({ id }) => id === fakeProvider.id);
   const parsed = provider?.parse({ rawBody, headers: new Headers() });
   const [event] = parsed?.kind === 'recordings' ? parsed.events : [];
-  if (event?.eventId === undefined) throw new Error(`${twin.id} announced no event`);
-  const named = { ...event, provider: twin.id, eventId: event.eventId };
+  if (event?.eventId === undefined) throw new Error(`${fakeProvider.id} announced no event`);
+  const named = { ...event, provider: fakeProvider.id, eventId: event.eventId };
   return {
     key: seenKey(named.provider, named.eventId),
-    value: JSON.stringify({ state: 'archived', announcement: announcementOf(named) }),
+    value: JSON.stringify({ state: 'archived', fingerprint: eventFingerprint(named) }),
   };
 }

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { serveLarge } from '../scripts/large-origin.ts';
 import { listKeys, withBucket } from '../scripts/local-bucket.ts';
 import { newLocalSettings, signingKey } from '../scripts/local-keys.ts';
-import { sautikitTwin } from '../test/fixtures/sautikit/twin.ts';
+import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
 import { post } from './load.ts';
 import { type OnPlatform, startOnPlatform } from './platform.ts';
 import { signed } from './signed.ts';
@@ -64,7 +64,7 @@ async function untilQuiet({ cpuSeconds }: OnPlatform): Promise<void> {
 
 async function announcement(link: string, settings: Record<string, string>) {
   const ids = { eventId: randomUUID(), callId: randomUUID(), recordingId: randomUUID() };
-  const body = sautikitTwin.announce({ ...ids, links: { wav: link }, endedMs: Date.now() });
+  const body = fakeSautikit.announce({ ...ids, links: { wav: link }, endedMs: Date.now() });
   const bytes = new TextEncoder().encode(body);
-  return signed(sautikitTwin, signingKey('sautikit', settings) ?? '', bytes, 'duplicate');
+  return signed(fakeSautikit, signingKey('sautikit', settings) ?? '', bytes, 'duplicate');
 }

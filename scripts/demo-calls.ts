@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Announcement } from '../test/fixtures/twin.ts';
+import type { RecordingFacts } from '../tools/fake-providers/fake-provider.ts';
 import { root } from './wrangler.ts';
 
 /** A call that is recorded in the demo: who announces it, and the files that its provider made of it. */
-export interface DemoCall extends Announcement {
-  readonly twin: string;
+export interface DemoCall extends RecordingFacts {
+  readonly fakeProvider: string;
   readonly files: readonly string[];
 }
 
@@ -14,18 +14,18 @@ const folder = join(root, 'test', 'fixtures', 'audio');
 const audio = (name: string) => join(folder, name);
 
 const recorded = [
-  { twin: 'sautikit', channels: 1, files: [audio('mono.wav')] },
-  { twin: 'sautikit-plain', channels: 2, files: [audio('dual.mp3')] },
-  { twin: 'telnyx', channels: 2, files: [audio('dual.wav'), audio('dual.mp3')] },
-  { twin: 'telnyx', channels: 1, files: [audio('mono.mp3')] },
+  { fakeProvider: 'sautikit', channels: 1, files: [audio('mono.wav')] },
+  { fakeProvider: 'sautikit-plain', channels: 2, files: [audio('dual.mp3')] },
+  { fakeProvider: 'telnyx', channels: 2, files: [audio('dual.wav'), audio('dual.mp3')] },
+  { fakeProvider: 'telnyx', channels: 1, files: [audio('mono.mp3')] },
 ];
 
 export const demoFiles = [...new Set(recorded.flatMap(({ files }) => files))];
 
 /** The demo's calls, new ones each time, with links to an origin. */
 export function makeCalls(originUrl: string): DemoCall[] {
-  return recorded.map(({ twin, channels, files }) => ({
-    twin,
+  return recorded.map(({ fakeProvider, channels, files }) => ({
+    fakeProvider,
     files,
     channels,
     eventId: randomUUID(),

@@ -44,8 +44,8 @@ async function rowsOf(call: DemoCall, bucket: R2Bucket): Promise<Row[]> {
 }
 
 /** Telnyx says when a recording started, Sautikit only when it was ready. */
-function folderOf({ twin, callId, endedMs, durationSeconds = 0 }: DemoCall): string {
-  const isTelnyx = twin.startsWith('telnyx');
+function folderOf({ fakeProvider, callId, endedMs, durationSeconds = 0 }: DemoCall): string {
+  const isTelnyx = fakeProvider.startsWith('telnyx');
   const time = new Date(isTelnyx ? endedMs - durationSeconds * 1000 : endedMs);
   const day = time.toISOString().slice(0, 10).replaceAll('-', '/');
   return `recordings/${isTelnyx ? 'telnyx' : 'sautikit'}/${day}/${callId}/`;

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
 import { serveAudio } from './audio-origin.ts';
 import { type DemoCall, demoFiles, makeCalls } from './demo-calls.ts';
 import { bucketRows, printRows } from './demo-table.ts';
 import { newLocalSettings, signingKey, writeSettings } from './local-keys.ts';
-import { postSigned, twins } from './twins.ts';
 import { startVault, waitUntil } from './vault-process.ts';
 
 const ATTEMPT_TIMEOUT_MS = 60_000;
@@ -56,11 +56,17 @@ async function deliverAll(
 }
 
 async function deliver(call: DemoCall, url: string, settings: Record<string, string>): Promise<boolean> {
-  const twin = twins[call.twin];
-  if (twin === undefined) throw new Error(`Cannot deliver: there is no twin ${call.twin}`);
-  const response = await postSigned(twin, url, twin.announce(call), signingKey(twin.id, settings) ?? '');
+  const fakeProvider = fakeProviders[call.fakeProvider];
+  if (fakeProvider === undefined)
+    throw new Error(`Cannot deliver: there is no fakeProvider ${call.fakeProvider}`);
+  const response = await postSigned(
+    fakeProvider,
+    url,
+    fakeProvider.announce(call),
+    signingKey(fakeProvider.id, settings) ?? '',
+  );
   console.log(
-    `→ ${call.twin.padEnd(15)} ${Object.keys(call.links).join(' + ').padEnd(10)} ${await told(response)}`,
+    `→ ${call.fakeProvider.padEnd(15)} ${Object.keys(call.links).join(' + ').padEnd(10)} ${await told(response)}`,
   );
   return response.status === 200;
 }
@@ -71,14 +77,19 @@ async function tryMischief(
   url: string,
   settings: Record<string, string>,
 ): Promise<void> {
-  const twin = twins[call?.twin ?? ''];
-  if (call === undefined || twin === undefined) return;
-  const again = await postSigned(twin, url, twin.announce(call), signingKey(twin.id, settings) ?? '');
+  const fakeProvider = fakeProviders[call?.fakeProvider ?? ''];
+  if (call === undefined || fakeProvider === undefined) return;
+  const again = await postSigned(
+    fakeProvider,
+    url,
+    fakeProvider.announce(call),
+    signingKey(fakeProvider.id, settings) ?? '',
+  );
   console.log(`→ ${'the same again'.padEnd(26)} ${await told(again)}`);
   const forged = await postSigned(
-    twin,
+    fakeProvider,
     url,
-    twin.announce({ ...call, eventId: randomUUID() }),
+    fakeProvider.announce({ ...call, eventId: randomUUID() }),
     'not the secret',
   );
   console.log(`→ ${'a forged one'.padEnd(26)} ${await told(forged)}`);

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
-import { sautikitTwin } from '../test/fixtures/sautikit/twin.ts';
-import { telnyxTwin } from '../test/fixtures/telnyx/twin.ts';
+import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
+import { fakeTelnyx } from '../tools/fake-providers/telnyx.ts';
 
 /** Where `npm run send` serves a file from, and what a local vault may therefore download from. */
 export const LOCAL_AUDIO_PORT = 9000;
 
-/** The settings of a vault on this machine, with the keys that its providers' twins sign with. */
+/** The settings of a vault on this machine, with the keys that its providers' fakeProviders sign with. */
 export async function newLocalSettings(audioOrigin: string): Promise<Record<string, string>> {
-  const sautikit = await sautikitTwin.newKey();
-  const telnyx = await telnyxTwin.newKey();
+  const sautikit = await fakeSautikit.newKey();
+  const telnyx = await fakeTelnyx.newKey();
   return {
     SAUTIKIT_WEBHOOK_SECRET: sautikit.trusted,
     TELNYX_PUBLIC_KEY: telnyx.trusted,
@@ -36,7 +36,7 @@ export async function localSettings(file: string): Promise<Record<string, string
   return readSettings(file);
 }
 
-/** What the twin signs with: HMAC has one secret on both sides, Ed25519 a private key of its own. */
+/** What the fakeProvider signs with: HMAC has one secret on both sides, Ed25519 a private key of its own. */
 export function signingKey(
   provider: string,
   settings: Record<string, string | undefined>,

@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
 import { serveLarge, type Way, ways } from './large-origin.ts';
 import { newLocalSettings, signingKey, writeSettings } from './local-keys.ts';
 import { keepMeasured } from './measured.ts';
-import { postSigned, twins } from './twins.ts';
 import { familyOf, startVault, type VaultProcess } from './vault-process.ts';
 
 /** One after the other, told apart by a megabyte: what grew with the bytes would grow with each as with the first. */
@@ -51,11 +51,20 @@ async function measure(way: Way): Promise<void> {
 
 /** Announces a recording of this size, and waits until it is archived. */
 async function copy(bytes: number, { vault, settings, originUrl, archived }: Bench): Promise<void> {
-  const twin = twins.telnyx;
-  if (twin === undefined) throw new Error('Cannot measure: there is no twin');
+  const fakeProvider = fakeProviders.telnyx;
+  if (fakeProvider === undefined) throw new Error('Cannot measure: there is no fakeProvider');
   const ids = { eventId: randomUUID(), callId: randomUUID(), recordingId: randomUUID() };
-  const body = twin.announce({ ...ids, links: { wav: `${originUrl}/${bytes}` }, endedMs: Date.now() });
-  const response = await postSigned(twin, vault.url, body, signingKey(twin.id, settings) ?? '');
+  const body = fakeProvider.announce({
+    ...ids,
+    links: { wav: `${originUrl}/${bytes}` },
+    endedMs: Date.now(),
+  });
+  const response = await postSigned(
+    fakeProvider,
+    vault.url,
+    body,
+    signingKey(fakeProvider.id, settings) ?? '',
+  );
   if (response.status !== 200) throw new Error(`Cannot measure: status ${response.status}`);
   for (const endMs = Date.now() + 300_000; !archived.includes(bytes); ) {
     if (Date.now() > endMs) throw new Error(`Cannot measure: ${bytes} bytes were not archived in time`);

@@ -16,9 +16,9 @@ interface Life {
 }
 
 /** What test/workers/deaths.test.ts reports: so many calls were struck, one at a time, and all ended well. */
-interface Blows {
+interface Faults {
   readonly scenario: string;
-  readonly blow: string;
+  readonly fault: string;
   readonly calls: number;
 }
 
@@ -49,7 +49,7 @@ function measured(name: string): string {
   return readFileSync(join(root, 'docs', 'measured', `${name}.txt`), 'utf8').trim();
 }
 
-function document(lives: Life[], blows: Blows[], soak: string, memory: string): string {
+function document(lives: Life[], faults: Faults[], soak: string, memory: string): string {
   return `# Reliability
 
 Written by \`npm run reliability\` from the last run of the tests; do not edit. \`npm run check\` compares it.
@@ -74,7 +74,7 @@ ended with one object a file, a true manifest (or, behind a forbidden link, one 
 
 | a recording of | crashes before | crashes after | fails before | fails after | hangs | loses |
 |---|---|---|---|---|---|---|
-${deathRows(blows).join('\n')}
+${deathRows(faults).join('\n')}
 
 ## The whole runtime killed
 
@@ -122,12 +122,12 @@ function cellOf(life: Life | undefined): string {
   return `${life.code ?? life.state}, ${life.attempts}, ${life.requests}`;
 }
 
-function deathRows(blows: Blows[]): string[] {
-  const scenarios = [...new Set(blows.map(({ scenario }) => scenario))].sort();
+function deathRows(faults: Faults[]): string[] {
+  const scenarios = [...new Set(faults.map(({ scenario }) => scenario))].sort();
   const kinds = ['dies before', 'dies after', 'throws before', 'throws after', 'hangs', 'loses'];
   return scenarios.map((scenario) => {
     const cells = kinds.map(
-      (kind) => blows.find((one) => one.scenario === scenario && one.blow === kind)?.calls ?? '–',
+      (kind) => faults.find((one) => one.scenario === scenario && one.fault === kind)?.calls ?? '–',
     );
     return `| ${[scenario, ...cells].join(' | ')} |`;
   });

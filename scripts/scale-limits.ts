@@ -1,4 +1,4 @@
-import { MAX_RECONCILE_SENDS } from '../src/shared/limits.ts';
+import { MAX_RECONCILE_SENDS } from '../src/recover/reconcile.ts';
 import {
   assumed,
   idleHourCounts,

@@ -1,4 +1,4 @@
-import { FIRST_WAIT_MS, LONGEST_WAIT_MS, MAX_ATTEMPTS, WAIT_GROWTH } from '../src/shared/limits.ts';
+import { FIRST_WAIT_MS, LONGEST_WAIT_MS, MAX_ATTEMPTS, WAIT_GROWTH } from '../src/archive/retry-policy.ts';
 
 /** How long the simulation's clock stands still. */
 export const STEP_SECONDS = 10;

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Announcement, Twin } from '../test/fixtures/twin.ts';
+import type { FakeProvider, RecordingFacts } from '../tools/fake-providers/fake-provider.ts';
+import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
 import { type AudioOrigin, serveAudio } from './audio-origin.ts';
 import { LOCAL_AUDIO_PORT, readSettings, signingKey } from './local-keys.ts';
-import { postSigned, twins } from './twins.ts';
 import { waitUntil } from './vault-process.ts';
 import { root } from './wrangler.ts';
 
-const usage = `npm run send -- <${Object.keys(twins).join(' | ')}> --to <url> [options]
+const usage = `npm run send -- <${Object.keys(fakeProviders).join(' | ')}> --to <url> [options]
   --to <url>         the vault, such as http://127.0.0.1:8787
   --audio <url|file> the recording; a file is served from http://127.0.0.1:${LOCAL_AUDIO_PORT} until it is fetched,
                      which the vault must allow (DOWNLOAD_ORIGINS) and reach
@@ -27,11 +27,11 @@ const options = {
 
 async function send(): Promise<number> {
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
-  const twin = twins[positionals[0] ?? ''];
-  if (values.help || twin === undefined || values.to === undefined || positionals.length > 1)
+  const fakeProvider = fakeProviders[positionals[0] ?? ''];
+  if (values.help || fakeProvider === undefined || values.to === undefined || positionals.length > 1)
     return fail(usage);
   if (!isWebAddress(values.to)) return fail(`--to must be http:// or https://, not ${values.to}`);
-  const signing = values.key ?? signingKey(twin.id, readSettings(join(root, '.vault.env')));
+  const signing = values.key ?? signingKey(fakeProvider.id, readSettings(join(root, '.vault.env')));
   if (signing === undefined)
     return fail('Cannot sign: give --key, or run npm start once, which makes .vault.env');
   const audio = await offerAudio(values.audio);
@@ -39,7 +39,7 @@ async function send(): Promise<number> {
   const ids = { eventId, callId: `call-of-${eventId}`, recordingId: `recording-of-${eventId}` };
   try {
     const recording = { ...ids, ...audio.announced, endedMs: Date.now() };
-    const isAccepted = await post(twin, values.to, recording, signing);
+    const isAccepted = await post(fakeProvider, values.to, recording, signing);
     if (audio.origin !== undefined && isAccepted) await untilFetched(audio.origin);
     return isAccepted === undefined ? 1 : 0;
   } finally {
@@ -52,7 +52,7 @@ function isWebAddress(text: string): boolean {
 }
 
 interface Offer {
-  readonly announced: Pick<Announcement, 'links' | 'sizeBytes'>;
+  readonly announced: Pick<RecordingFacts, 'links' | 'sizeBytes'>;
   readonly origin?: AudioOrigin;
 }
 
@@ -71,12 +71,12 @@ function linksTo(link: string): Record<string, string> {
 
 /** Posts and says what the vault answered: whether it will fetch the recording; nothing if it refused. */
 async function post(
-  twin: Twin,
+  fakeProvider: FakeProvider,
   vault: string,
-  recording: Announcement,
+  recording: RecordingFacts,
   signing: string,
 ): Promise<boolean | undefined> {
-  const response = await postSigned(twin, vault, twin.announce(recording), signing);
+  const response = await postSigned(fakeProvider, vault, fakeProvider.announce(recording), signing);
   const text = await response.text();
   console.log(`${response.status} ${text}`);
   return response.ok ? text.includes('"accepted"') : undefined;

@@ -1,12 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
-import type { Announcement, Twin } from '../test/fixtures/twin.ts';
+import type { FakeProvider, RecordingFacts } from '../tools/fake-providers/fake-provider.ts';
+import { fakeProviders } from '../tools/fake-providers/index.ts';
 import { type Listening, listen } from './listen.ts';
-import { twins } from './twins.ts';
 
 /** A recorded call of the soak: its bytes follow from its id, so that nothing has to be kept. */
-export interface SoakCall extends Announcement {
-  readonly twin: Twin;
+export interface SoakCall extends RecordingFacts {
+  readonly fakeProvider: FakeProvider;
   readonly files: readonly string[];
 }
 
@@ -25,13 +25,13 @@ export function soakAudio(name: string): Buffer {
 /** One of Sautikit with one file, or one of Telnyx with two. */
 export function makeSoakCall(originUrl: string, index: number): SoakCall {
   const [name, formats] = index % 2 === 0 ? ['sautikit', ['wav']] : ['telnyx', ['wav', 'mp3']];
-  const twin = twins[String(name)];
-  if (twin === undefined) throw new Error(`Cannot soak: there is no twin ${name}`);
+  const fakeProvider = fakeProviders[String(name)];
+  if (fakeProvider === undefined) throw new Error(`Cannot soak: there is no fakeProvider ${name}`);
   const recordingId = randomUUID();
   const files = formats.map((format) => `${recordingId}-${format}`);
   const links = files.map((file, at) => [formats[at] ?? '', `${originUrl}/${manner(index + at)}/${file}`]);
   const ids = { eventId: randomUUID(), callId: randomUUID(), recordingId };
-  return { ...ids, twin, files, links: Object.fromEntries(links), endedMs: Date.now() };
+  return { ...ids, fakeProvider, files, links: Object.fromEntries(links), endedMs: Date.now() };
 }
 
 /** Most origins behave; some do not. */

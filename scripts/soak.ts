@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { postSigned } from '../tools/fake-providers/index.ts';
 import { runCron } from './cron.ts';
 import { newLocalSettings, signingKey, writeSettings } from './local-keys.ts';
 import { keepMeasured } from './measured.ts';
 import { makeSoakCall, type SoakCall, startSoakOrigin } from './soak-calls.ts';
 import { checkBucket } from './soak-check.ts';
-import { postSigned } from './twins.ts';
 import { startVault, type VaultProcess, waitUntil } from './vault-process.ts';
 
 const LONGEST_LIFE_MS = 3_000;
@@ -70,8 +70,10 @@ async function liveAndDie(soak: Soak): Promise<void> {
 }
 
 async function deliver(call: SoakCall, { url }: VaultProcess, soak: Soak): Promise<void> {
-  const signing = signingKey(call.twin.id, soak.settings) ?? '';
-  const response = await postSigned(call.twin, url, call.twin.announce(call), signing).catch(() => undefined);
+  const signing = signingKey(call.fakeProvider.id, soak.settings) ?? '';
+  const response = await postSigned(call.fakeProvider, url, call.fakeProvider.announce(call), signing).catch(
+    () => undefined,
+  );
   (response?.status === 200 ? soak.accepted : soak.unanswered).push(call);
 }
 

@@ -1,71 +1,88 @@
 import type { ApiAccess } from './providers/api-client.ts';
 import { providers } from './providers/index.ts';
 import type { Provider, ProviderApi, Secrets } from './providers/provider.ts';
-import {
-  DEFAULT_MAX_RECORDING_BYTES,
-  DEFAULT_TOLERANCE_SECONDS,
-  MAX_TOLERANCE_SECONDS,
-  MIN_TOKEN_LENGTH,
-} from './shared/limits.ts';
+import { editDistance } from './shared/edit-distance.ts';
 import { type AllowedOrigins, parseApiUrl, parseOriginPattern } from './transfer/url-policy.ts';
 
-/** A provider's settings: able to verify, not set, or without any sound secret. */
+/** Default of `SIGNATURE_TOLERANCE_SECONDS`: the value in both providers' own libraries. */
+export const DEFAULT_TOLERANCE_SECONDS = 300;
+
+/** The largest tolerance: Sautikit's retries may span seven days, and more would protect from nothing. */
+const MAX_TOLERANCE_SECONDS = 7 * 24 * 60 * 60;
+
+/** Default of `MAX_RECORDING_BYTES`: R2 takes a little less than this in one put. */
+const DEFAULT_MAX_RECORDING_BYTES = 5 * 1024 ** 3;
+
+/** A shorter `VAULT_TOKEN` is reported as weak: a client that guesses it reads everything. */
+const MIN_TOKEN_LENGTH = 20;
+
+/** Differences at which an unknown variable counts as a misspelt setting. */
+const MAX_MISSPELLING = 2;
+
+/** A provider's settings: able to verify, not set, or without any valid secret. */
 export type ProviderSettings =
   | { readonly state: 'ready'; readonly secrets: Secrets }
   | { readonly state: 'unset' | 'broken' };
 
-/** Everything the settings say, checked once. Of a broken setting the safe half stays in force. */
+/** All settings, read and checked once. The safe half of an invalid setting stays in force. */
 export interface Config {
   readonly providers: ReadonlyMap<string, ProviderSettings>;
-  /** By provider; each that has an API, whether or not its key is set. */
+  /** By provider: each that has an API, with or without a key. */
   readonly apis: ReadonlyMap<string, ApiAccess>;
   readonly origins: AllowedOrigins;
   readonly maxRecordingBytes: number;
   readonly vaultToken: string | undefined;
-  /** Each names a broken setting and says what is wrong with it, never its value. */
+  /** Each names an invalid setting and what is wrong with it, never its value. */
   readonly problems: readonly string[];
-  /** The same for settings that work and are weak. */
+  /** The same for settings that are valid and weak. */
   readonly warnings: readonly string[];
 }
 
-/** What is found wrong on the way. */
-interface Findings {
+/** A setting; without `text` and `isBroken` it is unset or blank. */
+interface Setting {
+  readonly text?: string;
+  /** The value has a type that no setting has: a problem, and not the same as unset. */
+  readonly isBroken?: true;
+}
+
+/** Reads settings by name, and collects what is wrong with them. */
+interface Reader {
+  readonly read: (name: string) => Setting;
   readonly problems: string[];
   readonly warnings: string[];
 }
 
-/** A setting as it was found; neither `text` nor `isBroken` where it is unset or blank. */
-interface Setting {
-  readonly text?: string;
-  /** It holds what no setting can be: that is a problem, and not the same as unset. */
-  readonly isBroken?: true;
-}
-
-type Read = (name: string) => Setting;
-
-/** Checks all settings; none that is broken opens what was closed, or stops what can go on without it. */
+/** Reads and checks all settings. An invalid one never opens what was closed, nor stops what works without it. */
 export function readConfig(env: object): Config {
-  const findings: Findings = { problems: [], warnings: [] };
-  const read: Read = (name) => readSetting(name, Reflect.get(env, name), findings);
-  const toleranceSeconds = readNumber('SIGNATURE_TOLERANCE_SECONDS', tolerance, read, findings);
-  const maxRecordingBytes = readNumber('MAX_RECORDING_BYTES', recordingSize, read, findings);
-  const origins = readOrigins(read, findings);
+  const known = new Set<string>();
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  const read = (name: string) => {
+    known.add(name);
+    return readSetting(name, Reflect.get(env, name), problems);
+  };
+  const reader: Reader = { read, problems, warnings };
+  const toleranceSeconds = readNumber('SIGNATURE_TOLERANCE_SECONDS', tolerance, reader);
   const settings = providers.map((provider): [string, ProviderSettings] => [
     provider.id,
-    readProvider(provider, toleranceSeconds, read, findings),
+    readProvider(provider, toleranceSeconds, reader),
   ]);
-  const apis = readApis(read, findings);
-  const vaultToken = read('VAULT_TOKEN').text;
-  if (vaultToken !== undefined && vaultToken.length < MIN_TOKEN_LENGTH)
-    findings.warnings.push(`VAULT_TOKEN: has fewer than ${MIN_TOKEN_LENGTH} characters`);
-  return { providers: new Map(settings), apis, origins, maxRecordingBytes, vaultToken, ...findings };
+  const config = {
+    providers: new Map(settings),
+    apis: readApis(reader),
+    origins: readOrigins(reader),
+    maxRecordingBytes: readNumber('MAX_RECORDING_BYTES', recordingSize, reader),
+    vaultToken: readToken(reader),
+  };
+  problems.push(...misspelt(env, known));
+  return { ...config, problems, warnings };
 }
 
 const tolerance = { fallback: DEFAULT_TOLERANCE_SECONDS, max: MAX_TOLERANCE_SECONDS };
 const recordingSize = { fallback: DEFAULT_MAX_RECORDING_BYTES, max: Number.MAX_SAFE_INTEGER };
 
 /** `[vars]` in wrangler.toml may hold numbers, and lists, which must not count as unset. */
-function readSetting(name: string, value: unknown, { problems }: Findings): Setting {
+function readSetting(name: string, value: unknown, problems: string[]): Setting {
   if (value === undefined || value === null) return {};
   if (typeof value !== 'string' && typeof value !== 'number') {
     problems.push(`${name}: must be a string`);
@@ -75,35 +92,41 @@ function readSetting(name: string, value: unknown, { problems }: Findings): Sett
   return text === '' ? {} : { text };
 }
 
+/** Unknown variables that resemble a setting: a misspelt restriction would otherwise be open and silent. */
+function misspelt(env: object, known: ReadonlySet<string>): string[] {
+  const unknown = Object.entries(env).filter(
+    ([name, value]) => /^[A-Z][A-Z0-9_]*$/.test(name) && typeof value === 'string' && !known.has(name),
+  );
+  return unknown.flatMap(([name]) => {
+    const meant = [...known].find((setting) => editDistance(name, setting) <= MAX_MISSPELLING);
+    return meant === undefined ? [] : `${name}: is no setting; ${meant} is`;
+  });
+}
+
 function readList(text: string): string[] {
   return text.split(/[\s,]+/).filter((entry) => entry !== '');
 }
 
-/** The sound values verify while another is broken. */
-function readProvider(
-  { settings }: Provider,
-  toleranceSeconds: number,
-  read: Read,
-  findings: Findings,
-): ProviderSettings {
+/** The valid values verify while another is invalid. */
+function readProvider({ settings }: Provider, toleranceSeconds: number, reader: Reader): ProviderSettings {
   const { secret, secretProblem, secretWarning } = settings;
-  const { text = '', isBroken } = read(secret);
+  const { text = '', isBroken } = reader.read(secret);
   const all = readList(text);
   const values = all.filter((value, index) => {
     const place = `${secret}: value ${index + 1} of ${all.length}`;
     const problem = secretProblem(value);
     const warning = secretWarning?.(value);
-    if (problem !== undefined) findings.problems.push(`${place} ${problem}`);
-    if (warning !== undefined) findings.warnings.push(`${place} ${warning}`);
+    if (problem !== undefined) reader.problems.push(`${place} ${problem}`);
+    if (warning !== undefined) reader.warnings.push(`${place} ${warning}`);
     return problem === undefined;
   });
-  const scheme = readScheme(settings, read, findings);
+  const scheme = readScheme(settings, reader);
   if (values.length > 0) return { state: 'ready', secrets: { values, scheme, toleranceSeconds } };
   return { state: isBroken || all.length > 0 ? 'broken' : 'unset' };
 }
 
-/** A choice that cannot be read is the strictest one. */
-function readScheme({ scheme }: Provider['settings'], read: Read, { problems }: Findings): string {
+/** An invalid choice counts as the strictest one. */
+function readScheme({ scheme }: Provider['settings'], { read, problems }: Reader): string {
   if (scheme === undefined) return '';
   const { name, choices, fallback, strictest } = scheme;
   const { text, isBroken } = read(name);
@@ -113,40 +136,46 @@ function readScheme({ scheme }: Provider['settings'], read: Read, { problems }: 
   return strictest;
 }
 
-function readApis(read: Read, findings: Findings): Map<string, ApiAccess> {
+function readApis(reader: Reader): Map<string, ApiAccess> {
   return new Map(
     providers.flatMap(({ id, api }): [string, ApiAccess][] =>
-      api === undefined ? [] : [[id, readApi(api, read, findings)]],
+      api === undefined ? [] : [[id, readApi(api, reader)]],
     ),
   );
 }
 
-/** With a broken address or key no key is sent anywhere, and what needs the API waits for the setting. */
-function readApi(api: ProviderApi, read: Read, { problems }: Findings): ApiAccess {
+/** With an invalid URL or key no key is sent, and what needs the API waits for the setting. */
+function readApi(api: ProviderApi, reader: Reader): ApiAccess {
   const { name, fallback } = api.urlSetting;
-  const address = read(name);
-  const key = readKey(api.keySetting, read, problems);
+  const address = reader.read(name);
+  const key = readKey(api.keySetting, reader);
   const baseUrl = parseApiUrl(address.text ?? fallback);
-  if (baseUrl === undefined) problems.push(`${name}: is not https://host[/path]`);
+  if (baseUrl === undefined) reader.problems.push(`${name}: is not https://host[/path]`);
   if (baseUrl !== undefined && !address.isBroken)
     return { api, baseUrl, key: key.text, brokenSetting: key.isBroken && api.keySetting };
   const isKeyMeant = key.text !== undefined || key.isBroken;
   return { api, baseUrl: fallback, key: undefined, brokenSetting: isKeyMeant ? name : undefined };
 }
 
-/** A key goes into a header, which takes visible ASCII. */
-function readKey(name: string, read: Read, problems: string[]): Setting {
+/** A key is sent in a header, which takes visible ASCII. */
+function readKey(name: string, { read, problems }: Reader): Setting {
   const key = read(name);
   if (key.text === undefined || /^[\x21-\x7e]+$/.test(key.text)) return key;
   problems.push(`${name}: must be one key, of visible ASCII characters`);
   return { isBroken: true };
 }
 
+function readToken({ read, warnings }: Reader): string | undefined {
+  const { text } = read('VAULT_TOKEN');
+  if (text !== undefined && text.length < MIN_TOKEN_LENGTH)
+    warnings.push(`VAULT_TOKEN: has fewer than ${MIN_TOKEN_LENGTH} characters`);
+  return text;
+}
+
 function readNumber(
   name: string,
-  { fallback, max }: { fallback: number; max: number },
-  read: Read,
-  { problems }: Findings,
+  { fallback, max }: { readonly fallback: number; readonly max: number },
+  { read, problems }: Reader,
 ): number {
   const { text } = read(name);
   if (text === undefined) return fallback;
@@ -155,8 +184,8 @@ function readNumber(
   return fallback;
 }
 
-/** Of a list that is broken, the sound entries are allowed and nothing else is. */
-function readOrigins(read: Read, { problems }: Findings): AllowedOrigins {
+/** An invalid list allows its valid entries and nothing else. */
+function readOrigins({ read, problems }: Reader): AllowedOrigins {
   const { text, isBroken } = read('DOWNLOAD_ORIGINS');
   if (isBroken) return { only: [], isBroken };
   if (text === undefined) return {};

@@ -1,22 +1,25 @@
-import { consume, consumeDead, type Verdict } from './archive/queue-consumer.ts';
+import type { Verdict } from './archive/queue-consumer.ts';
 import { readConfig } from './config.ts';
 import { app } from './http/app.ts';
 import type { Services } from './http/services.ts';
+import { consumeDeadLettered, consumeMessage } from './queue.ts';
 import { auditWhenDue } from './recover/audit.ts';
-import { tidyDeadLetters } from './recover/purge.ts';
+import { purgeDeadLetters } from './recover/purge.ts';
 import { reconcile } from './recover/reconcile.ts';
-import { ISOLATE_BUDGET_BYTES } from './shared/limits.ts';
 import { logToConsole } from './shared/log.ts';
-import { thinLog } from './shared/rate-limited-log.ts';
-import { within } from './shared/with-timeout.ts';
-import { createAuditMark } from './storage/audit-state.ts';
+import { rateLimitedLog } from './shared/rate-limited-log.ts';
+import { withTimeout } from './shared/with-timeout.ts';
+import { createAuditStore } from './storage/audit-store.ts';
 import { createDeadLetters } from './storage/dead-letters.ts';
 import { createInbox } from './storage/inbox.ts';
-import { createTransfers, type QueueMessage } from './storage/queue.ts';
-import { createReconcileMark } from './storage/reconcile-cursor.ts';
+import { createTransferQueue, type QueueMessage } from './storage/queue.ts';
+import { createReconcileCursor } from './storage/reconcile-cursor.ts';
 import { createRecordings } from './storage/recordings.ts';
 import { createSeen } from './storage/seen.ts';
 import { createMemoryBudget } from './transfer/memory-budget.ts';
+
+/** What all copies of an isolate may hold: half of its 128 MB, since R2's client holds what it sends as well. */
+const ISOLATE_BUDGET_BYTES = 64 * 1024 ** 2;
 
 const now = () => Date.now();
 const known = new WeakMap<Env, Services>();
@@ -40,21 +43,21 @@ function createServices(env: Env): Services {
     maxRecordingBytes: config.maxRecordingBytes,
     memory: createMemoryBudget(ISOLATE_BUDGET_BYTES),
     seen: createSeen(env.DEDUPE),
-    reconcileMark: createReconcileMark(env.DEDUPE),
-    auditMark: createAuditMark(env.RECORDINGS),
+    reconcileCursor: createReconcileCursor(env.DEDUPE),
+    auditStore: createAuditStore(env.RECORDINGS),
     inbox: createInbox(env.RECORDINGS),
     deadLetters: createDeadLetters(env.RECORDINGS),
     recordings: createRecordings(env.RECORDINGS),
-    transfers: createTransfers(env.TRANSFERS),
+    queue: createTransferQueue(env.TRANSFERS),
     fetch: (input, init) => fetch(input, init),
     now,
     random: () => Math.random(),
     newToken: () => crypto.randomUUID(),
     timeout: (ms) => AbortSignal.timeout(ms),
     wait: (ms) => scheduler.wait(ms),
-    within,
+    withTimeout,
     log: logToConsole,
-    logUnverified: thinLog(logToConsole, now),
+    logUnverified: rateLimitedLog(logToConsole, now),
   };
 }
 
@@ -65,17 +68,19 @@ async function queue(batch: MessageBatch, env: Env): Promise<void> {
   const services = servicesOf(env);
   const isDead = batch.queue.endsWith(DEAD_SUFFIX);
   for (const message of batch.messages) {
-    const { id, body } = message;
-    settle(message, isDead ? await consumeDead(id, body, services) : await consume(body, services));
+    settle(
+      message,
+      isDead ? await consumeDeadLettered(message, services) : await consumeMessage(message.body, services),
+    );
   }
 }
 
-function settle(message: Message, verdict: Verdict): void {
-  if (verdict === 'done') message.ack();
-  else message.retry({ delaySeconds: verdict.retryAfterSeconds });
+function settle(message: Message, { retryAfterSeconds }: Verdict): void {
+  if (retryAfterSeconds === undefined) message.ack();
+  else message.retry({ delaySeconds: retryAfterSeconds });
 }
 
-/** So an audit that failed is tried again within the hour, and one that is not due costs a look an hour. */
+/** So an audit that failed is tried again withTimeout the hour, and one that is not due costs a look an hour. */
 const HOURLY_MINUTE = 17;
 const DAILY_HOUR = 4;
 
@@ -86,7 +91,7 @@ async function scheduled({ scheduledTime }: ScheduledController, env: Env): Prom
   const isHourly = time.getUTCMinutes() === HOURLY_MINUTE;
   const chores = [() => reconcile(scheduledTime, services)];
   if (isHourly) chores.push(() => auditWhenDue(services));
-  if (isHourly && time.getUTCHours() === DAILY_HOUR) chores.push(() => tidyDeadLetters(services));
+  if (isHourly && time.getUTCHours() === DAILY_HOUR) chores.push(() => purgeDeadLetters(services));
   const errors: unknown[] = [];
   for (const chore of chores) await chore().catch((error: unknown) => errors.push(error));
   if (errors.length > 0) throw errors[0]; // So that Cloudflare shows the run as failed.

@@ -36,6 +36,11 @@ export interface RecordingEvent {
   readonly files: readonly RecordingFile[];
 }
 
+/** The links of an event with their query strings, which its fingerprint leaves out. */
+export function linksText({ files }: Pick<RecordingEvent, 'files'>): string {
+  return JSON.stringify(files.map(({ link = '' }) => link));
+}
+
 /** What a delivery was verified with, so that the proof can be made after a rotation. */
 export interface Verifier {
   readonly scheme: string;
@@ -46,7 +51,7 @@ export interface Verifier {
 }
 
 /** The delivery as it came: enough to verify its signature again, without callvault. */
-export interface KeptDelivery {
+export interface StoredDelivery {
   readonly receivedAt: string;
   /** The headers that carry the signature. */
   readonly headers: Readonly<Record<string, string>>;
@@ -84,9 +89,9 @@ export interface Lease {
 export interface InboxEntry {
   readonly version: 1;
   /** Tells two deliveries of one event apart that do not announce the same. */
-  readonly announcement: string;
+  readonly fingerprint: string;
   readonly event: RecordingEvent;
-  readonly delivery: KeptDelivery;
+  readonly delivery: StoredDelivery;
   readonly attempts: readonly FailedAttempt[];
   readonly lease?: Lease | undefined;
   readonly dueAt?: string | undefined;
@@ -107,7 +112,7 @@ export interface InboxEntry {
 /** Given up, kept whole for a person. */
 export interface DeadLetter {
   readonly version: 1;
-  readonly announcement: string;
+  readonly fingerprint: string;
   readonly provider: string;
   readonly eventId: string;
   readonly eventType?: string | undefined;
@@ -115,7 +120,7 @@ export interface DeadLetter {
   readonly deadAt: string;
   /** Absent when the delivery could not be read as an event. */
   readonly event?: RecordingEvent | undefined;
-  readonly delivery: KeptDelivery;
+  readonly delivery: StoredDelivery;
   readonly attempts: readonly FailedAttempt[];
   readonly knownLinks?: readonly string[] | undefined;
 }
@@ -135,7 +140,7 @@ export interface ArchivedFile {
   readonly checks?: Readonly<Record<string, string>> | undefined;
   /** Where another event than the manifest's announced this file: that event, and how it came. */
   readonly eventId?: string | undefined;
-  readonly delivery?: KeptDelivery | undefined;
+  readonly delivery?: StoredDelivery | undefined;
   /** Other events whose audio turned out to be these bytes, under an id that only names a call. */
   readonly alsoOf?: readonly string[] | undefined;
 }
@@ -144,5 +149,5 @@ export interface ArchivedFile {
 export interface Manifest extends Omit<RecordingEvent, 'files' | 'isNamedByCall' | 'apiPath'> {
   readonly schema: 1;
   readonly files: readonly ArchivedFile[];
-  readonly delivery: KeptDelivery;
+  readonly delivery: StoredDelivery;
 }

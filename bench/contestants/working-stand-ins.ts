@@ -6,13 +6,13 @@ interface Contestant {
   fetch(request: Request, env: object, context: ExecutionContext): Response | Promise<Response>;
 }
 
-interface Kept {
+interface Quarantined {
   readonly text: string;
   readonly etag: string;
 }
 
 const seen = new Map<string, string>();
-const objects = new Map<string, Kept>();
+const objects = new Map<string, Quarantined>();
 let writes = 0;
 
 const kv = {
@@ -46,7 +46,7 @@ function bucketBefore(sink: string) {
 }
 
 function isAsExpected(
-  kept: Kept | undefined,
+  kept: Quarantined | undefined,
   { etagDoesNotMatch, etagMatches }: R2Conditional = {},
 ): boolean {
   if (etagDoesNotMatch === '*') return kept === undefined;

@@ -1,107 +1,103 @@
-import type { InboxEntry } from '../recording.ts';
+import { type InboxEntry, linksText } from '../recording.ts';
 import type { FailureCode, FileFailure } from '../shared/errors.ts';
-import { type Log, orLogFault } from '../shared/log.ts';
-import { patiently } from '../shared/retry-store-write.ts';
-import type { DeadLetters } from '../storage/dead-letters.ts';
-import { type Inbox, linksText } from '../storage/inbox.ts';
-import type { Recordings } from '../storage/recordings.ts';
-import type { Seen, SeenEvent } from '../storage/seen.ts';
+import { orLogFault } from '../shared/log.ts';
+import { retryStoreWrite } from '../shared/retry-store-write.ts';
+import type { SeenEvent } from '../storage/seen.ts';
 import { deadLetter } from './dead-letter.ts';
 import { withoutLease } from './entry.ts';
 import { linksSha256 } from './fresh-links.ts';
 import { freeAtMs, type HeldLease } from './lease.ts';
 import { isComplete } from './place.ts';
-
-export interface FinishServices {
-  readonly inbox: Inbox;
-  readonly deadLetters: DeadLetters;
-  readonly recordings: Recordings;
-  readonly seen: Seen;
-  readonly log: Log;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly wait: (ms: number) => Promise<void>;
-}
+import type { ArchiveServices } from './services.ts';
 
 /**
- * Ends an entry whose files are all archived. The entry goes last: a worker that crashes before leaves it, and a
- * later attempt finds the work done. Success wins over an earlier attempt that gave up: its dead letter goes.
+ * Closes an entry whose files are all archived. The entry is removed last: a worker that crashes before leaves it, and
+ * the next attempt finds the work done. Success wins over an earlier attempt that gave up: its dead letter is removed.
  */
-export async function finish(lease: HeldLease, services: FinishServices): Promise<void> {
+export async function closeArchived(lease: HeldLease, services: ArchiveServices): Promise<void> {
   const { entry } = lease.pending();
-  const { event, announcement } = entry;
-  // No other worker can have given up on what is tried for the first time, and in time.
+  const { event, fingerprint } = entry;
+  // No other worker can have given up on a first attempt whose lease has not expired.
   const isFirst = entry.attempts.length === 0 && entry.replayedAt === undefined;
   const isAlone = isFirst && freeAtMs(entry) > services.now();
-  if (!isAlone) await services.deadLetters.remove(event, announcement);
-  await close(lease, { state: 'archived', announcement }, services);
+  if (!isAlone) await services.deadLetters.remove(event, fingerprint);
+  await close(lease, { state: 'archived', fingerprint }, services);
 }
 
-/** How giving up ended: dead, archived by another worker, or to be tried with a link that has just come. */
+/** The entry with the failed attempt in its history, and the links that the attempt had. */
+export interface Tried {
+  readonly lease: HeldLease;
+  readonly entry: InboxEntry;
+  readonly links: string;
+}
+
+/** The end of giving up: dead, archived by another worker, or pending with a link that has just come. */
 export type GivenUp =
   | { readonly outcome: 'dead'; readonly code: FailureCode; readonly detail?: string | undefined }
   | { readonly outcome: 'archived' | 'lost' }
   | { readonly outcome: 'pending'; readonly code: FailureCode; readonly retryAtMs: number };
 
 /**
- * Makes a dead letter of an entry, unless another worker has archived it in the meantime, or a delivery has
- * brought a fresh link: `tried` are the links that the attempt had.
+ * Makes a dead letter of an entry, unless another worker has archived it in the meantime, or a delivery has added a
+ * fresh link.
  */
 export async function giveUp(
-  entry: InboxEntry,
-  tried: string,
-  lease: HeldLease,
+  { lease, entry, links }: Tried,
   failure: FileFailure,
-  services: FinishServices,
+  services: ArchiveServices,
 ): Promise<GivenUp> {
   const { deadLetters, now, wait } = services;
-  const { event, announcement } = entry;
+  const { event, fingerprint } = entry;
   const nowMs = now();
   const { code, detail } = failure;
-  await patiently(() => deadLetters.write(deadLetter(entry, failure, nowMs)), wait);
-  // Looked at after the letter is there: a worker that succeeds later than this look removes it.
+  await retryStoreWrite(() => deadLetters.write(deadLetter(entry, failure, nowMs)), wait);
+  // Read after the letter is written: a worker that succeeds later than this read removes the letter.
   if (await isComplete(event, services)) {
-    await deadLetters.remove(event, announcement);
-    await close(lease, { state: 'archived', announcement }, services);
+    await deadLetters.remove(event, fingerprint);
+    await close(lease, { state: 'archived', fingerprint }, services);
     return { outcome: 'archived' };
   }
   const nowIso = new Date(nowMs).toISOString();
   const closing = (current: InboxEntry): InboxEntry =>
-    linksText(current.event) === tried
+    linksText(current.event) === links
       ? { ...current, attempts: entry.attempts, gaveUpAt: nowIso }
       : { ...current, attempts: entry.attempts, replayedAt: nowIso };
-  const closed = await patiently(() => lease.change(closing), wait);
+  const closed = await retryStoreWrite(() => lease.change(closing), wait);
   if (closed === undefined) return { outcome: 'lost' };
-  if (closed.gaveUpAt === undefined) return beginAgain(lease, failure, services);
-  await removeGivenUp(lease, services);
+  if (closed.gaveUpAt === undefined) return restart(lease, failure, services);
+  await closeGivenUp(lease, services);
   return { outcome: 'dead', code, detail };
 }
 
-/** A fresh link has come in: the letter goes while the entry is held, so that it is never one of the new life. */
-async function beginAgain(
+/** A fresh link was added: the letter is removed while the entry is held, so that it is never a later one. */
+async function restart(
   lease: HeldLease,
   { code }: FileFailure,
-  { deadLetters, now, wait }: FinishServices,
+  { deadLetters, now, wait }: ArchiveServices,
 ): Promise<GivenUp> {
-  const { event, announcement } = lease.pending().entry;
-  if (!(await lease.keep())) return { outcome: 'lost' };
-  await deadLetters.remove(event, announcement);
+  const { event, fingerprint } = lease.pending().entry;
+  if (!(await lease.renew())) return { outcome: 'lost' };
+  await deadLetters.remove(event, fingerprint);
   const retryAtMs = now();
   const dueAt = new Date(retryAtMs).toISOString();
-  const freed = await patiently(() => lease.change((entry) => ({ ...withoutLease(entry), dueAt })), wait);
+  const freed = await retryStoreWrite(
+    () => lease.change((entry) => ({ ...withoutLease(entry), dueAt })),
+    wait,
+  );
   return freed === undefined ? { outcome: 'lost' } : { outcome: 'pending', code, retryAtMs };
 }
 
-/** Removes an entry whose dead letter is written; also what a worker that crashed after that has left. */
-export async function removeGivenUp(lease: HeldLease, services: FinishServices): Promise<void> {
-  const { event, announcement } = lease.pending().entry;
-  await close(lease, { state: 'dead', announcement, linksSha256: await linksSha256(event) }, services);
+/** Closes an entry whose dead letter is written; also one that a crashed worker has left at this point. */
+export async function closeGivenUp(lease: HeldLease, services: ArchiveServices): Promise<void> {
+  const { event, fingerprint } = lease.pending().entry;
+  await close(lease, { state: 'dead', fingerprint, linksSha256: await linksSha256(event) }, services);
 }
 
-async function close(lease: HeldLease, end: SeenEvent, { seen, inbox, log }: FinishServices): Promise<void> {
+async function close(lease: HeldLease, end: SeenEvent, services: ArchiveServices): Promise<void> {
   const { event } = lease.pending().entry;
-  // Only a filter: without the mark a repeated delivery costs an attempt, nothing more.
-  await orLogFault(seen.mark(event.provider, event.eventId, end), 'seen_not_marked', event, log);
-  // Only while it is ours: where the lease has expired, the key may hold another entry by now.
-  if (await lease.keep()) await inbox.remove(lease.pending());
+  const marking = services.seen.markSeen(event.provider, event.eventId, end);
+  // KV is a filter: without the mark a repeated delivery costs an attempt, and nothing more.
+  await orLogFault(marking, { outcome: 'seen_not_marked', event }, services);
+  // Where the lease has expired, the key may hold another entry by now.
+  if (await lease.renew()) await services.inbox.remove(lease.pending());
 }

@@ -1,7 +1,10 @@
-import type { Kept, Provider } from '../providers/provider.ts';
-import { bodyId, keptAnnouncement } from '../receive/event-fingerprint.ts';
-import type { DeadLetter, InboxEntry, KeptDelivery } from '../recording.ts';
+import type { DeadLetter, InboxEntry } from '../recording.ts';
 import { type FailureCode, type FileFailure, failureCodes } from '../shared/errors.ts';
+import { type StoredLetter, withHistory } from '../storage/dead-letters.ts';
+import type { PendingEntry } from '../storage/inbox.ts';
+import { MAX_CONFLICTS } from '../storage/objects.ts';
+import { linkedBy, offerOf, withLinks } from './fresh-links.ts';
+import type { ArchiveServices } from './services.ts';
 
 /** What is kept of an entry that no further attempt will help. */
 export function deadLetter(entry: InboxEntry, { code, detail }: FileFailure, nowMs: number): DeadLetter {
@@ -11,27 +14,40 @@ export function deadLetter(entry: InboxEntry, { code, detail }: FileFailure, now
   return { ...kept, provider, eventId, eventType, failure, deadAt: new Date(nowMs).toISOString() };
 }
 
-/** The dead letter of a delivery that has nothing to archive. */
-export async function keptLetter(
-  kept: Kept,
-  provider: Provider,
-  rawBody: Uint8Array,
-  delivery: KeptDelivery,
-): Promise<DeadLetter> {
-  return {
-    version: 1,
-    announcement: await keptAnnouncement(kept),
-    provider: provider.id,
-    eventId: kept.eventId ?? (await bodyId(rawBody)),
-    eventType: kept.eventType,
-    failure: explain(kept.code, kept.detail),
-    deadAt: delivery.receivedAt,
-    delivery,
-    attempts: [],
-  };
-}
-
 /** A failure with the sentence that tells the owner what to do. */
 export function explain(code: FailureCode, detail?: string): DeadLetter['failure'] {
   return { code, detail, advice: failureCodes[code].advice };
+}
+
+/**
+ * Removes the letter that a new entry continues, while the entry is held: after the entry is there, so that a crash
+ * in between leaves both, and success removes the letter. What was added to the letter since it was read comes along.
+ */
+export async function absorbLetter(
+  entered: PendingEntry,
+  letter: StoredLetter,
+  { inbox, deadLetters }: Pick<ArchiveServices, 'inbox' | 'deadLetters'>,
+): Promise<PendingEntry> {
+  const { event, fingerprint } = entered.entry;
+  let held = entered;
+  let known: StoredLetter | undefined = letter;
+  for (let conflicts = 0; conflicts <= MAX_CONFLICTS && known?.letter !== undefined; conflicts++) {
+    if (await deadLetters.removeIf(known)) break;
+    known = await deadLetters.find(event, fingerprint);
+    const added = known?.letter;
+    const changed = added && (await inbox.change(held, await withLetter(held.entry, added)));
+    held = changed ?? held;
+  }
+  return held;
+}
+
+/** Adds what a letter has, and an entry lacks: attempts, and links that live longer. */
+async function withLetter(entry: InboxEntry, letter: DeadLetter): Promise<(entry: InboxEntry) => InboxEntry> {
+  const { event = entry.event, attempts, delivery } = letter;
+  const offered = await offerOf(linkedBy(event, delivery), entry);
+  return (present) => ({
+    ...(withLinks(present, offered) ?? present),
+    replayedAt: present.replayedAt,
+    attempts: withHistory(present.attempts, attempts),
+  });
 }

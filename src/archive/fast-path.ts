@@ -1,32 +1,28 @@
-import { LEASE_MS } from '../shared/limits.ts';
 import { describeError } from '../shared/log.ts';
 import type { PendingEntry } from '../storage/inbox.ts';
-import { delaySecondsUntil, type Transfers } from '../storage/queue.ts';
-import { type ArchiveServices, archive } from './attempt.ts';
-import { fastPath } from './recording.ts';
+import { delaySecondsUntil } from '../storage/queue.ts';
+import { runAttempt } from './attempt.ts';
+import { LEASE_MS } from './lease.ts';
+import type { ArchiveServices } from './services.ts';
 
-export interface HandOverServices extends ArchiveServices {
-  readonly transfers: Transfers;
-}
-
-/** Works behind the answer to a delivery, and hands over to the queue what it does not finish. Never rejects. */
-export async function archiveOrHandOver(pending: PendingEntry, services: HandOverServices): Promise<void> {
+/** Runs the first attempt in the background after the response; the queue continues what it does not finish. Never rejects. */
+export async function runFastPath(pending: PendingEntry, services: ArchiveServices): Promise<void> {
   if (pending.entry.lease === undefined) return handOver(pending, services.now(), services);
-  const { outcome, retryAtMs } = await archive(pending, fastPath, services);
+  const { outcome, retryAtMs } = await runAttempt(pending, 'fast', services);
   if (outcome === 'pending') await handOver(pending, retryAtMs ?? services.now() + LEASE_MS, services);
 }
 
-/** Without a message the entry is found by the cron. */
+/** If the message cannot be sent, the cron finds the entry. */
 async function handOver(
   { key, entry }: PendingEntry,
   atMs: number,
-  services: HandOverServices,
+  { queue, now, log }: ArchiveServices,
 ): Promise<void> {
   try {
-    await services.transfers.send(key, delaySecondsUntil(atMs, services.now()));
+    await queue.send(key, delaySecondsUntil(atMs, now()));
   } catch (error) {
     const { provider, eventId } = entry.event;
-    services.log({
+    log({
       event: 'fault',
       provider,
       eventId,

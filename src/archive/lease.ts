@@ -1,18 +1,19 @@
 import type { InboxEntry, Lease } from '../recording.ts';
-import { LEASE_MS, LEASE_RENEWAL_MS } from '../shared/limits.ts';
+
 import { parseTimeMs } from '../shared/time.ts';
-import type { Inbox, PendingEntry } from '../storage/inbox.ts';
+import type { PendingEntry } from '../storage/inbox.ts';
 import { withAttempt } from './entry.ts';
+import type { ArchiveServices } from './services.ts';
 
-export interface LeaseServices {
-  readonly inbox: Inbox;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  /** A string that cannot be guessed and never comes twice. */
-  readonly newToken: () => string;
-}
+/** A lease expires after this; longer than the fast path, which never renews it. */
+export const LEASE_MS = 60_000;
 
-export function newLease({ now, newToken }: Pick<LeaseServices, 'now' | 'newToken'>): Lease {
+/** A lease with less left is renewed; two stalls and a renewal fit into the rest. */
+const LEASE_RENEWAL_MS = 40_000;
+
+type LeaseServices = Pick<ArchiveServices, 'inbox' | 'now' | 'newToken'>;
+
+export function newLease({ now, newToken }: Pick<ArchiveServices, 'now' | 'newToken'>): Lease {
   return { token: newToken(), until: leaseEnd(now()) };
 }
 
@@ -46,14 +47,14 @@ export function withLease(present: InboxEntry, lease: Lease): InboxEntry {
 }
 
 function withCrash(entry: InboxEntry, { until }: Lease): InboxEntry {
-  return withAttempt(entry, [{ code: 'attempt_died' }], parseTimeMs(until) ?? 0);
+  return withAttempt(entry, [{ code: 'attempt_crashed' }], parseTimeMs(until) ?? 0);
 }
 
 /** A lease that this worker holds, with the entry as it was last written. */
 export interface HeldLease {
   readonly pending: () => PendingEntry;
   /** To be called as the work moves on: renews a lease that nears its end. `false` when it is lost. */
-  readonly keep: () => Promise<boolean>;
+  readonly renew: () => Promise<boolean>;
   /** Changes the entry, and returns it as it is then; `undefined` when the lease is lost. */
   readonly change: (change: (entry: InboxEntry) => InboxEntry) => Promise<InboxEntry | undefined>;
 }
@@ -68,7 +69,7 @@ export function holdLease(taken: PendingEntry, services: LeaseServices): HeldLea
     return changed?.entry;
   }
 
-  async function keep(): Promise<boolean> {
+  async function renew(): Promise<boolean> {
     if (freeAtMs(pending.entry) - services.now() > LEASE_RENEWAL_MS) return true;
     if (token === undefined) return false;
     const lease = { token, until: leaseEnd(services.now()) };
@@ -79,5 +80,5 @@ export function holdLease(taken: PendingEntry, services: LeaseServices): HeldLea
     }
   }
 
-  return { pending: () => pending, keep, change };
+  return { pending: () => pending, renew, change };
 }

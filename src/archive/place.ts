@@ -7,6 +7,7 @@ import {
   recordingKeys,
 } from '../storage/keys.ts';
 import type { Recordings, StoredManifest, StoredObject } from '../storage/recordings.ts';
+import { differs } from '../transfer/checks.ts';
 
 /** Where the recording of an event belongs. */
 export interface Place {
@@ -64,6 +65,13 @@ async function sharers({ stem }: RecordingKeys, { eventId }: RecordingEvent, rec
   };
 }
 
+/** What is known of audio before it is stored. */
+interface KnownAudio {
+  readonly format: string;
+  readonly bytes: number | undefined;
+  readonly sha256?: string | undefined;
+}
+
 /**
  * Where a file may go, in this order, as long as other bytes lie there: beside what may be the same audio of another
  * event, only to be compared; under its own name; under a further one.
@@ -71,8 +79,7 @@ async function sharers({ stem }: RecordingKeys, { eventId }: RecordingEvent, rec
 export function keysFor(
   { keys, stored, others }: Place,
   { claimedFormat }: RecordingFile,
-  format: string,
-  { bytes, sha256 }: { readonly bytes: number | undefined; readonly sha256?: string | undefined },
+  { format, bytes, sha256 }: KnownAudio,
 ): readonly string[] {
   const rival = others.find(
     (other) => other.key.endsWith(`.${format}`) && (bytes === undefined || bytes === other.bytes),
@@ -101,11 +108,6 @@ export function missingFiles({ files }: RecordingEvent, { stored }: Place): read
       ({ bytes, checks }) => bytes !== sizeBytes && checks?.announced_size !== differs(sizeBytes),
     );
   });
-}
-
-/** How a check says that a claim was overruled: what was claimed. */
-export function differs(claimed: string | number | undefined): string {
-  return claimed === undefined ? 'differs' : `differs:${claimed}`;
 }
 
 /** Whether all that an event announces is in the bucket. */

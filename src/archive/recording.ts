@@ -1,125 +1,110 @@
 import type { ArchivedFile, RecordingEvent } from '../recording.ts';
 import type { Failure, FileFailure } from '../shared/errors.ts';
-import { FAST_PATH_DEADLINE_MS, LARGE_RECORDING_BYTES, QUEUE_DEADLINE_MS } from '../shared/limits.ts';
 import { describeError } from '../shared/log.ts';
-import { err, type Result } from '../shared/result.ts';
+import { err, ok, type Result } from '../shared/result.ts';
 import { ownRecordingKeys, recordingKeys } from '../storage/keys.ts';
 import type { Recordings } from '../storage/recordings.ts';
-import { type ArchiveFileServices, archiveFile, type FileEnd, leftFiles } from './file.ts';
+import { archiveFile, deadlineMs, type FileEnd, type FileJob, type Mode } from './file.ts';
 import type { HeldLease } from './lease.ts';
-import { addToManifest, noteSameAudio } from './manifest.ts';
+import { addToManifest, noteSameAudio, verifyFiles } from './manifest.ts';
 import { missingFiles, type Place, placeOf } from './place.ts';
-import { verifyFiles } from './verify-parts.ts';
+import { recoverOrphans } from './recover-orphan.ts';
+import type { ArchiveServices } from './services.ts';
 
-export interface ArchiveFilesServices extends ArchiveFileServices {
-  /** A signal that aborts after so many milliseconds. */
-  readonly timeout: (ms: number) => AbortSignal;
-}
-
-/** What an attempt may take, by where it runs. */
-export interface Budget {
-  readonly deadlineMs: number;
-  readonly handOverBytes: number;
-}
-
-/** Behind the answer to a delivery: what does not fit goes on in the queue. */
-export const fastPath: Budget = {
-  deadlineMs: FAST_PATH_DEADLINE_MS,
-  handOverBytes: LARGE_RECORDING_BYTES,
-};
-
-export const fromQueue: Budget = {
-  deadlineMs: QUEUE_DEADLINE_MS,
-  handOverBytes: Number.POSITIVE_INFINITY,
-};
-
-/** For what has no attempt left: only what is in the bucket already. */
-export const spentBudget: Budget = { deadlineMs: 0, handOverBytes: 0 };
-
-/** The manifest's key, the bytes of the files that this attempt stored or found, and what failed. */
-export interface FilesEnd {
-  readonly key: string;
-  readonly bytes: number;
+/** The manifest's key, the bytes of the files that this attempt stored or found, and the failures. */
+export interface RecordingEnd {
+  readonly key?: string | undefined;
+  readonly bytes?: number | undefined;
   readonly failures: readonly FileFailure[];
-  /** A claim that differs from the bytes, and was overruled. */
+  /** A check that did not pass and was overruled. */
   readonly warning?: string | undefined;
 }
 
-/** Puts every file of a recording that is not there yet into the bucket, and then into the manifest. */
-export async function archiveFiles(
+/**
+ * Puts every file of a recording that is missing into the bucket, and then into the manifest. An entry that has
+ * exhausted its attempts gets no further download: only what is in the bucket already is listed.
+ */
+export async function archiveRecording(
   lease: HeldLease,
-  budget: Budget,
-  services: ArchiveFilesServices,
-): Promise<FilesEnd> {
+  mode: Mode | 'exhausted',
+  services: ArchiveServices,
+): Promise<RecordingEnd> {
   const { entry } = lease.pending();
-  const { recordings } = services;
-  const place = await withoutStrays(await placeOf(entry.event, recordings), services);
+  const attempt = mode === 'exhausted' ? undefined : { mode, deadline: services.timeout(deadlineMs[mode]) };
+  const place = await moveStrays(await placeOf(entry.event, services.recordings), services.recordings);
   const { manifest: key } = place.keys;
   if (place.stored.state === 'unreadable')
     return { key, bytes: 0, failures: [{ code: 'manifest_unreadable' }] };
-  const deadline = budget === spentBudget ? AbortSignal.abort() : services.timeout(budget.deadlineMs);
-  const effort = { ...budget, deadline, keepLease: lease.keep };
-  const files: FileEnd[] = await leftFiles(entry, place, services, lease.keep);
+  const job = { entry, place, renewLease: lease.renew };
+  const files = await recoverOrphans(job, services);
+  const isFound = (name: string | undefined) => files.some(({ claimedFormat }) => claimedFormat === name);
   const failures: FileFailure[] = [];
   for (const file of missingFiles(entry.event, place)) {
-    if (files.some(({ claimedFormat }) => claimedFormat === file.claimedFormat)) continue;
-    const end = await archiveFile({ entry, place, file }, services, effort).catch(internalError);
-    if (end.ok) files.push(end.value);
-    else failures.push({ ...inTime(end.error, deadline, budget), claimedFormat: file.claimedFormat });
+    const { claimedFormat } = file;
+    if (isFound(claimedFormat)) continue;
+    const end = attempt && (await archiveFile({ ...job, ...attempt, file }, services).catch(internalError));
+    if (end?.ok) files.push(end.value);
+    else failures.push({ ...failureIn(attempt, end?.error), claimedFormat });
   }
-  const listed = await listFiles(lease, place, files, services).catch(internalError);
+  const listed = await listFiles(lease, { place, files }, services).catch(internalError);
   if (!listed.ok) failures.push(listed.error);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  const warning = warningOf(files);
-  return { key: listed.ok ? listed.value : key, bytes, failures, warning };
+  return { key: listed.ok ? listed.value : key, bytes, failures, warning: warningOf(files) };
+}
+
+/** Files of an event that are in the bucket, and the place of the recording. */
+interface Placed {
+  readonly place: Place;
+  readonly files: readonly FileEnd[];
 }
 
 /** Writes the files into the manifest of the place where they ended up; its key. */
 async function listFiles(
   lease: HeldLease,
-  before: Place,
-  ends: readonly FileEnd[],
-  services: ArchiveFilesServices,
+  placed: Placed,
+  services: ArchiveServices,
 ): Promise<Result<string, Failure>> {
   const { entry } = lease.pending();
-  const settled = await settle(before, entry.event, ends, services);
+  const settled = await settle(placed, entry.event, services.recordings);
   if (!settled.ok) return settled;
   const { place, files } = settled.value;
-  const { keys } = place;
-  if (!(await lease.keep())) return err({ code: 'lease_lost' });
-  const listing = await addToManifest(place, entry, files.map(withoutParts), services.recordings);
-  if (!listing.ok) return listing;
-  // An attempt that crashed may have completed an upload in parts over what is listed.
+  if (!(await lease.renew())) return err({ code: 'lease_lost' });
+  const listing = { place, entry, files: files.map(withoutParts) };
+  const listed = await addToManifest(listing, services.recordings);
+  if (!listed.ok) return listed;
+  const key = place.keys.manifest;
+  // A crashed attempt may have completed an upload in parts over a listed file.
   const isAgain = entry.attempts.length > 0;
   const suspects = isAgain ? undefined : files.filter(({ isInParts }) => isInParts).map((file) => file.key);
-  const verified = await verifyFiles(keys, suspects, lease.keep, services);
-  return verified.ok ? { ok: true, value: keys.manifest } : verified;
+  const verified = await verifyFiles({ key, suspects, renewLease: lease.renew }, services);
+  return verified.ok ? ok(key) : verified;
 }
 
 /**
- * Where the files of an event belong after it has stored them. Under an id that only names a call, another event
- * may have stored audio at the same time: then this event's moves to its own place. What turned out to be another
- * event's audio is listed there.
+ * Finds where the stored files of an event belong. Under an id that names only a call, another event may have stored
+ * audio at the same time: then this event's is moved to its own place. Bytes that are another event's as well are
+ * listed in that event's manifest.
  */
 async function settle(
-  place: Place,
+  { place, files }: Placed,
   event: RecordingEvent,
-  files: readonly FileEnd[],
-  { recordings }: ArchiveFilesServices,
-): Promise<Result<{ place: Place; files: FileEnd[] }, Failure>> {
-  if (!event.isNamedByCall || files.length === 0) return { ok: true, value: { place, files: [...files] } };
+  recordings: Recordings,
+): Promise<Result<Placed, Failure>> {
+  if (!event.isNamedByCall || files.length === 0) return ok({ place, files });
   const now = await placeOf(event, recordings);
   const liesIn = (objects: Place['others'], { key }: FileEnd) => objects.some((object) => object.key === key);
   const shared = files.filter((file) => liesIn(now.others, file)).map(({ key }) => key);
-  if (shared.length > 0)
-    await noteSameAudio((await recordingKeys(event)).manifest, shared, event.eventId, recordings);
+  if (shared.length > 0) {
+    const { manifest } = await recordingKeys(event);
+    await noteSameAudio({ manifest, audioKeys: shared, eventId: event.eventId }, recordings);
+  }
   const settled: FileEnd[] = [];
   for (const file of files.filter(({ key }) => !shared.includes(key))) {
-    const place = liesIn(now.strays, file) ? await moveToOwn(file, event, recordings) : file;
-    if (place === undefined) return err({ code: 'storage_failed', detail: 'An object did not move' });
-    settled.push(place);
+    const own = liesIn(now.strays, file) ? await moveToOwn(file, event, recordings) : file;
+    if (own === undefined) return err({ code: 'storage_failed', detail: 'An object did not move' });
+    settled.push(own);
   }
-  return { ok: true, value: { place: now, files: settled } };
+  return ok({ place: now, files: settled });
 }
 
 async function moveToOwn(
@@ -132,8 +117,8 @@ async function moveToOwn(
   return moved && { ...file, key: moved.key, etag: moved.etag };
 }
 
-/** Moves what a crashed attempt of this event has left beside another event's audio. */
-async function withoutStrays(place: Place, { recordings }: ArchiveFilesServices): Promise<Place> {
+/** Moves audio that a crashed attempt of this event has left beside another event's. */
+async function moveStrays(place: Place, recordings: Recordings): Promise<Place> {
   for (const { key } of place.strays)
     await recordings.move(key, place.keys.audio(key.slice(key.lastIndexOf('.') + 1)));
   return place;
@@ -143,7 +128,7 @@ function withoutParts({ isInParts: _, ...file }: FileEnd): ArchivedFile {
   return file;
 }
 
-/** What the log tells of checks that did not fit: a claim that was overruled before anything else. */
+/** The check for the log: one that was overruled comes first. */
 function warningOf(files: readonly ArchivedFile[]): string | undefined {
   const odd = files.flatMap(({ checks = {} }) =>
     Object.entries(checks).filter(([, result]) => result !== 'ok'),
@@ -152,15 +137,18 @@ function warningOf(files: readonly ArchivedFile[]): string | undefined {
   return (overruled ?? odd[0])?.join(' ');
 }
 
-/** What the fast path has no time for is no failure of the link's; where it has no memory the queue goes on at once. */
-function inTime(failure: Failure, deadline: AbortSignal, budget: Budget): Failure {
-  if (budget !== fastPath) return failure;
+/** In the fast path, too little time or memory is not the link's failure: the queue continues. */
+function failureIn(
+  attempt: Pick<FileJob, 'mode' | 'deadline'> | undefined,
+  failure: Failure = { code: 'attempts_exhausted' },
+): Failure {
+  if (attempt?.mode !== 'fast') return failure;
   if (failure.code === 'isolate_busy') return { ...failure, retryAfterSeconds: 0 };
-  const isLate = deadline.aborted && failure.code === 'download_timeout';
+  const isLate = attempt.deadline.aborted && failure.code === 'download_timeout';
   return isLate ? { code: 'handed_over', detail: 'Out of time' } : failure;
 }
 
-/** A fault at one file must not keep the others out of the manifest. */
+/** A bug at one file must not keep the others out of the manifest. */
 function internalError(error: unknown): { ok: false; error: Failure } {
   return err({ code: 'internal_error', detail: describeError(error) });
 }

@@ -1,25 +1,36 @@
 import type { FailedAttempt, InboxEntry } from '../recording.ts';
 import { type FailureCode, type FileFailure, isTransient } from '../shared/errors.ts';
-import {
-  BUSY_SECONDS,
-  FIRST_WAIT_MS,
-  LAST_CHANCE_MS,
-  LONGEST_SETTING_WAIT_MS,
-  LONGEST_WAIT_MS,
-  MAX_ATTEMPTS,
-  MAX_DELAY_SECONDS,
-  SETTING_WAIT_MS,
-  WAIT_GROWTH,
-} from '../shared/limits.ts';
+import { MAX_DELAY_SECONDS } from '../storage/queue.ts';
 import { triesOf } from './entry.ts';
 
+/** With the waits below, the last attempt comes after about four days: by chance 2.7 to 5.3. */
+export const MAX_ATTEMPTS = 24;
+
+/** A copy that finds no room is tried again after this. */
+const BUSY_SECONDS = 10;
+
+/** The last attempt before a link dies comes so long before that. */
+const LAST_CHANCE_MS = 15_000;
+
+/** What waits for a broken setting is tried again after this at first, later after its age, at last after an hour. */
+const SETTING_WAIT_MS = 60_000;
+const LONGEST_SETTING_WAIT_MS = 60 * 60_000;
+
+export const LONGEST_WAIT_MS = 20 * 60 * 60_000;
+
+/** Each wait is longer than the one before by this: nine attempts in the first 10 minutes. */
+export const WAIT_GROWTH = 1.8;
+
+/** The first wait between two attempts; early ones come fast, since Telnyx's links live 10 minutes. */
+export const FIRST_WAIT_MS = 2_000;
+
 /** What is to be done about a failed attempt: another one at a time, or none, for this reason. */
-export type Decision =
+export type RetryDecision =
   | { readonly retryAtMs: number; readonly failure: FileFailure; readonly usesNoAttempt: boolean }
   | { readonly giveUp: FileFailure };
 
 /** What a decision depends on besides the attempts; times are in ms since 1970. */
-export interface Circumstances {
+export interface RetryContext {
   readonly nowMs: number;
   /** From 0 up to 1. */
   readonly random: number;
@@ -36,30 +47,30 @@ const notTried: readonly FailureCode[] = ['setting_broken', 'isolate_busy'];
  * Decides after an attempt that failed, which the entry has in its history already. While one file may still
  * come the recording is not given up; what keeps it pending is told before what is permanent.
  */
-export function decide(
+export function nextRetry(
   entry: InboxEntry,
   failures: readonly [FileFailure, ...FileFailure[]],
-  circumstances: Circumstances,
-): Decision {
+  context: RetryContext,
+): RetryDecision {
   const transient = failures.filter(isTransient);
   const [worst] = transient;
   if (worst === undefined) return { giveUp: failures[0] };
-  const { nowMs } = circumstances;
+  const { nowMs } = context;
   if (transient.every(({ code }) => notTried.includes(code)))
-    return { retryAtMs: nowMs + idleMs(worst, circumstances), failure: worst, usesNoAttempt: true };
+    return { retryAtMs: nowMs + idleMs(worst, context), failure: worst, usesNoAttempt: true };
   const tried = triesOf(entry);
   if (tried >= MAX_ATTEMPTS) {
     // One file waits for a setting, whatever became of the other.
     const waiting = transient.find(({ code }) => code === 'setting_broken');
     if (waiting === undefined) return { giveUp: exhausted(worst) };
-    return { retryAtMs: nowMs + idleMs(waiting, circumstances), failure: waiting, usesNoAttempt: true };
+    return { retryAtMs: nowMs + idleMs(waiting, context), failure: waiting, usesNoAttempt: true };
   }
-  const atMs = Math.min(nowMs + waitMs(tried, transient, circumstances), lastChance(circumstances));
+  const atMs = Math.min(nowMs + waitMs(tried, transient, context), lastChance(context));
   return { retryAtMs: atMs, failure: worst, usesNoAttempt: false };
 }
 
 /** A setting may be corrected at any time: often at first, while links live, and then once an hour. */
-function idleMs(failure: FileFailure, { nowMs, receivedMs, random }: Circumstances): number {
+function idleMs(failure: FileFailure, { nowMs, receivedMs, random }: RetryContext): number {
   const { code, retryAfterSeconds = BUSY_SECONDS } = failure;
   if (code === 'isolate_busy') return retryAfterSeconds * 1000 * (1 + random);
   const ageMs = Math.max(0, nowMs - receivedMs);
@@ -67,7 +78,7 @@ function idleMs(failure: FileFailure, { nowMs, receivedMs, random }: Circumstanc
 }
 
 /** Why there is no attempt left, if so: what kills its worker never comes to a decision. */
-export function spentBy(entry: InboxEntry): FileFailure | undefined {
+export function exhaustedBy(entry: InboxEntry): FileFailure | undefined {
   const last = entry.attempts.at(-1)?.failures[0];
   if (triesOf(entry) < MAX_ATTEMPTS || last === undefined) return undefined;
   return exhausted({ claimedFormat: last.claimedFormat, code: last.code });
@@ -82,7 +93,7 @@ function exhausted({ claimedFormat, code, detail }: FailedAttempt['failures'][nu
  * The other side's `Retry-After` wins over a shorter wait of our own; where it asks for less, our own keeps the
  * attempts from being used up. Jitter keeps many entries from coming at once.
  */
-function waitMs(tried: number, failures: readonly FileFailure[], { random }: Circumstances): number {
+function waitMs(tried: number, failures: readonly FileFailure[], { random }: RetryContext): number {
   if (failures.every(({ code }) => code === 'handed_over')) return 0;
   const asked = Math.max(...failures.map(({ retryAfterSeconds = 0 }) => retryAfterSeconds));
   const askedMs = Math.min(asked, MAX_DELAY_SECONDS) * 1000 * (1 + random / 10);
@@ -91,7 +102,7 @@ function waitMs(tried: number, failures: readonly FileFailure[], { random }: Cir
 }
 
 /** Just before the link expires; once that has been, nothing is urgent any more. */
-function lastChance({ nowMs, random, linkExpiresMs }: Circumstances): number {
+function lastChance({ nowMs, random, linkExpiresMs }: RetryContext): number {
   const chanceMs = linkExpiresMs - LAST_CHANCE_MS * (1 + random);
   return chanceMs > nowMs ? chanceMs : Number.POSITIVE_INFINITY;
 }

@@ -1,7 +1,9 @@
-import { BODY_MS } from '../shared/limits.ts';
 import { readBytes } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
-import type { Within } from '../shared/with-timeout.ts';
+import type { WithTimeout } from '../shared/with-timeout.ts';
+
+/** A delivery's body that takes longer is not waited for. */
+export const BODY_MS = 10_000;
 
 /** Whether the headers alone say that a body is too large. */
 export function isAnnouncedTooLarge({ headers }: Request, maxBytes: number): boolean {
@@ -12,10 +14,10 @@ export function isAnnouncedTooLarge({ headers }: Request, maxBytes: number): boo
 export async function readBody(
   request: Request,
   maxBytes: number,
-  within: Within,
+  withTimeout: WithTimeout,
 ): Promise<Result<Uint8Array, 'too_large' | 'body_interrupted'>> {
   try {
-    const bytes = await within(BODY_MS, readAll(request, maxBytes));
+    const bytes = await withTimeout(BODY_MS, readAll(request, maxBytes));
     return bytes === undefined || bytes.byteLength > maxBytes ? err('too_large') : ok(bytes);
   } catch {
     return err('body_interrupted'); // The sender went away or is too slow, and has to send it again.

@@ -1,12 +1,17 @@
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
-import { archiveOrHandOver } from '../archive/fast-path.ts';
+import { runFastPath } from '../archive/fast-path.ts';
 import { providers } from '../providers/index.ts';
 import type { Provider } from '../providers/provider.ts';
 import { type Receipt, receive } from '../receive/receive.ts';
-import { MAX_DELIVERY_BYTES, RETRY_AFTER_SECONDS } from '../shared/limits.ts';
 import { isAnnouncedTooLarge, readBody } from './read-body.ts';
 import type { AppEnv } from './services.ts';
+
+/** Said in a 503's `Retry-After`: long enough for an owner's deploy or a store's hiccup to pass. */
+const RETRY_AFTER_SECONDS = 30;
+
+/** A delivery's body; the largest published one is under 4 KiB, so nobody honest comes near. */
+const MAX_DELIVERY_BYTES = 256 * 1024;
 
 /** `POST /webhooks/:provider`. */
 export const webhooks = new Hono<AppEnv>();
@@ -19,7 +24,7 @@ webhooks.all('/:provider', async (c) => {
   const { log, logUnverified, now } = c.env;
   const startedMs = now();
   const { pending, outcome, ...facts } = await takeDelivery(c, provider);
-  for (const entry of pending) c.executionCtx.waitUntil(archiveOrHandOver(entry, c.env));
+  for (const entry of pending) c.executionCtx.waitUntil(runFastPath(entry, c.env));
   const eventType = loggableType(facts.eventType);
   const isGenuine = facts.scheme !== undefined;
   const write = isGenuine ? log : logUnverified;
@@ -44,10 +49,11 @@ async function takeDelivery(c: Context<AppEnv>, provider: Provider): Promise<Tak
   if (isAnnouncedTooLarge(c.req.raw, MAX_DELIVERY_BYTES)) return { outcome: 'too_large', pending: [] };
   const verify = provider.readSignature(headers, settings.secrets);
   if (!verify.ok) return { outcome: 'rejected', code: verify.error.reason, pending: [] };
-  const rawBody = await readBody(c.req.raw, MAX_DELIVERY_BYTES, services.within);
+  const rawBody = await readBody(c.req.raw, MAX_DELIVERY_BYTES, services.withTimeout);
   if (!rawBody.ok && rawBody.error === 'too_large') return { outcome: 'too_large', pending: [] };
   if (!rawBody.ok) return { outcome: 'rejected', code: rawBody.error, pending: [] };
-  return receive({ rawBody: rawBody.value, headers }, provider, verify.value, services);
+  const arrival = { rawBody: rawBody.value, headers, provider, receivedMs: services.now() };
+  return receive(arrival, verify.value, services);
 }
 
 /** One answer per outcome: what will never work is not retried, what is not written down yet is. */

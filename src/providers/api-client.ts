@@ -1,42 +1,47 @@
 import type { RecordingEvent, RecordingFile } from '../recording.ts';
 import { decodeUtf8 } from '../shared/bytes.ts';
-import type { Failure, FailureCode } from '../shared/errors.ts';
+import type { Failure } from '../shared/errors.ts';
 import { parseJsonObject } from '../shared/json.ts';
-import { MAX_API_ANSWER_BYTES, STALL_MS } from '../shared/limits.ts';
 import { readBytesWithin } from '../shared/read-bytes.ts';
+import { networkFailure, type Requester, request, retryAfterSeconds, STALL_MS } from '../shared/request.ts';
 import { err, ok, type Result } from '../shared/result.ts';
-import { retryAfterSeconds } from '../shared/retry-after.ts';
-import { type Downloader, networkFailure, request } from '../transfer/download.ts';
 import type { ApiAnswer, ProviderApi, Refreshed } from './provider.ts';
 
-/** A provider's API as this vault may use it; without a key not at all. */
+/** Bytes of an API's answer that are read: a page of 100 recordings with links is under 300 KiB. */
+const MAX_API_ANSWER_BYTES = 2 * 1024 ** 2;
+
+/** A provider's API with the owner's settings; without a key it is not asked. */
 export interface ApiAccess {
   readonly api: ProviderApi;
   /** Ends in a slash. */
   readonly baseUrl: string;
   readonly key: string | undefined;
-  /** The setting that keeps the API from being asked, although it was meant to be. */
+  /** The invalid setting that keeps the API from being asked. */
   readonly brokenSetting?: string | undefined;
 }
 
-/** Gets a fresh link for one file from the provider's API. `isYoung`: what is absent may still come. */
-export async function refreshLink(
-  file: RecordingFile,
-  event: RecordingEvent,
-  access: ApiAccess,
-  isYoung: boolean,
-  services: Downloader,
-  signal: AbortSignal,
-): Promise<Result<string, Failure>> {
-  const answer = await askApi(event.apiPath ?? '', access, services, signal);
-  if (!answer.ok) return answer;
-  const refreshed = access.api.readLink(answer.value, event, file);
-  return refreshed.kind === 'link' ? ok(refreshed.link) : err(meaningOf(refreshed, isYoung));
+/** The file that needs a fresh link. */
+export interface RefreshRequest {
+  readonly event: RecordingEvent;
+  readonly file: RecordingFile;
+  /** The recording is so young that the API may not list it yet. */
+  readonly isYoung: boolean;
+  readonly signal: AbortSignal;
 }
 
-type Unrefreshed = Exclude<Refreshed, { kind: 'link' }>;
+/** Gets a fresh link for one file from the provider's API. */
+export async function refreshLink(
+  { event, file, isYoung, signal }: RefreshRequest,
+  access: ApiAccess,
+  services: Requester,
+): Promise<Result<string, Failure>> {
+  const answer = await askApi({ path: event.apiPath ?? '', signal }, access, services);
+  if (!answer.ok) return answer;
+  const refreshed = access.api.readLink(answer.value, event, file);
+  return refreshed.kind === 'link' ? ok(refreshed.link) : err(failureOf(refreshed, isYoung));
+}
 
-function meaningOf(refreshed: Unrefreshed, isYoung: boolean): Failure {
+function failureOf(refreshed: Exclude<Refreshed, { kind: 'link' }>, isYoung: boolean): Failure {
   switch (refreshed.kind) {
     case 'pending':
       return { code: 'recording_pending', retryAfterSeconds: refreshed.retryAfterSeconds };
@@ -53,41 +58,39 @@ function meaningOf(refreshed: Unrefreshed, isYoung: boolean): Failure {
   }
 }
 
-/** One request to the API. The key goes to that host alone: redirects are handed back, never followed. */
+/**
+ * Sends one request to a provider's API; `path` is relative to its base. The key goes to that host alone: redirects
+ * are returned, never followed.
+ */
 export async function askApi(
-  path: string,
+  { path, signal }: { readonly path: string; readonly signal: AbortSignal },
   { api, baseUrl, key = '' }: ApiAccess,
-  services: Downloader,
-  signal: AbortSignal,
+  services: Requester,
 ): Promise<Result<ApiAnswer, Failure>> {
+  const url = `${baseUrl}${path}`;
   const headers = {
     authorization: api.authorization(key),
     accept: 'application/json',
     'user-agent': 'callvault',
   };
-  const answered = await request(`${baseUrl}${path}`, headers, services, signal);
-  if (!answered.ok) return err(networkFailure(answered.error, 'api_unavailable'));
-  const { status, headers: answer } = answered.value;
-  const body = await readJson(answered.value, services);
-  if (status === 429 || status >= 500) {
-    const asked = retryAfterSeconds(answer.get('retry-after'), services.now());
-    return failure('api_unavailable', `The API answered with status ${status}`, asked);
-  }
-  const location = answer.get('location');
-  const absolute = location === null ? null : (URL.parse(location, `${baseUrl}${path}`)?.href ?? location);
+  const requested = await request(url, { headers, signal }, services);
+  if (!requested.ok) return err(networkFailure(requested.error, 'api_unavailable'));
+  const { status, headers: answered } = requested.value;
+  const body = await readJson(requested.value, services);
+  if (status === 429 || status >= 500)
+    return err({
+      code: 'api_unavailable',
+      detail: `The API answered with status ${status}`,
+      retryAfterSeconds: retryAfterSeconds(answered.get('retry-after'), services.now()),
+    });
+  const location = answered.get('location');
+  const absolute = location === null ? null : (URL.parse(location, url)?.href ?? location);
   return ok({ status, location: absolute, body });
 }
 
-async function readJson({ body }: Response, { within }: Downloader): Promise<ApiAnswer['body']> {
-  const bytes = await readBytesWithin(body, MAX_API_ANSWER_BYTES, STALL_MS, within);
+async function readJson({ body }: Response, { withTimeout }: Requester): Promise<ApiAnswer['body']> {
+  const limits = { maxBytes: MAX_API_ANSWER_BYTES, timeoutMs: STALL_MS };
+  const bytes = await readBytesWithin(body, limits, withTimeout);
   const text = bytes && decodeUtf8(bytes);
   return text === undefined ? undefined : parseJsonObject(text);
-}
-
-function failure(
-  code: FailureCode,
-  detail: string,
-  retryAfterSeconds: number | undefined,
-): { ok: false; error: Failure } {
-  return err({ code, detail, retryAfterSeconds });
 }

@@ -39,8 +39,8 @@ export type ParsedEvent = Omit<RecordingEvent, 'provider' | 'eventId'> & {
 };
 
 /** A delivery with nothing to archive, to be kept for a person. */
-export interface Kept {
-  readonly kind: 'kept';
+export interface Quarantined {
+  readonly kind: 'quarantined';
   readonly code: 'unreadable_event' | 'provider_reported_error';
   readonly detail: string;
   readonly eventId?: string | undefined;
@@ -53,7 +53,7 @@ export interface Kept {
 export type Parsed =
   | { readonly kind: 'recordings'; readonly events: readonly ParsedEvent[] }
   | { readonly kind: 'ignored'; readonly eventType: string }
-  | Kept;
+  | Quarantined;
 
 /** An answer of a provider's API, whose redirects are not followed. */
 export interface ApiAnswer {
@@ -154,15 +154,14 @@ export function pathPart(id: string): string | undefined {
   return id === '.' || id === '..' ? undefined : encodeURIComponent(id.toWellFormed());
 }
 
-export function unreadable(detail: string): Kept {
-  return { kind: 'kept', code: 'unreadable_event', detail };
+export function unreadable(detail: string): Quarantined {
+  return { kind: 'quarantined', code: 'unreadable_event', detail };
 }
 
-/** Judges the signed time of a delivery that is genuine. */
+/** Accepts a genuine delivery if its signed time is within the tolerance. */
 export function withinTolerance(
-  timestamp: string,
+  { timestamp, nowSeconds }: { readonly timestamp: string; readonly nowSeconds: number },
   verifier: Verifier,
-  nowSeconds: number,
   { toleranceSeconds }: Secrets,
 ): Verified {
   const outside = secondsOutside(timestamp, nowSeconds, toleranceSeconds);

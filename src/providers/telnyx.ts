@@ -55,7 +55,7 @@ function readSignature(headers: Headers, secrets: Secrets): Result<VerifyBody, R
     const content = concat(utf8(`${timestamp}|`), rawBody); // The time exactly as sent: a leading zero counts.
     const publicKey = await matchingPublicKey(secrets.values, signature, content);
     if (publicKey === undefined) return rejected('signature_mismatch');
-    return withinTolerance(timestamp, { scheme: 'ed25519', publicKey }, nowSeconds, secrets);
+    return withinTolerance({ timestamp, nowSeconds }, { scheme: 'ed25519', publicKey }, secrets);
   });
 }
 
@@ -94,7 +94,13 @@ function eventIdOf(event: JsonObject): string | undefined {
 /** The schema says `reason`, the example on the event's page `result`. */
 function parseError(event: JsonObject, eventType: string, payload: JsonObject): Parsed {
   const detail = textAt(payload, 'reason', 'result') ?? 'The provider gave no reason';
-  return { kind: 'kept', code: 'provider_reported_error', detail, eventId: eventIdOf(event), eventType };
+  return {
+    kind: 'quarantined',
+    code: 'provider_reported_error',
+    detail,
+    eventId: eventIdOf(event),
+    eventType,
+  };
 }
 
 function parseSaved(event: JsonObject, eventType: string, payload: JsonObject): Parsed {
@@ -169,7 +175,7 @@ function parseTexml(text: string): Parsed {
   const eventType = `texml.recording.${status}`;
   if (status === 'absent' || status === 'failed') {
     return {
-      kind: 'kept',
+      kind: 'quarantined',
       code: 'provider_reported_error',
       detail: `RecordingStatus ${status}`,
       eventId,

@@ -1,16 +1,14 @@
-import { keptLetter } from '../archive/dead-letter.ts';
-import type { Provider, Rejection, SignedDelivery, VerifyBody } from '../providers/provider.ts';
-import type { DeadLetter, KeptDelivery, RecordingEvent } from '../recording.ts';
+import type { ArchiveServices } from '../archive/services.ts';
+import type { Rejection, VerifyBody } from '../providers/provider.ts';
+import type { DeadLetter, RecordingEvent, StoredDelivery } from '../recording.ts';
 import { describeError } from '../shared/log.ts';
 import type { PendingEntry } from '../storage/inbox.ts';
-import { type EnterServices, enterEvent } from './enter-inbox.ts';
+import { enterEvent } from './enter-inbox.ts';
 import { nameEvent } from './event-fingerprint.ts';
-import { keepUntimely, type LateServices } from './late-delivery.ts';
-import { keepDelivery } from './stored-delivery.ts';
+import { quarantineLate, quarantineLetter } from './quarantine.ts';
+import { type Arrival, toStoredDelivery } from './stored-delivery.ts';
 
-export type ReceiveServices = EnterServices & LateServices;
-
-/** What became of a delivery, what to say of it in the log, and which entries are now to be archived. */
+/** The outcome of a delivery, the fields of its log line, and the entries that are to be archived now. */
 export interface Receipt {
   readonly outcome: 'accepted' | 'duplicate' | 'ignored' | 'kept' | 'rejected' | 'unavailable';
   readonly code?: string | undefined;
@@ -23,84 +21,73 @@ export interface Receipt {
 }
 
 /**
- * Takes a delivery: verified first, over its raw bytes, and durable before any outcome that means 200.
- * Expected refusals are outcomes; rejects only on a bug.
+ * Receives a delivery: verifies its raw bytes first, and makes it durable before any outcome that is answered with
+ * 200. Expected refusals are outcomes; rejects only on a bug.
  */
 export async function receive(
-  delivery: SignedDelivery,
-  provider: Provider,
+  arrival: Arrival,
   verify: VerifyBody,
-  services: ReceiveServices,
+  services: ArchiveServices,
 ): Promise<Receipt> {
-  const nowMs = services.now();
-  const verified = await verify(delivery.rawBody, Math.floor(nowMs / 1000));
-  if (!verified.ok) return refuse(delivery, provider, verified.error, nowMs, services);
+  const verified = await verify(arrival.rawBody, Math.floor(arrival.receivedMs / 1000));
+  if (!verified.ok) return refuse(arrival, verified.error, services);
   const { scheme } = verified.value;
-  const toKeep = () => keepDelivery(delivery, provider, verified.value, nowMs);
-  return { scheme, ...(await take(delivery, provider, toKeep, services)) };
+  // Made only where it is stored: a duplicate is answered without.
+  const stored = () => toStoredDelivery(arrival, verified.value);
+  return { scheme, ...(await accept(arrival, stored, services)) };
 }
 
-async function refuse(
-  delivery: SignedDelivery,
-  provider: Provider,
-  rejection: Rejection,
-  nowMs: number,
-  services: ReceiveServices,
-): Promise<Receipt> {
+async function refuse(arrival: Arrival, rejection: Rejection, services: ArchiveServices): Promise<Receipt> {
   const refused = { outcome: 'rejected', code: rejection.reason, pending: [] } as const;
   if (!('offBySeconds' in rejection)) return refused;
-  await keepUntimely(delivery, provider, rejection, nowMs, services);
+  await quarantineLate(arrival, rejection, services);
   const detail = `${rejection.offBySeconds} s; SIGNATURE_TOLERANCE_SECONDS admits it from there on`;
   return { ...refused, detail, isAlarm: true };
 }
 
-/** What is genuine is ignored for its kind, kept for a person, or accepted. */
-async function take(
-  delivery: SignedDelivery,
-  provider: Provider,
-  toKeep: () => KeptDelivery,
-  services: ReceiveServices,
+/** A genuine delivery is ignored for its kind, quarantined, or entered into the inbox. */
+async function accept(
+  arrival: Arrival,
+  stored: () => StoredDelivery,
+  services: ArchiveServices,
 ): Promise<Receipt> {
-  const { rawBody } = delivery;
-  const parsed = provider.parse(delivery);
+  const { provider } = arrival;
+  const parsed = provider.parse(arrival);
   if (parsed.kind === 'ignored') return { outcome: 'ignored', eventType: parsed.eventType, pending: [] };
-  if (parsed.kind === 'kept') return keep(await keptLetter(parsed, provider, rawBody, toKeep()), services);
-  const events = await Promise.all(parsed.events.map((event) => nameEvent(event, provider, rawBody)));
-  return accept(events, toKeep, services);
+  if (parsed.kind === 'quarantined')
+    return quarantine(await quarantineLetter(parsed, arrival, stored()), services);
+  const events = await Promise.all(parsed.events.map((event) => nameEvent(event, arrival)));
+  return enterAll(events, stored, services);
 }
 
-/** Enters every event that is new into the inbox; without all of them there is no 200. */
-async function accept(
+/** Enters every event that is new into the inbox; if one cannot be entered, the answer is not 200. */
+async function enterAll(
   events: readonly RecordingEvent[],
-  toKeep: () => KeptDelivery,
-  services: ReceiveServices,
+  stored: () => StoredDelivery,
+  services: ArchiveServices,
 ): Promise<Receipt> {
   const pending: PendingEntry[] = [];
-  const about = { eventId: events[0]?.eventId, eventType: events[0]?.eventType, pending };
+  const fields = { eventId: events[0]?.eventId, eventType: events[0]?.eventType, pending };
   let isNew = false;
   try {
     for (const event of events) {
-      const entered = await enterEvent(event, toKeep, services);
-      if (entered !== 'duplicate') isNew = true;
-      if (typeof entered !== 'string') pending.push(entered);
+      const entered = await enterEvent(event, stored, services);
+      if (entered.outcome === 'accepted') isNew = true;
+      if (entered.pending !== undefined) pending.push(entered.pending);
     }
-    return { ...about, outcome: isNew ? 'accepted' : 'duplicate' };
+    return { ...fields, outcome: isNew ? 'accepted' : 'duplicate' };
   } catch (error) {
-    return { ...about, outcome: 'unavailable', code: 'inbox_failed', detail: describeError(error) };
+    return { ...fields, outcome: 'unavailable', code: 'inbox_failed', detail: describeError(error) };
   }
 }
 
-/** Keeps what has nothing to archive, for a person to look at. */
-async function keep(letter: DeadLetter, { deadLetters }: ReceiveServices): Promise<Receipt> {
-  const about = {
-    eventId: letter.eventId,
-    eventType: letter.eventType,
-    code: letter.failure.code,
-    pending: [],
-  };
+/** Stores a delivery that announces no recording as a dead letter, for a person. */
+async function quarantine(letter: DeadLetter, { deadLetters }: ArchiveServices): Promise<Receipt> {
+  const { eventId, eventType, failure } = letter;
+  const fields = { eventId, eventType, code: failure.code, pending: [] };
   try {
-    return { ...about, outcome: (await deadLetters.create(letter)) ? 'kept' : 'duplicate' };
+    return { ...fields, outcome: (await deadLetters.create(letter)) ? 'kept' : 'duplicate' };
   } catch (error) {
-    return { ...about, outcome: 'unavailable', code: 'dead_letter_failed', detail: describeError(error) };
+    return { ...fields, outcome: 'unavailable', code: 'dead_letter_failed', detail: describeError(error) };
   }
 }

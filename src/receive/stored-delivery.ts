@@ -1,20 +1,24 @@
 import type { Provider, SignedDelivery } from '../providers/provider.ts';
-import type { KeptDelivery, Verifier } from '../recording.ts';
+import type { StoredDelivery, Verifier } from '../recording.ts';
 import { decodeUtf8 } from '../shared/bytes.ts';
 import { encodeBase64 } from '../signatures/base64.ts';
 
-/** What is kept of a delivery: its bytes and its signature, so that both can be verified again. */
-export function keepDelivery(
-  { rawBody, headers }: SignedDelivery,
-  provider: Provider,
+/** A delivery, the provider that it claims to come from, and when it came, in ms since 1970. */
+export interface Arrival extends SignedDelivery {
+  readonly provider: Provider;
+  readonly receivedMs: number;
+}
+
+/** The delivery as it is stored: its bytes and its signature headers, so that both can be verified again. */
+export function toStoredDelivery(
+  { rawBody, headers, provider, receivedMs }: Arrival,
   verifiedBy: Verifier,
-  nowMs: number,
-): KeptDelivery {
+): StoredDelivery {
   const signed = provider.signatureHeaders.map((name) => [name, headers.get(name) ?? '']);
   const text = decodeUtf8(rawBody);
   const body = text === undefined ? { rawBodyBase64: encodeBase64(rawBody) } : { rawBody: text };
   return {
-    receivedAt: new Date(nowMs).toISOString(),
+    receivedAt: new Date(receivedMs).toISOString(),
     headers: Object.fromEntries(signed),
     ...body,
     verifiedBy,

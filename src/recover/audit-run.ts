@@ -1,13 +1,22 @@
 import type { ListedPage, RecordingList } from '../providers/provider.ts';
-import {
-  AUDIT_EVERY_MS,
-  AUDIT_MARGIN_MS,
-  FIRST_AUDIT_MS,
-  MAX_AUDIT_RESTARTS,
-  MAX_UNFINISHED_MS,
-} from '../shared/limits.ts';
+
 import { parseTimeMs } from '../shared/time.ts';
-import type { AuditRun, AuditState } from '../storage/audit-state.ts';
+import type { AuditRun, AuditState } from '../storage/audit-store.ts';
+
+/** An audit is due this long after the start of the last one. */
+export const AUDIT_EVERY_MS = 24 * 60 * 60_000;
+
+/** An audit begins again when its list changed meanwhile; more often than this it fails aloud, and waits a day. */
+const MAX_AUDIT_RESTARTS = 3;
+
+/** What a provider has been preparing for longer will not come any more. */
+const MAX_UNFINISHED_MS = 3 * 24 * 60 * 60_000;
+
+/** The first audit looks back so far; each further one to where the last one ended. */
+const FIRST_AUDIT_MS = 24 * 60 * 60_000;
+
+/** An audit covers what was recorded up to so long ago: what is younger may still be announced. */
+const AUDIT_MARGIN_MS = 60 * 60_000;
 
 /** Once a day by its begin: an end that waits for what is being prepared makes it due no earlier. */
 export function isDue({ auditedUntil, startedAt }: AuditState, nowMs: number): boolean {
@@ -50,8 +59,7 @@ function beforeUnfinished({ from, to, until }: AuditRun, { unfinishedAt }: Liste
  * changes, what was removed has moved another one to a page that was read before: the run begins again.
  */
 export function nextRun(
-  before: AuditRun,
-  run: AuditRun,
+  { before, run }: { readonly before: AuditRun; readonly run: AuditRun },
   { next, total }: ListedPage,
   list: RecordingList,
 ): AuditRun | 'changing' {

@@ -1,8 +1,7 @@
+import type { ArchiveServices } from '../archive/services.ts';
 import type { ListedPage, ListedRecording } from '../providers/provider.ts';
 import type { RecordingEvent } from '../recording.ts';
-import type { Inbox } from '../storage/inbox.ts';
 import { recordingKeys } from '../storage/keys.ts';
-import type { Recordings } from '../storage/recordings.ts';
 
 /** A recording that a provider holds and the bucket does not: as an event, and what the provider said of it. */
 export interface Missing {
@@ -10,16 +9,11 @@ export interface Missing {
   readonly said: string;
 }
 
-interface MissingServices {
-  readonly recordings: Recordings;
-  readonly inbox: Inbox;
-}
-
 /** What of a page is neither in the bucket nor on its way there. */
 export async function missingOf(
   page: ListedPage,
   provider: string,
-  services: MissingServices,
+  services: ArchiveServices,
 ): Promise<Missing[]> {
   const missing: (Missing & { readonly names: readonly string[] })[] = [];
   for (const recording of page.recordings) {
@@ -41,7 +35,7 @@ export async function missingOf(
 async function isHere(
   event: RecordingEvent,
   { otherNames }: ListedRecording,
-  { recordings }: MissingServices,
+  { recordings }: ArchiveServices,
 ): Promise<boolean> {
   const names = [{}, ...otherNames].map((name) => recordingKeys({ ...event, ...name }));
   const manifests = new Set((await Promise.all(names)).map(({ manifest }) => manifest));

@@ -1,24 +1,23 @@
-import { MAX_RECONCILE_PAGES, MAX_RECONCILE_SENDS, OVERDUE_MS } from '../shared/limits.ts';
 import { describeError, type Log } from '../shared/log.ts';
-import type { Inbox, ListedEntry } from '../storage/inbox.ts';
-import type { Transfers } from '../storage/queue.ts';
-import type { ReconcileMark, Sweep } from '../storage/reconcile-cursor.ts';
+import type { ListedEntry } from '../storage/inbox.ts';
+import type { Sweep } from '../storage/reconcile-cursor.ts';
+import type { RecoverServices } from './services.ts';
 
-export interface ReconcileServices {
-  readonly inbox: Inbox;
-  readonly transfers: Transfers;
-  readonly reconcileMark: ReconcileMark;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly log: Log;
-}
+/** A run sends so many messages, 100 at a time: what is more waits for its next turn. */
+export const MAX_RECONCILE_SENDS = 5_000;
+
+/** A run of the cron opens so many pages of up to 1,000 entries: about 20 s of lists. */
+export const MAX_RECONCILE_PAGES = 100;
+
+/** An entry is missed when it was due, or its lease ended, so long ago; the queue itself needs a moment. */
+const OVERDUE_MS = 60_000;
 
 /**
- * Finds what was accepted and nobody works on, and puts it back to work: leases that have lapsed, and entries
- * that are overdue because their message was lost. Runs once a minute; what one run cannot look at the next does.
- * `scheduledMs` is the time that the run was meant for, so that from run to run it is a minute later.
+ * Re-queues entries whose lease has expired, and entries that are overdue because their message was lost. Runs once a
+ * minute; a run that cannot look at the whole inbox leaves a cursor for the next. `scheduledMs` is the time that the
+ * run was meant for: from run to run it is a minute later.
  */
-export async function reconcile(scheduledMs: number, services: ReconcileServices): Promise<void> {
+export async function reconcile(scheduledMs: number, services: RecoverServices): Promise<void> {
   const startedMs = services.now();
   const found = { listed: 0, sent: 0, isCut: false };
   try {
@@ -34,15 +33,15 @@ export async function reconcile(scheduledMs: number, services: ReconcileServices
 async function sendOverdue(
   found: { listed: number; sent: number; isCut: boolean },
   scheduledMs: number,
-  { inbox, transfers, reconcileMark, log }: ReconcileServices,
+  { inbox, queue, reconcileCursor, log }: RecoverServices,
 ): Promise<void> {
-  const mark = await withoutKv(reconcileMark.read(), 'sweep_not_read', log);
+  const mark = await withoutKv(reconcileCursor.read(), 'reconcile_cursor_not_read', log);
   const sweep = sweepAt(scheduledMs, mark);
   let { cursor } = sweep;
   for (let pages = 0; pages < MAX_RECONCILE_PAGES && found.sent < MAX_RECONCILE_SENDS; pages++) {
     const page = await inbox.list(cursor);
     const overdue = page.entries.filter((entry) => isToBeSent(entry, sweep));
-    await transfers.sendAll(overdue.map(({ key }) => key));
+    await queue.sendAll(overdue.map(({ key }) => key));
     found.listed += page.entries.length;
     found.sent += overdue.length;
     cursor = page.cursor;
@@ -52,7 +51,8 @@ async function sendOverdue(
   // Most sweeps take one run, and leave no mark.
   const isLong = found.isCut || sweep.beganMs !== scheduledMs;
   const next = isLong ? { ...sweep, cursor, writtenMs: scheduledMs } : undefined;
-  if (isLong || mark !== undefined) await withoutKv(reconcileMark.write(next), 'sweep_not_marked', log);
+  if (isLong || mark !== undefined)
+    await withoutKv(reconcileCursor.write(next), 'reconcile_cursor_not_written', log);
 }
 
 /** KV is an aid: without it a sweep begins anew with each run. */

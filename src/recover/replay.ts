@@ -1,23 +1,13 @@
+import { absorbLetter } from '../archive/dead-letter.ts';
 import { withoutLease } from '../archive/entry.ts';
 import { newLease } from '../archive/lease.ts';
-import { absorbLetter } from '../archive/revive.ts';
+import type { ArchiveServices } from '../archive/services.ts';
 import { providers } from '../providers/index.ts';
-import { announcementOf, nameEvent } from '../receive/event-fingerprint.ts';
-import type { DeadLetter, InboxEntry, KeptDelivery, RecordingEvent } from '../recording.ts';
+import { eventFingerprint, nameEvent } from '../receive/event-fingerprint.ts';
+import type { DeadLetter, InboxEntry, RecordingEvent, StoredDelivery } from '../recording.ts';
 import { utf8 } from '../shared/bytes.ts';
 import { decodeBase64 } from '../signatures/base64.ts';
-import type { DeadLetters } from '../storage/dead-letters.ts';
-import type { Entered, Inbox, PendingEntry } from '../storage/inbox.ts';
-import type { Transfers } from '../storage/queue.ts';
-
-export interface ReplayServices {
-  readonly inbox: Inbox;
-  readonly deadLetters: DeadLetters;
-  readonly transfers: Transfers;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly newToken: () => string;
-}
+import type { Created, PendingEntry } from '../storage/inbox.ts';
 
 /**
  * What became of a replay: `still_pending` when an entry of the same announcement is in the inbox already,
@@ -29,7 +19,7 @@ export type Replayed = 'replayed' | 'not_found' | 'still_pending' | 'nothing_to_
  * Gives a dead letter a second chance: moves it back into the inbox, past the dedupe, with its history. One that
  * could not be read is read again, by a callvault that may know better now.
  */
-export async function replay(key: string, services: ReplayServices): Promise<Replayed> {
+export async function replay(key: string, services: ArchiveServices): Promise<Replayed> {
   const stored = await services.deadLetters.read(key);
   if (stored === undefined) return 'not_found';
   const { letter } = stored;
@@ -45,21 +35,21 @@ export async function replay(key: string, services: ReplayServices): Promise<Rep
     await release(held, services);
     keys.push(held.key);
   }
-  await services.transfers.sendAll(keys);
+  await services.queue.sendAll(keys);
   return isWhole ? 'replayed' : 'still_pending';
 }
 
 async function revive(
   event: RecordingEvent,
   { delivery, attempts, knownLinks }: DeadLetter,
-  services: ReplayServices,
-): Promise<Entered> {
+  services: ArchiveServices,
+): Promise<Created> {
   const lease = newLease(services);
   const life = { delivery, attempts, knownLinks, replayedAt: new Date(services.now()).toISOString(), lease };
-  return services.inbox.create({ version: 1, announcement: announcementOf(event), event, ...life });
+  return services.inbox.create({ version: 1, fingerprint: eventFingerprint(event), event, ...life });
 }
 
-async function release(pending: PendingEntry, { inbox, now }: ReplayServices): Promise<void> {
+async function release(pending: PendingEntry, { inbox, now }: ArchiveServices): Promise<void> {
   const dueAt = new Date(now()).toISOString();
   await inbox.change(pending, (entry): InboxEntry => ({ ...withoutLease(entry), dueAt }));
 }
@@ -70,9 +60,9 @@ async function readAgain({ provider: id, delivery }: DeadLetter): Promise<Record
   if (provider === undefined || rawBody === undefined) return [];
   const parsed = provider.parse({ rawBody, headers: new Headers(delivery.headers) });
   if (parsed.kind !== 'recordings') return [];
-  return Promise.all(parsed.events.map((event) => nameEvent(event, provider, rawBody)));
+  return Promise.all(parsed.events.map((event) => nameEvent(event, { provider, rawBody })));
 }
 
-function bytesOf({ rawBody, rawBodyBase64 = '' }: KeptDelivery): Uint8Array | undefined {
+function bytesOf({ rawBody, rawBodyBase64 = '' }: StoredDelivery): Uint8Array | undefined {
   return rawBody === undefined ? decodeBase64(rawBodyBase64) : utf8(rawBody);
 }

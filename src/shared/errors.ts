@@ -83,7 +83,7 @@ export const failureCodes = {
   },
   handed_over: { transient: true, advice: 'Too much for the background task: the queue goes on with it' },
   lease_lost: { transient: true, advice: 'Another attempt works on this recording' },
-  attempt_died: { transient: true, advice: 'The runtime ended in the middle of the attempt' },
+  attempt_crashed: { transient: true, advice: 'The runtime ended in the middle of the attempt' },
   api_refused: {
     transient: true,
     advice: "Check the provider's API key and its scopes: the provider's API refused it",

@@ -3,7 +3,7 @@
  * Never a body, a signature, a secret, a phone number or a link: a new field is a change of this type.
  */
 export interface LogLine {
-  readonly event: 'delivery' | 'attempt' | 'message' | 'reconcile' | 'audit' | 'tidy' | 'settings' | 'fault';
+  readonly event: 'delivery' | 'attempt' | 'message' | 'reconcile' | 'audit' | 'purge' | 'settings' | 'fault';
   readonly provider?: string | undefined;
   readonly eventId?: string | undefined;
   readonly eventType?: string | undefined;
@@ -52,12 +52,17 @@ export function describeError(error: unknown): string {
   return where === undefined ? error.name : `${error.name} ${where.trim()}`;
 }
 
-/** Goes on with nothing after a fault by which nothing is lost, and says so in the log. */
+/** What a line about a fault names. */
+interface FaultLine {
+  readonly outcome: string;
+  readonly event: { readonly provider: string; readonly eventId: string };
+}
+
+/** Awaits work that nothing is lost without: a rejection is logged, and gives `undefined`. */
 export async function orLogFault<T>(
   work: Promise<T>,
-  outcome: string,
-  { provider, eventId }: { readonly provider: string; readonly eventId: string },
-  log: Log,
+  { outcome, event: { provider, eventId } }: FaultLine,
+  { log }: { readonly log: Log },
 ): Promise<T | undefined> {
   try {
     return await work;

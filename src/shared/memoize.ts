@@ -1,5 +1,5 @@
 /** Remembers each answer for the isolate's life; only for texts from the settings, which are few. */
-export function memo<T>(make: (text: string) => T): (text: string) => T {
+export function memoize<T>(make: (text: string) => T): (text: string) => T {
   const made = new Map<string, T>();
   return (text) => {
     const known = made.get(text);

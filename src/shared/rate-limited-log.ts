@@ -7,7 +7,7 @@ const SILENCE_MS = 1000;
  * Writes at most one line a second of each kind (provider, outcome and code), with how many it stands for: what
  * anybody can cause must not cost the owner a line each time. Those after the last line are told by the next.
  */
-export function thinLog(log: Log, now: () => number): Log {
+export function rateLimitedLog(log: Log, now: () => number): Log {
   const kinds = new Map<string, { readonly writtenMs: number; silent: number }>();
   return (line) => {
     const kind = `${line.provider} ${line.outcome} ${line.code}`;

@@ -1,28 +1,27 @@
 import { concat } from './bytes.ts';
-import type { Within } from './with-timeout.ts';
+import type { WithTimeout } from './with-timeout.ts';
 
 type Body = ReadableStream<Uint8Array> | null;
 
-/** The bytes of a whole body, or nothing if there are more than `maxBytes`; rejects when the sender fails. */
+/** Reads a whole body; `undefined` when it has more than `maxBytes`. Rejects when the sender fails. */
 export async function readBytes(body: Body, maxBytes: number): Promise<Uint8Array | undefined> {
   return body === null ? new Uint8Array() : readAll(body.getReader(), maxBytes);
 }
 
-/** The same within a time, or nothing: then, and when the sender fails, the body is let go. */
+/** Reads a whole body within a time; `undefined` also when the time is over or the sender fails. Frees the body. */
 export async function readBytesWithin(
   body: Body,
-  maxBytes: number,
-  ms: number,
-  within: Within,
+  { maxBytes, timeoutMs }: { readonly maxBytes: number; readonly timeoutMs: number },
+  withTimeout: WithTimeout,
 ): Promise<Uint8Array | undefined> {
   if (body === null) return new Uint8Array();
   const reader = body.getReader();
   try {
-    return await within(ms, readAll(reader, maxBytes));
+    return await withTimeout(timeoutMs, readAll(reader, maxBytes));
   } catch {
-    return undefined; // Cut off or too slow, it says nothing.
+    return undefined; // A body that is cut off or too slow is not used.
   } finally {
-    await reader.cancel().catch(() => undefined); // What has failed has nothing left to cancel.
+    await reader.cancel().catch(() => undefined); // A reader that has failed has nothing left to cancel.
   }
 }
 

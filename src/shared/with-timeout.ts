@@ -2,7 +2,7 @@
  * What `work` gives, unless it takes longer than `ms`: then rejects with a TimeoutError, and lets the work be. Written
  * without `Promise.race`, which costs twice as much, since every delivery passes here.
  */
-export function within<T>(ms: number, work: Promise<T>): Promise<T> {
+export function withTimeout<T>(ms: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new DOMException('Nothing moved', 'TimeoutError')), ms);
     work.then(
@@ -18,4 +18,4 @@ export function within<T>(ms: number, work: Promise<T>): Promise<T> {
   });
 }
 
-export type Within = typeof within;
+export type WithTimeout = typeof withTimeout;

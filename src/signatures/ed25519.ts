@@ -1,4 +1,4 @@
-import { memo } from '../shared/memoize.ts';
+import { memoize } from '../shared/memoize.ts';
 import { decodeBase64 } from './base64.ts';
 
 const PUBLIC_KEY_BYTES = 32;
@@ -33,7 +33,7 @@ function yCoordinate(bytes: Uint8Array): bigint {
   return value & (2n ** 255n - 1n);
 }
 
-const keyOf = memo((publicKey: string) => {
+const keyOf = memoize((publicKey: string) => {
   const bytes = decodeBase64(publicKey) ?? new Uint8Array();
   return crypto.subtle.importKey('raw', bytes, { name: 'Ed25519' }, false, ['verify']);
 });

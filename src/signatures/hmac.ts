@@ -1,5 +1,5 @@
 import { toHex, utf8 } from '../shared/bytes.ts';
-import { memo } from '../shared/memoize.ts';
+import { memoize } from '../shared/memoize.ts';
 
 const algorithm = { name: 'HMAC', hash: 'SHA-256' };
 
@@ -7,7 +7,7 @@ export function importHmacKey(secret: Uint8Array): Promise<CryptoKey> {
   return crypto.subtle.importKey('raw', secret, algorithm, false, ['verify']);
 }
 
-const keyOf = memo((secret: string) => importHmacKey(utf8(secret)));
+const keyOf = memoize((secret: string) => importHmacKey(utf8(secret)));
 
 /** Of one header at most this many signatures are tried. */
 export const MAX_SIGNATURES = 8;
@@ -40,7 +40,7 @@ const FINGERPRINT_LABEL = 'callvault: fingerprint of a webhook secret';
  * Names a secret without helping to guess it: the HMAC-SHA256 of a fixed label under the secret, lower-case hex.
  * An owner who still has the secret can make the same value.
  */
-export const secretFingerprint = memo(async (secret: string): Promise<string> => {
+export const secretFingerprint = memoize(async (secret: string): Promise<string> => {
   const key = await crypto.subtle.importKey('raw', utf8(secret), algorithm, false, ['sign']);
   return toHex(await crypto.subtle.sign('HMAC', key, utf8(FINGERPRINT_LABEL)));
 });

@@ -1,12 +1,12 @@
 import type { DeadLetter } from '../recording.ts';
-import { MAX_CONFLICTS } from '../shared/limits.ts';
-import { type Within, within } from '../shared/with-timeout.ts';
+import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
 import { deadLetterKey } from './keys.ts';
 import {
-  announcedKeys,
   countObjects,
   deleteObject,
+  eventKeys,
   listObjects,
+  MAX_CONFLICTS,
   putJson,
   readJson,
   type Store,
@@ -26,6 +26,14 @@ export interface StoredLetter {
   readonly letter: DeadLetter | undefined;
 }
 
+/** A message of the queue, and why it is a dead letter. */
+export interface UnreadableMessage {
+  readonly id: string;
+  readonly body: unknown;
+  readonly failure: DeadLetter['failure'];
+  readonly deadAt: string;
+}
+
 /** Some of the dead letters, and where the next page begins; absent on the last. */
 export interface DeadLetterPage {
   readonly deadLetters: readonly { key: string; code: string | undefined; deadAt: string | undefined }[];
@@ -33,16 +41,16 @@ export interface DeadLetterPage {
 }
 
 /** What was given up, kept whole with the reason. */
-export function createDeadLetters(bucket: R2Bucket, limit: Within = within) {
-  const store: Store = { bucket, within: limit };
+export function createDeadLetters(bucket: R2Bucket, limit: WithTimeout = withTimeout) {
+  const store: Store = { bucket, withTimeout: limit };
 
-  const find = (name: LetterName, announcement: string) => findLetter(name, announcement, store);
+  const find = (name: LetterName, fingerprint: string) => findLetter(name, fingerprint, store);
 
   return {
     /** `false` when just this is here already: the first account of it stays. */
     create: async (letter: DeadLetter): Promise<boolean> =>
       // Another announcement may have had the event's key, and freed it.
-      (await find(letter, letter.announcement)) === undefined && createLetter(letter, store),
+      (await find(letter, letter.fingerprint)) === undefined && createLetter(letter, store),
     find,
 
     /**
@@ -51,7 +59,7 @@ export function createDeadLetters(bucket: R2Bucket, limit: Within = within) {
      */
     async write(letter: DeadLetter): Promise<void> {
       for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts++) {
-        const known = await find(letter, letter.announcement);
+        const known = await find(letter, letter.fingerprint);
         if (known === undefined && (await createLetter(letter, store))) return;
         if (known !== undefined && (await replaceLetter(letter, known, store))) return;
       }
@@ -69,9 +77,9 @@ export function createDeadLetters(bucket: R2Bucket, limit: Within = within) {
     removeIf: (known: StoredLetter): Promise<boolean> => removeLetter(known, store),
 
     /** Removes the letter of just this announcement, if there is one. */
-    async remove(name: LetterName, announcement: string): Promise<void> {
+    async remove(name: LetterName, fingerprint: string): Promise<void> {
       for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts++) {
-        const known = await find(name, announcement);
+        const known = await find(name, fingerprint);
         if (known === undefined || (await removeLetter(known, store))) return;
       }
     },
@@ -84,16 +92,16 @@ export function createDeadLetters(bucket: R2Bucket, limit: Within = within) {
     /** One page, told from the metadata alone. */
     list: (cursor: string | undefined, limit?: number) => listLetters(store, cursor, limit),
 
-    /** Keeps a message of the queue that no version of callvault could read. */
-    async keepMessage(
-      id: string,
-      message: unknown,
-      failure: DeadLetter['failure'],
-      deadAt: string,
-    ): Promise<void> {
+    /** Stores a message of the queue that callvault could not read. */
+    async quarantineMessage({ id, body, failure, deadAt }: UnreadableMessage): Promise<void> {
       const key = await deadLetterKey('queue', id);
-      const kept = { version: 1, failure, deadAt, message };
-      await putJson(store, key, kept, { absent: true }, { code: failure.code, deadAt });
+      const kept = { version: 1, failure, deadAt, message: body };
+      await putJson(store, {
+        key,
+        value: kept,
+        expected: { absent: true },
+        metadata: { code: failure.code, deadAt },
+      });
     },
 
     count: (): Promise<number> => countObjects(store, 'dead/'),
@@ -104,17 +112,20 @@ export type DeadLetters = ReturnType<typeof createDeadLetters>;
 
 /** `false` when the letter has come to be in the meantime. */
 async function createLetter(letter: DeadLetter, store: Store): Promise<boolean> {
-  const { eventId, announcement, provider } = letter;
-  for await (const key of announcedKeys((id) => deadLetterKey(provider, id), eventId, announcement)) {
-    if ((await putJson(store, key, letter, { absent: true }, metadataOf(letter))) !== undefined) return true;
-    if ((await readJson(store, key))?.json?.announcement === announcement) return false;
+  const { eventId, fingerprint, provider } = letter;
+  for await (const key of eventKeys((id) => deadLetterKey(provider, id), eventId, fingerprint)) {
+    const write = { key, value: letter, expected: { absent: true }, metadata: metadataOf(letter) } as const;
+    if ((await putJson(store, write)) !== undefined) return true;
+    if ((await readJson(store, key))?.json?.fingerprint === fingerprint) return false;
   }
   throw new Error('Cannot create a dead letter: all keys of the event are taken');
 }
 
 async function replaceLetter(letter: DeadLetter, known: StoredLetter, store: Store): Promise<boolean> {
   const merged = { ...letter, attempts: withHistory(letter.attempts, known.letter?.attempts ?? []) };
-  return (await putJson(store, known.key, merged, { etag: known.etag }, metadataOf(letter))) !== undefined;
+  const { key, etag } = known;
+  const write = { key, value: merged, expected: { etag }, metadata: metadataOf(letter) };
+  return (await putJson(store, write)) !== undefined;
 }
 
 /**
@@ -122,7 +133,8 @@ async function replaceLetter(letter: DeadLetter, known: StoredLetter, store: Sto
  * by compare-and-set, under which no other letter is written, and the mark is deleted.
  */
 async function removeLetter({ key, etag }: StoredLetter, store: Store): Promise<boolean> {
-  if ((await putJson(store, key, { removed: true, etag }, { etag })) === undefined) return false;
+  const mark = { key, value: { removed: true, etag }, expected: { etag } };
+  if ((await putJson(store, mark)) === undefined) return false;
   await deleteObject(store, key);
   return true;
 }
@@ -130,12 +142,12 @@ async function removeLetter({ key, etag }: StoredLetter, store: Store): Promise<
 /** The letter of just this announcement, if there is one. */
 async function findLetter(
   { provider, eventId }: LetterName,
-  announcement: string,
+  fingerprint: string,
   store: Store,
 ): Promise<StoredLetter | undefined> {
-  for await (const key of announcedKeys((id) => deadLetterKey(provider, id), eventId, announcement)) {
+  for await (const key of eventKeys((id) => deadLetterKey(provider, id), eventId, fingerprint)) {
     const found = await readJson(store, key);
-    if (found?.json?.announcement !== announcement) continue;
+    if (found?.json?.fingerprint !== fingerprint) continue;
     const letter: unknown = found.json;
     return { key, etag: found.etag, letter: isDeadLetter(letter) ? letter : undefined };
   }

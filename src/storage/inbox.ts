@@ -1,19 +1,25 @@
-import type { InboxEntry, RecordingEvent } from '../recording.ts';
-import { MAX_CONFLICTS, MAX_METADATA_LENGTH, MAX_PENDING_PAGES } from '../shared/limits.ts';
+import { type InboxEntry, linksText, type RecordingEvent } from '../recording.ts';
 import { parseTimeMs } from '../shared/time.ts';
-import { type Within, within } from '../shared/with-timeout.ts';
+import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
 import { inboxKey } from './keys.ts';
 import {
-  announcedKeys,
   countObjects,
   deleteObject,
+  eventKeys,
   jsonText,
   listObjects,
+  MAX_CONFLICTS,
   putJson,
   readJson,
   type Store,
 } from './objects.ts';
 import { isInboxEntry } from './schemas.ts';
+
+/** An audit that finds something missing looks through this many pages of the inbox. */
+const MAX_PENDING_PAGES = 10;
+
+/** R2 takes 8 KB of metadata an object; longer ids are found by opening it. */
+const MAX_METADATA_LENGTH = 500;
 
 /** An entry as it is in the bucket; the etag is its version. */
 export interface PendingEntry {
@@ -22,8 +28,13 @@ export interface PendingEntry {
   readonly entry: InboxEntry;
 }
 
+/** The entry under a key; `absent` when it is closed, `unreadable` when callvault did not write it. */
+export type ReadEntry =
+  | ({ readonly state: 'present' } & PendingEntry)
+  | { readonly state: 'absent' | 'unreadable' };
+
 /** The entry that was created, or the one of the same announcement that was there before. */
-export type Entered = PendingEntry & { readonly isNew: boolean };
+export type Created = PendingEntry & { readonly isNew: boolean };
 
 /** What a list tells of an entry without opening it: since when no worker has it, in ms since 1970. */
 export interface ListedEntry {
@@ -38,23 +49,23 @@ export interface InboxPage {
 }
 
 /** The ledger of what was accepted and is not finished. */
-export function createInbox(bucket: R2Bucket, limit: Within = within) {
-  const store: Store = { bucket, within: limit };
+export function createInbox(bucket: R2Bucket, limit: WithTimeout = withTimeout) {
+  const store: Store = { bucket, withTimeout: limit };
 
   return {
     read: (key: string) => readEntry(key, store),
 
     /** Of any number of simultaneous duplicates exactly one creates the entry; the others get that one. */
-    create: (entry: InboxEntry): Promise<Entered> => createEntry(entry, store),
+    create: (entry: InboxEntry): Promise<Created> => createEntry(entry, store),
 
     /** The entry of just this announcement that an attempt may still archive. */
     async find(
       { provider, eventId }: Pick<RecordingEvent, 'provider' | 'eventId'>,
-      announcement: string,
+      fingerprint: string,
     ): Promise<PendingEntry | undefined> {
-      for await (const key of announcedKeys((id) => inboxKey(provider, id), eventId, announcement)) {
+      for await (const key of eventKeys((id) => inboxKey(provider, id), eventId, fingerprint)) {
         const present = await readEntry(key, store);
-        if (typeof present !== 'string' && isLive(present, announcement)) return present;
+        if (present.state === 'present' && isLive(present, fingerprint)) return present;
       }
       return undefined;
     },
@@ -92,12 +103,11 @@ export function createInbox(bucket: R2Bucket, limit: Within = within) {
 
 export type Inbox = ReturnType<typeof createInbox>;
 
-/** The entry, that it is finished, or that the object is none of ours to understand. */
-async function readEntry(key: string, store: Store): Promise<PendingEntry | 'absent' | 'unreadable'> {
+async function readEntry(key: string, store: Store): Promise<ReadEntry> {
   const found = await readJson(store, key);
-  if (found === undefined) return 'absent';
+  if (found === undefined) return { state: 'absent' };
   const entry: unknown = found.json;
-  return isInboxEntry(entry) ? { key, etag: found.etag, entry } : 'unreadable';
+  return isInboxEntry(entry) ? { state: 'present', key, etag: found.etag, entry } : { state: 'unreadable' };
 }
 
 type Change = (entry: InboxEntry) => InboxEntry | undefined;
@@ -108,25 +118,31 @@ type Changed = { readonly end: PendingEntry | undefined } | { readonly present: 
 async function tryChange({ key, etag, entry }: PendingEntry, change: Change, store: Store): Promise<Changed> {
   const changed = change(entry);
   if (changed === undefined) return { end: undefined };
-  const written = await putJson(store, key, changed, { etag }, metadataOf(changed));
+  const written = await putJson(store, {
+    key,
+    value: changed,
+    expected: { etag },
+    metadata: metadataOf(changed),
+  });
   if (written !== undefined) return { end: { key, etag: written, entry: changed } };
   const present = await readEntry(key, store);
-  if (typeof present === 'string') return { end: undefined };
+  if (present.state !== 'present') return { end: undefined };
   // A write that failed aloud may still have happened.
   return jsonText(present.entry) === jsonText(changed) ? { end: present } : { present };
 }
 
-async function createEntry(entry: InboxEntry, store: Store): Promise<Entered> {
-  const { announcement, event } = entry;
+async function createEntry(entry: InboxEntry, store: Store): Promise<Created> {
+  const { fingerprint, event } = entry;
   const links = linksText(event);
+  const metadata = metadataOf(entry);
   const keyOf = (id: string) => inboxKey(event.provider, id);
-  for await (const key of announcedKeys(keyOf, event.eventId, announcement)) {
-    const etag = await putJson(store, key, entry, { absent: true }, metadataOf(entry));
+  for await (const key of eventKeys(keyOf, event.eventId, fingerprint)) {
+    const etag = await putJson(store, { key, value: entry, expected: { absent: true }, metadata });
     if (etag !== undefined) return { key, etag, entry, isNew: true };
     const present = await readEntry(key, store);
-    if (typeof present === 'string' || present.entry.announcement !== announcement) continue;
+    if (present.state !== 'present' || present.entry.fingerprint !== fingerprint) continue;
     // What was given up with just these links is being removed, and there is nothing new to try.
-    const isSame = isLive(present, announcement) || linksText(present.entry.event) === links;
+    const isSame = isLive(present, fingerprint) || linksText(present.entry.event) === links;
     if (isSame) return { ...present, isNew: false };
   }
   throw new Error(`Cannot create an inbox entry: all keys of the event are taken`);
@@ -146,13 +162,8 @@ async function listRecordings(provider: string, store: Store): Promise<Set<strin
   return ids;
 }
 
-function isLive({ entry }: PendingEntry, announcement: string): boolean {
-  return entry.announcement === announcement && entry.gaveUpAt === undefined && !entry.isYielding;
-}
-
-/** The links of an event with their query strings, which an announcement leaves out. */
-export function linksText({ files }: Pick<RecordingEvent, 'files'>): string {
-  return JSON.stringify(files.map(({ link = '' }) => link));
+function isLive({ entry }: PendingEntry, fingerprint: string): boolean {
+  return entry.fingerprint === fingerprint && entry.gaveUpAt === undefined && !entry.isYielding;
 }
 
 /** For the cron, and for a person who looks at the bucket: what they need without opening the entry. */

@@ -1,7 +1,9 @@
 import type { RecordingEvent } from '../recording.ts';
 import { sha256Hex, utf8 } from '../shared/bytes.ts';
-import { MAX_KEY_PART_BYTES } from '../shared/limits.ts';
 import { parseTimeMs } from '../shared/time.ts';
+
+/** One part of an object key; two of them and the rest stay far under R2's 1,024 bytes. */
+const MAX_KEY_PART_BYTES = 240;
 
 /**
  * An id from outside as one part of an object key, never two ids alike.

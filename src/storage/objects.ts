@@ -1,29 +1,40 @@
 import { sha256Hex, utf8 } from '../shared/bytes.ts';
 import { type JsonObject, parseJsonObject } from '../shared/json.ts';
-import { STORE_MS } from '../shared/limits.ts';
-import type { Within } from '../shared/with-timeout.ts';
+
+import type { WithTimeout } from '../shared/with-timeout.ts';
+
+/** A small call to R2 or the queue that takes longer has failed. */
+export const STORE_MS = 10_000;
+
+/** The writers of one object are two or three; more conflicts mean a fault. */
+export const MAX_CONFLICTS = 5;
 
 const jsonContent = { contentType: 'application/json; charset=utf-8' };
 
 /** A bucket whose small calls have a time limit: a store that hangs has failed. */
 export interface Store {
   readonly bucket: R2Bucket;
-  readonly within: Within;
+  readonly withTimeout: WithTimeout;
 }
 
 /** What must be true of a key for a write to happen: nothing is there, or exactly this version. */
 export type Expected = { readonly absent: true } | { readonly etag: string } | { readonly anything: true };
 
-/** Writes JSON when the key is as expected; the new etag, or `undefined` when the key was not. */
+/** A JSON object to be written. */
+export interface JsonWrite {
+  readonly key: string;
+  readonly value: unknown;
+  readonly expected: Expected;
+  readonly metadata?: Record<string, string>;
+}
+
+/** Writes JSON if the key is as expected; the new etag, or `undefined` when the key was not. */
 export async function putJson(
-  { bucket, within }: Store,
-  key: string,
-  value: unknown,
-  expected: Expected,
-  customMetadata: Record<string, string> = {},
+  { bucket, withTimeout }: Store,
+  { key, value, expected, metadata = {} }: JsonWrite,
 ): Promise<string | undefined> {
-  const options = { ...conditionOf(expected), customMetadata, httpMetadata: jsonContent };
-  const stored = await within(STORE_MS, bucket.put(key, jsonText(value), options));
+  const options = { ...conditionOf(expected), customMetadata: metadata, httpMetadata: jsonContent };
+  const stored = await withTimeout(STORE_MS, bucket.put(key, jsonText(value), options));
   return stored?.etag;
 }
 
@@ -45,35 +56,38 @@ export interface ReadJson {
 }
 
 /** Reads a small object; `undefined` when there is none. */
-export async function readJson({ bucket, within }: Store, key: string): Promise<ReadJson | undefined> {
+export async function readJson({ bucket, withTimeout }: Store, key: string): Promise<ReadJson | undefined> {
   const read = async () => {
     const object = await bucket.get(key);
     return object === null ? undefined : { etag: object.etag, text: await object.text() };
   };
-  const found = await within(STORE_MS, read());
+  const found = await withTimeout(STORE_MS, read());
   return found && { ...found, json: parseJsonObject(found.text) };
 }
 
-export async function headObject({ bucket, within }: Store, key: string): Promise<R2Object | null> {
-  return within(STORE_MS, bucket.head(key));
+export async function headObject({ bucket, withTimeout }: Store, key: string): Promise<R2Object | null> {
+  return withTimeout(STORE_MS, bucket.head(key));
 }
 
-export async function deleteObject({ bucket, within }: Store, key: string): Promise<void> {
-  await within(STORE_MS, bucket.delete(key));
+export async function deleteObject({ bucket, withTimeout }: Store, key: string): Promise<void> {
+  await withTimeout(STORE_MS, bucket.delete(key));
 }
 
-export async function listObjects({ bucket, within }: Store, options: R2ListOptions): Promise<R2Objects> {
-  return within(STORE_MS, bucket.list(options));
+export async function listObjects(
+  { bucket, withTimeout }: Store,
+  options: R2ListOptions,
+): Promise<R2Objects> {
+  return withTimeout(STORE_MS, bucket.list(options));
 }
 
 /** Where one announcement of an event may be: at the event's own key, or at one of its own. */
-export async function* announcedKeys(
+export async function* eventKeys(
   keyOf: (eventId: string) => Promise<string>,
   eventId: string,
-  announcement: string,
+  fingerprint: string,
 ): AsyncGenerator<string> {
   yield keyOf(eventId);
-  yield keyOf(`${eventId}_${await sha256Hex(utf8(announcement))}`);
+  yield keyOf(`${eventId}_${await sha256Hex(utf8(fingerprint))}`);
 }
 
 /** How many objects have this prefix, over all pages of the list. */

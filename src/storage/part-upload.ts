@@ -1,7 +1,13 @@
 import { startDigest } from '../shared/digest.ts';
-import { FIRST_PART_BYTES, PART_BYTES, PART_GROWTH } from '../shared/limits.ts';
 import { type Multipart, startMultipart } from './multipart.ts';
 import { endOf, putOptions, type Upload, type UploadEnd, type UploadOptions } from './upload.ts';
+
+/** The buffer of a part begins with this, and grows with the body: most of unknown length are small. */
+export const FIRST_PART_BYTES = 64 * 1024;
+const PART_GROWTH = 4;
+
+/** R2's smallest part, of which one is in memory; 10,000 of them are 48 GiB. */
+export const PART_BYTES = 5 * 1024 ** 2;
 
 /**
  * An upload with one part in memory: what fits into that is one conditional put, more is a multipart upload of

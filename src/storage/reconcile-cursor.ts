@@ -1,6 +1,6 @@
 import { parseJsonObject, quantityAt, textAt } from '../shared/json.ts';
-import { KV_MS } from '../shared/limits.ts';
-import { type Within, within } from '../shared/with-timeout.ts';
+import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
+import { KV_MS } from './seen.ts';
 
 const KEY = 'reconcile/sweep';
 
@@ -19,7 +19,7 @@ export interface Sweep {
 }
 
 /** The sweep that is under way, or was the last to take several runs. KV may be late, which costs a second look. */
-export function createReconcileMark(kv: KVNamespace, limit: Within = within) {
+export function createReconcileCursor(kv: KVNamespace, limit: WithTimeout = withTimeout) {
   return {
     async read(): Promise<Sweep | undefined> {
       const mark = parseJsonObject((await limit(KV_MS, kv.get(KEY))) ?? '');
@@ -39,4 +39,4 @@ export function createReconcileMark(kv: KVNamespace, limit: Within = within) {
   };
 }
 
-export type ReconcileMark = ReturnType<typeof createReconcileMark>;
+export type ReconcileCursor = ReturnType<typeof createReconcileCursor>;

@@ -1,11 +1,21 @@
 import type { ArchivedFile, Manifest } from '../recording.ts';
 import { isJsonObject, quantityAt, textAt } from '../shared/json.ts';
-import { COMMIT_MS, SINGLE_PUT_BYTES, STORE_MS } from '../shared/limits.ts';
-import { type Within, within } from '../shared/with-timeout.ts';
-import { deleteObject, type Expected, headObject, listObjects, putJson, readJson } from './objects.ts';
+import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
+import {
+  deleteObject,
+  type Expected,
+  headObject,
+  listObjects,
+  putJson,
+  readJson,
+  STORE_MS,
+} from './objects.ts';
 import { startPartUpload } from './part-upload.ts';
 import { startStreamUpload } from './stream-upload.ts';
-import type { Upload, UploadOptions } from './upload.ts';
+import { COMMIT_MS, type Upload, type UploadOptions } from './upload.ts';
+
+/** R2 takes 4.995 GiB in one put; what is as long as this goes in parts. */
+export const SINGLE_PUT_BYTES = 4 * 1024 ** 3;
 
 /** A manifest as it is in the bucket, or that there is none, or that it is not one of ours. */
 export type StoredManifest =
@@ -23,8 +33,8 @@ export interface StoredObject {
 }
 
 /** The audio and the manifests. */
-export function createRecordings(bucket: R2Bucket, limit: Within = within) {
-  const store = { bucket, within: limit };
+export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTimeout) {
+  const store = { bucket, withTimeout: limit };
 
   /** The audio of a recording in whatever format it is, whose keys begin so. */
   async function findAudio(prefix: string): Promise<StoredObject[]> {
@@ -54,7 +64,7 @@ export function createRecordings(bucket: R2Bucket, limit: Within = within) {
 
     /** `false` when another worker has written the manifest in the meantime. */
     async writeManifest(key: string, manifest: Manifest, expected: Expected): Promise<boolean> {
-      return (await putJson(store, key, manifest, expected)) !== undefined;
+      return (await putJson(store, { key, value: manifest, expected })) !== undefined;
     },
 
     /** Starts a create-once upload. */
@@ -62,7 +72,7 @@ export function createRecordings(bucket: R2Bucket, limit: Within = within) {
       const { lengthBytes } = options;
       return lengthBytes === undefined || lengthBytes >= SINGLE_PUT_BYTES
         ? startPartUpload(bucket, key, options)
-        : startStreamUpload(bucket, key, lengthBytes, options);
+        : startStreamUpload(bucket, key, { ...options, lengthBytes });
     },
 
     findAudio,

@@ -6,7 +6,7 @@ export function isInboxEntry(value: unknown): value is InboxEntry {
   if (!isJsonObject(value) || value.version !== 1) return false;
   const { event, delivery, attempts, lease } = value;
   return (
-    hasTexts(value, ['announcement']) &&
+    hasTexts(value, ['fingerprint']) &&
     isEvent(event) &&
     isDelivery(delivery) &&
     Array.isArray(attempts) &&
@@ -20,7 +20,7 @@ export function isDeadLetter(value: unknown): value is DeadLetter {
   if (!isJsonObject(value) || value.version !== 1) return false;
   const { event, delivery, attempts } = value;
   return (
-    hasTexts(value, ['announcement', 'provider', 'eventId']) &&
+    hasTexts(value, ['fingerprint', 'provider', 'eventId']) &&
     isProviderId(value.provider) &&
     (event === undefined || isEvent(event)) &&
     isDelivery(delivery) &&

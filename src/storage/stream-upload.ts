@@ -4,9 +4,9 @@ import { endOf, putOptions, type Upload, type UploadEnd, type UploadOptions } fr
 export function startStreamUpload(
   bucket: R2Bucket,
   key: string,
-  lengthBytes: number,
-  options: UploadOptions,
+  options: UploadOptions & { readonly lengthBytes: number },
 ): Upload {
+  const { lengthBytes } = options;
   const { readable, writable } = new FixedLengthStream(lengthBytes);
   const writer = writable.getWriter();
   // A put that ends early fails the writer, or leaves it hanging: then its end wakes whoever waits for a write.

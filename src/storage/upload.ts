@@ -1,3 +1,5 @@
+/** An upload whose end takes longer has failed; what it stored all the same is found later. */
+export const COMMIT_MS = 30_000;
 /**
  * How an upload ended; `exists` means that the key was taken and this upload changed nothing, `mismatch` that the
  * bytes did not have the stated MD5 and nothing was stored, `no_room` that the isolate's memory is in use.

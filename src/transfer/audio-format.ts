@@ -76,3 +76,15 @@ function isText(first: Uint8Array): boolean {
 function isBinaryByte(byte: number): boolean {
   return byte <= 0x08 || byte === 0x0b || (byte >= 0x0e && byte <= 0x1a) || (byte >= 0x1c && byte <= 0x1f);
 }
+
+/**
+ * How many bytes a WAV file should have by its own header; nothing when the header leaves that open, as a
+ * writer does that cannot go back, or when it is no RIFF.
+ * @see https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html
+ */
+export function wavBytes(first: Uint8Array): number | undefined {
+  if (String.fromCharCode(...first.subarray(0, 4)) !== 'RIFF' || first.byteLength < 8) return undefined;
+  const size = new DataView(first.buffer, first.byteOffset).getUint32(4, true);
+  const isOpen = size === 0 || size >= 0x7fff_0000;
+  return isOpen ? undefined : size + 8;
+}

@@ -1,27 +1,29 @@
-import { startDigest } from '../shared/digest.ts';
-import {
-  BLOCK_MS,
-  FAST_BLOCK_BYTES,
-  PUMP_BLOCK_BYTES,
-  SLOW_BLOCK_BYTES,
-  STALL_MS,
-} from '../shared/limits.ts';
-import type { Within } from '../shared/with-timeout.ts';
+/** The most bytes of one read. */
+export const BLOCK_BYTES = 512 * 1024;
+
+/** The least bytes of one read are what arrives in this time, far less than a stall … */
+const READ_MS = 2_000;
+
+/** … but never fewer than this, which is also the least of the first read … */
+const SLOW_BLOCK_BYTES = 4 * 1024;
+
+/** … and never more than this: a fast source that becomes slow is seen to move down to 9 kB/s, and is resumed below. */
+const FAST_BLOCK_BYTES = 128 * 1024;
 
 /** Reads a stream in blocks of up to 512 KiB. A block is valid until the next. */
 export interface BlockReader {
-  /** The next block, or nothing at the end; rejects when the source fails. */
+  /** The next block, `undefined` at the end; rejects when the source fails. */
   next(): Promise<Uint8Array | undefined>;
   cancel(): Promise<void>;
 }
 
 /**
- * One buffer serves all blocks; default reads of 4 KiB cost twice the CPU. A read ends when it has
- * the least that is wanted, and brings all that is there: so a fast source makes few blocks.
+ * Reads a byte stream into one buffer: default reads of 4 KiB cost twice the CPU. A read ends when it has the least
+ * number of bytes, and brings all that have arrived: a fast source makes few blocks.
  */
 export function readBlocks(body: ReadableStream<Uint8Array>, now: () => number): BlockReader {
   const reader = body.getReader({ mode: 'byob' });
-  let buffer = new ArrayBuffer(PUMP_BLOCK_BYTES);
+  let buffer = new ArrayBuffer(BLOCK_BYTES);
   let leastBytes = SLOW_BLOCK_BYTES;
   return {
     async next() {
@@ -38,56 +40,8 @@ export function readBlocks(body: ReadableStream<Uint8Array>, now: () => number):
   };
 }
 
-/** The least to wait for is what takes about two seconds: a slow source must be seen to move, or it looks dead. */
+/** A slow source must be seen to move, or it counts as stalled. */
 function leastBytesFor(bytes: number, tookMs: number): number {
-  const wanted = Math.round((bytes * BLOCK_MS) / Math.max(1, tookMs));
+  const wanted = Math.round((bytes * READ_MS) / Math.max(1, tookMs));
   return Math.min(Math.max(wanted, SLOW_BLOCK_BYTES), FAST_BLOCK_BYTES);
-}
-
-/** What passed: lower-case hex, and a count. */
-export interface Fingerprint {
-  readonly sha256: string;
-  readonly bytes: number;
-  readonly crc32c?: string | undefined;
-  readonly md5?: string | undefined;
-}
-
-/** A SHA-256 and a count of the bytes that pass, and one checksum more if that is wanted. */
-export function createFingerprinter(wanted?: 'crc32c' | 'md5') {
-  const sha256 = startDigest('SHA-256');
-  const other = wanted === undefined ? undefined : startDigest(wanted === 'md5' ? 'MD5' : 'CRC32C');
-  let bytes = 0;
-  return {
-    async add(block: Uint8Array): Promise<void> {
-      await sha256.add(block);
-      await other?.add(block);
-      bytes += block.byteLength;
-    },
-    bytes: () => bytes,
-    async finish(): Promise<Fingerprint> {
-      const made = { sha256: await sha256.finish(), bytes };
-      return wanted === undefined ? made : { ...made, [wanted]: await other?.finish() };
-    },
-  };
-}
-
-/** The fingerprint of a whole stream; `keep` is asked at each block whether to go on. */
-export async function fingerprint(
-  body: ReadableStream<Uint8Array>,
-  now: () => number,
-  keep: () => Promise<boolean>,
-  within: Within,
-): Promise<Fingerprint | undefined> {
-  const source = readBlocks(body, now);
-  const fingerprinter = createFingerprinter();
-  const next = () => within(STALL_MS, source.next());
-  try {
-    for (let block = await next(); block !== undefined; block = await next()) {
-      if (!(await keep())) return undefined;
-      await fingerprinter.add(block);
-    }
-    return await fingerprinter.finish();
-  } finally {
-    await source.cancel(); // Does nothing after a whole read.
-  }
 }

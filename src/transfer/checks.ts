@@ -1,72 +1,80 @@
-import { differs } from '../archive/place.ts';
 import type { Failure, FailureCode } from '../shared/errors.ts';
-import { DOUBT_SECONDS } from '../shared/limits.ts';
 import { err, ok, type Result } from '../shared/result.ts';
-import type { Fingerprint } from './block-reader.ts';
+import type { BodyHash } from './hash.ts';
 import type { Checksum } from './response-headers.ts';
 
-/** What is claimed of a recording besides its bytes, and what an attempt may take. */
-export interface CopyLimits {
-  /** What the provider said of the size, if anything. */
+/** The same bytes in two attempts this far apart overrule a claim: a file that is still being written differs. */
+export const RECHECK_SECONDS = 60;
+
+/** What an attempt may take, and what is claimed of the recording besides its bytes. */
+export interface TransferLimits {
+  /** The size that the event states. */
   readonly announcedBytes: number | undefined;
   /** The link comes from an API that knows the call alone: there the size tells two recordings apart. */
   readonly isSizeBinding: () => boolean;
-  /** SHA-256 of whole bodies that an attempt refused, at least a minute ago, for a claim about them. */
+  /** SHA-256 of the bodies that were refused for a claim about them, `RECHECK_SECONDS` ago or earlier. */
   readonly refusedBefore: ReadonlySet<string>;
   /** No further attempt can be made before the link expires: no claim is worth the recording. */
   readonly isLastChance: () => boolean;
-  /** It may become so while this attempt runs. */
+  /** `isLastChance` may become true while this attempt runs. */
   readonly mayBeLastChance: boolean;
-  /** More is refused for good. */
+  /** A larger recording is refused for good. */
   readonly maxBytes: number;
-  /** More is left to the queue. */
+  /** A larger recording is left to the queue. */
   readonly handOverBytes: number;
 }
 
-/** What was compared with the bytes, by a code: `ok`, or `differs` and what was claimed. */
+/** The results of the comparisons, by code: `ok`, or `differs` and what was claimed. */
 export type Checked = Readonly<Record<string, string>>;
 
-/** What is wrong with the length that the origin states, before a byte is read. */
-export function responseProblem(bytes: number | undefined, limits: CopyLimits): Failure | undefined {
+/** What the whole body should be. */
+export interface Wanted {
+  readonly lengthBytes: number | undefined;
+  readonly wavBytes: number | undefined;
+  readonly checksum: Checksum | undefined;
+  readonly limits: TransferLimits;
+}
+
+/** Checks the length that the origin states, before a byte is read. */
+export function responseProblem(bytes: number | undefined, limits: TransferLimits): Failure | undefined {
   if (bytes === undefined) return undefined;
   if (bytes === 0) return failure('empty_body');
   const { announcedBytes, isSizeBinding } = limits;
   const isOther = isSizeBinding() && announcedBytes !== undefined && announcedBytes !== bytes;
   return (
-    tooMuch(bytes, limits) ?? (isOther ? mismatch(bytes, `the event said ${announcedBytes}`) : undefined)
+    tooLarge(bytes, limits) ?? (isOther ? mismatch(bytes, `the event said ${announcedBytes}`) : undefined)
   );
 }
 
-/** What is wrong with the count so far. */
+/** Checks the count of the bytes so far, with the length that the origin states, if it does. */
 export function checkSize(
-  bytes: number,
-  isEnd: boolean,
+  { bytes, isEnd }: { readonly bytes: number; readonly isEnd: boolean },
   lengthBytes: number | undefined,
-  limits: CopyLimits,
+  limits: TransferLimits,
 ): Failure | undefined {
   if (lengthBytes === undefined)
-    return tooMuch(bytes, limits) ?? (isEnd ? undefined : notBound(bytes, limits));
+    return tooLarge(bytes, limits) ?? (isEnd ? undefined : overBindingSize(bytes, limits));
   if (isEnd && bytes !== lengthBytes) return mismatch(bytes, `the origin announced ${lengthBytes}`);
   return !isEnd && bytes >= lengthBytes
     ? mismatch(bytes, `and more, the origin announced ${lengthBytes}`)
     : undefined;
 }
 
-/** A body that is longer than the size that tells two recordings apart is read no further. */
-function notBound(bytes: number, { announcedBytes = Number.POSITIVE_INFINITY, isSizeBinding }: CopyLimits) {
+/** A body longer than a size that is binding is read no further. */
+function overBindingSize(
+  bytes: number,
+  { announcedBytes = Number.POSITIVE_INFINITY, isSizeBinding }: TransferLimits,
+): Failure | undefined {
   const isOver = bytes >= announcedBytes && isSizeBinding();
   return isOver ? mismatch(bytes, `and more, the event said ${announcedBytes}`) : undefined;
 }
 
-/** What all blocks together should be. */
-export interface Wanted {
-  readonly lengthBytes: number | undefined;
-  readonly wavBytes: number | undefined;
-  readonly checksum: Checksum | undefined;
-  readonly limits: CopyLimits;
+/** Whether this attempt may store bytes that differ from a claim. */
+export function mayOverrule({ mayBeLastChance, refusedBefore }: TransferLimits): boolean {
+  return refusedBefore.size > 0 || mayBeLastChance;
 }
 
-/** A claim about the whole body, whether it holds, and the failure if it does not. */
+/** A claim about the whole body, and the failure if it does not hold. */
 interface Claim {
   readonly code: string;
   readonly holds: boolean;
@@ -75,19 +83,19 @@ interface Claim {
 }
 
 /**
- * Compares a whole body that ended without an error with all that was claimed of it. A claim that differs refuses
- * it, until the same bytes came twice, a minute apart: one wrong assumption about a provider would otherwise cost
- * all of its recordings. An MD5 that the fingerprint lacks is left to the store, which makes one anyway.
+ * Compares a whole body with all claims about it. A claim that differs refuses the body, until the same bytes came
+ * twice, `RECHECK_SECONDS` apart: one wrong assumption about a provider would otherwise cost all of its recordings.
+ * An MD5 that `hash` lacks is left to R2.
  */
-export function checkClaims(fingerprint: Fingerprint, wanted: Wanted): Result<Checked, Failure> {
-  const { sha256, bytes } = fingerprint;
+export function checkClaims(hash: BodyHash, wanted: Wanted): Result<Checked, Failure> {
+  const { sha256, bytes } = hash;
   const { lengthBytes, limits } = wanted;
-  const claims = claimsOf(fingerprint, wanted);
-  const [broken] = claims.filter(({ holds }) => !holds);
-  const isBound = broken?.code === 'announced_size' && limits.isSizeBinding();
-  const isOverruled = !isBound && (limits.isLastChance() || limits.refusedBefore.has(sha256));
-  if (broken !== undefined && !isOverruled)
-    return err(isBound ? broken.failure : refusedFor(broken.failure, sha256, limits));
+  const claims = claimsOf(hash, wanted);
+  const differing = claims.find(({ holds }) => !holds);
+  const isBinding = differing?.code === 'announced_size' && limits.isSizeBinding();
+  const isOverruled = !isBinding && (limits.isLastChance() || limits.refusedBefore.has(sha256));
+  if (differing !== undefined && !isOverruled)
+    return err(isBinding ? differing.failure : refusedFor(differing.failure, sha256, limits));
   const checked = claims.map(({ code, holds, claimed }) => [code, holds ? 'ok' : differs(claimed)]);
   return ok({
     ...(lengthBytes === bytes && { content_length: 'ok' }),
@@ -95,12 +103,12 @@ export function checkClaims(fingerprint: Fingerprint, wanted: Wanted): Result<Ch
   });
 }
 
-/** The refusal of a whole body for a claim about it: to be looked at again in a minute, if the link lives on. */
-export function refusedFor(failure: Failure, sha256: string, { isLastChance }: CopyLimits): Failure {
-  return { ...failure, sha256, retryAfterSeconds: isLastChance() ? undefined : DOUBT_SECONDS };
+/** The refusal of a whole body for a claim about it, to be checked again if the link lives on. */
+export function refusedFor(failure: Failure, sha256: string, { isLastChance }: TransferLimits): Failure {
+  return { ...failure, sha256, retryAfterSeconds: isLastChance() ? undefined : RECHECK_SECONDS };
 }
 
-function claimsOf({ bytes, crc32c, md5 }: Fingerprint, wanted: Wanted): Claim[] {
+function claimsOf({ bytes, crc32c, md5 }: BodyHash, wanted: Wanted): Claim[] {
   const { wavBytes, checksum, limits } = wanted;
   const { announcedBytes } = limits;
   const claims: Claim[] = [];
@@ -127,7 +135,12 @@ function claimsOf({ bytes, crc32c, md5 }: Fingerprint, wanted: Wanted): Claim[] 
   return claims;
 }
 
-function tooMuch(bytes: number, { maxBytes, handOverBytes }: CopyLimits): Failure | undefined {
+/** The result of a check whose claim was overruled, with what was claimed. */
+export function differs(claimed: string | number | undefined): string {
+  return claimed === undefined ? 'differs' : `differs:${claimed}`;
+}
+
+function tooLarge(bytes: number, { maxBytes, handOverBytes }: TransferLimits): Failure | undefined {
   if (bytes > maxBytes) return failure('too_large', `At least ${bytes} bytes, the limit is ${maxBytes}`);
   return bytes > handOverBytes ? failure('handed_over', 'Large') : undefined;
 }

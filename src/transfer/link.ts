@@ -1,15 +1,51 @@
-import { receivedMs, triesOf } from '../archive/entry.ts';
-import { linkExpiresMs } from '../archive/fresh-links.ts';
 import { type ApiAccess, refreshLink } from '../providers/api-client.ts';
-import type { InboxEntry, RecordingFile } from '../recording.ts';
+import type { RecordingEvent, RecordingFile } from '../recording.ts';
 import type { Failure } from '../shared/errors.ts';
-import { MAX_LATE_TRIES, NOT_THERE_YET_MS } from '../shared/limits.ts';
 import { err, type Result } from '../shared/result.ts';
-import { type Downloader, download, type Range } from './download.ts';
+import { parseTimeMs } from '../shared/time.ts';
+import { download, type Range } from './download.ts';
+import type { TransferServices } from './services.ts';
 
-export interface OpenFileServices extends Downloader {
-  /** By provider; each that has an API, whether or not its key is set. */
-  readonly apis: ReadonlyMap<string, ApiAccess>;
+/** A 403 or 404 so soon after the event may mean that the recording is not there yet. */
+const NOT_THERE_YET_MS = 5 * 60_000;
+
+/** Requests to an unreachable origin by an expired link: clocks and documents err. */
+const MAX_LATE_TRIES = 2;
+
+/**
+ * The time a link expires, in ms since 1970: the earlier of the provider's own time and the one in the link's
+ * signature, or else the lifetime that the provider documents. Infinity when none is known.
+ */
+export function linkExpiresMs(file: RecordingFile, receivedMs: number): number {
+  const lifetimeMs = (file.linkLifetimeSeconds ?? Number.POSITIVE_INFINITY) * 1000;
+  const signedUntilMs = presignedUntilMs(file.link);
+  // The origin goes by the signature: a documented lifetime counts only for a link without one.
+  const expiresMs = signedUntilMs ?? receivedMs + lifetimeMs;
+  return Math.min(parseTimeMs(file.expiresAt) ?? Number.POSITIVE_INFINITY, expiresMs);
+}
+
+/**
+ * The time in an S3 presigned link.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+ */
+function presignedUntilMs(link: string | undefined): number | undefined {
+  const query = URL.parse(link ?? '')?.searchParams;
+  const [, date, time] = /^(\d{8})T(\d{6})Z$/.exec(query?.get('X-Amz-Date') ?? '') ?? [];
+  const seconds = query?.get('X-Amz-Expires') ?? '';
+  if (date === undefined || time === undefined || !/^\d{1,7}$/.test(seconds)) return undefined;
+  const iso = `${date.replace(/(....)(..)(..)/, '$1-$2-$3')}T${time.replace(/(..)(..)(..)/, '$1:$2:$3')}Z`;
+  const signedMs = parseTimeMs(iso);
+  return signedMs === undefined ? undefined : signedMs + Number(seconds) * 1000;
+}
+
+/** A file, and what is known of its link. */
+export interface LinkedFile {
+  readonly event: RecordingEvent;
+  readonly file: RecordingFile;
+  /** The time the delivery came, in ms since 1970: a documented lifetime counts from there. */
+  readonly receivedMs: number;
+  /** Attempts that failed before this one. */
+  readonly tries: number;
 }
 
 /** Opens the file, or the rest of it; rejects only on a bug. */
@@ -17,55 +53,49 @@ export type Open = (range?: Range) => Promise<Result<Response, Failure>>;
 
 export interface Opener {
   readonly open: Open;
-  /** Whether the file came by a link that the provider's API gave. */
+  /** Whether the last link came from the provider's API. */
   readonly isFresh: () => boolean;
 }
 
-/** What a fresh link may help against. */
-const ofTheLink = ['link_missing', 'link_expired', 'link_gone', 'link_refused'];
+/** Failures that a fresh link may help against. */
+const linkFailures = ['link_missing', 'link_expired', 'link_gone', 'link_refused'];
 
-/** What may pass, but not for a link that has expired. */
-const perhapsOfTheLink = ['download_refused', 'download_unreachable'];
+/** Failures that may pass, unless the link has expired. */
+const originFailures = ['download_refused', 'download_unreachable'];
 
 /** Whether the provider's API can give a fresh link of the recording. */
-export function canRefresh({ event }: InboxEntry, { apis }: Pick<OpenFileServices, 'apis'>): boolean {
+export function canRefresh(event: RecordingEvent, { apis }: Pick<TransferServices, 'apis'>): boolean {
   return event.apiPath !== undefined && apis.get(event.provider)?.key !== undefined;
 }
 
 /**
- * Opens a file by its link; when the link is dead, once in an attempt, by a fresh one from the provider's API.
- * A link that has expired by the clock is still tried if it cannot be replaced: clocks and documents err.
+ * Opens a file by its link, and once in an attempt by a fresh one from the provider's API. A link that has expired by
+ * the clock is requested all the same if the API does not replace it: clocks and documents err.
  */
-export function createOpener(
-  file: RecordingFile,
-  entry: InboxEntry,
-  services: OpenFileServices,
-  deadline: AbortSignal,
-): Opener {
-  const { event } = entry;
+export function createOpener(linked: LinkedFile, signal: AbortSignal, services: TransferServices): Opener {
+  const { event, file, receivedMs, tries } = linked;
   const access = services.apis.get(event.provider);
-  const isExpired = () => linkExpiresMs(file, receivedMs(entry)) <= services.now();
+  const isExpired = () => linkExpiresMs(file, receivedMs) <= services.now();
   let link = file.link;
-  let mayRefresh = canRefresh(entry, services);
+  let mayRefresh = canRefresh(event, services);
   let isFresh = false;
 
   async function byLink(range?: Range): Promise<Result<Response, Failure>> {
-    return link === undefined ? err({ code: 'link_missing' }) : download(link, services, deadline, range);
+    return link === undefined ? err({ code: 'link_missing' }) : download(link, { signal, range }, services);
   }
 
   async function byFreshLink(range?: Range): Promise<Result<Response, Failure>> {
     mayRefresh = false;
     if (access === undefined) return err({ code: 'link_missing' });
-    const isYoung = isYoungEntry(entry, services.now());
-    const refreshed = await refreshLink(file, event, access, isYoung, services, deadline);
+    const isYoung = services.now() - receivedMs < NOT_THERE_YET_MS || tries === 0;
+    const refreshed = await refreshLink({ event, file, isYoung, signal }, access, services);
     if (!refreshed.ok) return refreshed;
     link = refreshed.value;
     isFresh = true;
     const opened = await byLink(range);
-    return opened.ok ? opened : err(ofFreshLink(opened.error));
+    return opened.ok ? opened : err(freshLinkFailure(opened.error));
   }
 
-  /** What has expired by the clock is still tried when the API does not help. */
   async function byFreshOrOldLink(range?: Range): Promise<Result<Response, Failure>> {
     const fresh = await byFreshLink(range);
     if (fresh.ok || isFresh || link === undefined) return fresh;
@@ -73,7 +103,7 @@ export function createOpener(
     return old.ok ? old : fresh;
   }
 
-  /** A link that was refused may be answered until it expires, even if the API knows no recording yet. */
+  /** A refused link may work later, until it expires, even if the API does not know the recording yet. */
   async function afterRefusal(refused: Failure, range?: Range): Promise<Result<Response, Failure>> {
     const fresh = await byFreshLink(range);
     const isAbsent = !fresh.ok && !isFresh && fresh.error.code === 'link_gone' && fresh.error.isAbsent;
@@ -84,49 +114,37 @@ export function createOpener(
     if (mayRefresh && (isExpired() || link === undefined)) return byFreshOrOldLink(range);
     const opened = await byLink(range);
     if (opened.ok) return opened;
-    if (isFresh) return err(ofFreshLink(opened.error));
-    if (mayRefresh && ofTheLink.includes(opened.error.code)) return afterRefusal(opened.error, range);
-    return err(ofOldLink(opened.error, isExpired(), entry, access));
+    if (isFresh) return err(freshLinkFailure(opened.error));
+    if (mayRefresh && linkFailures.includes(opened.error.code)) return afterRefusal(opened.error, range);
+    return err(oldLinkFailure(opened.error, isExpired(), { linked, access }));
   };
   return { open, isFresh: () => isFresh };
 }
 
-/** The provider has just said that it is there: whatever the link answers, it may do so later. */
-function ofFreshLink(failure: Failure): Failure {
-  return ofTheLink.includes(failure.code) ? { ...failure, code: 'link_refused' } : failure;
+/** The provider has just given this link: a refusal may pass. */
+function freshLinkFailure(failure: Failure): Failure {
+  return linkFailures.includes(failure.code) ? { ...failure, code: 'link_refused' } : failure;
 }
 
-/** Tells "not there yet" from "expired", and names the setting that would have helped. */
-function ofOldLink(
+/** Tells "not there yet" from "expired", by the clock. */
+function oldLinkFailure(
   failure: Failure,
   isExpired: boolean,
-  entry: InboxEntry,
-  access: ApiAccess | undefined,
+  { linked, access }: { readonly linked: LinkedFile; readonly access: ApiAccess | undefined },
 ): Failure {
-  const isHopeless = perhapsOfTheLink.includes(failure.code) && triesOf(entry) >= MAX_LATE_TRIES;
-  if (isExpired && (isHopeless || ofTheLink.includes(failure.code)))
-    return withHint('link_expired', failure, entry, access);
-  const isHelpless = failure.code === 'link_refused' && access?.brokenSetting === undefined;
-  return ofTheLink.includes(failure.code) && !isHelpless
-    ? withHint(failure.code, failure, entry, access)
-    : failure;
+  const isLinkFailure = linkFailures.includes(failure.code);
+  const isOver = originFailures.includes(failure.code) && linked.tries >= MAX_LATE_TRIES;
+  if (isExpired && (isLinkFailure || isOver))
+    return withHint({ ...failure, code: 'link_expired' }, linked, access);
+  const isRetried = failure.code === 'link_refused' && access?.brokenSetting === undefined;
+  return isLinkFailure && !isRetried ? withHint(failure, linked, access) : failure;
 }
 
-/** What a fresh link would have helped against waits while the setting that stands in its way is broken. */
-function withHint(
-  code: Failure['code'],
-  { detail }: Failure,
-  { event }: InboxEntry,
-  access: ApiAccess | undefined,
-): Failure {
-  if (access?.brokenSetting !== undefined && event.apiPath !== undefined)
-    return { code: 'setting_broken', detail: access.brokenSetting };
-  const isKeyMissing = access !== undefined && access.key === undefined && event.apiPath !== undefined;
-  const hint = isKeyMissing ? `With ${access.api.keySetting} set, a fresh link would have been fetched` : '';
+/** Names the setting that would allow a fresh link. While that is invalid, the recording waits for it. */
+function withHint({ code, detail }: Failure, { event }: LinkedFile, access: ApiAccess | undefined): Failure {
+  if (access === undefined || event.apiPath === undefined) return { code, detail };
+  if (access.brokenSetting !== undefined) return { code: 'setting_broken', detail: access.brokenSetting };
+  const hint =
+    access.key === undefined && `With ${access.api.keySetting} set, callvault asks for a fresh link`;
   return { code, detail: [detail, hint].filter(Boolean).join('. ') || undefined };
-}
-
-/** Whether a recording that the API does not know may still come: soon after the event, and at the first try. */
-function isYoungEntry(entry: InboxEntry, nowMs: number): boolean {
-  return nowMs - receivedMs(entry) < NOT_THERE_YET_MS || triesOf(entry) === 0;
 }

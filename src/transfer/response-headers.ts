@@ -9,19 +9,19 @@ export interface Checksum {
 }
 
 /** Whether the bytes that we read are not the ones that are stored at the origin, but decoded on the way. */
-export function isCoded(headers: Headers): boolean {
+export function hasContentEncoding(headers: Headers): boolean {
   return (headers.get('content-encoding') ?? 'identity') !== 'identity';
 }
 
 /** The best checksum that an answer states of the body as we read it, or nothing. */
 export function statedChecksum(headers: Headers): Checksum | undefined {
-  if (isCoded(headers)) return undefined;
+  if (hasContentEncoding(headers)) return undefined;
   return contentMd5(headers) ?? s3Md5(headers) ?? googleHash(headers, 'md5') ?? googleHash(headers, 'crc32c');
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc1864 */
 function contentMd5(headers: Headers): Checksum | undefined {
-  return fromBase64(headers.get('content-md5'), 'md5', 16, 'content-md5');
+  return fromBase64(headers.get('content-md5'), 'md5', 'content-md5');
 }
 
 /**
@@ -41,28 +41,24 @@ function googleHash(headers: Headers, algorithm: Checksum['algorithm']): Checksu
   if ((headers.get('x-goog-stored-content-encoding') ?? 'identity') !== 'identity') return undefined;
   const pairs = (headers.get('x-goog-hash') ?? '').split(',').map((pair) => pair.trim());
   const pair = pairs.find((text) => text.startsWith(`${algorithm}=`));
-  const bytes = algorithm === 'md5' ? 16 : 4;
-  return fromBase64(pair?.slice(algorithm.length + 1), algorithm, bytes, 'x-goog-hash');
+  return fromBase64(pair?.slice(algorithm.length + 1), algorithm, 'x-goog-hash');
 }
+
+const checksumBytes = { md5: 16, crc32c: 4 };
 
 function fromBase64(
   text: string | null | undefined,
   algorithm: Checksum['algorithm'],
-  bytes: number,
   from: string,
 ): Checksum | undefined {
   const decoded = decodeBase64(text ?? '');
-  return decoded?.byteLength === bytes ? { algorithm, hex: toHex(decoded), from } : undefined;
+  return decoded?.byteLength === checksumBytes[algorithm]
+    ? { algorithm, hex: toHex(decoded), from }
+    : undefined;
 }
 
-/**
- * How many bytes a WAV file should have by its own header; nothing when the header leaves that open, as a
- * writer does that cannot go back, or when it is no RIFF.
- * @see https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html
- */
-export function wavBytes(first: Uint8Array): number | undefined {
-  if (String.fromCharCode(...first.subarray(0, 4)) !== 'RIFF' || first.byteLength < 8) return undefined;
-  const size = new DataView(first.buffer, first.byteOffset).getUint32(4, true);
-  const isOpen = size === 0 || size >= 0x7fff_0000;
-  return isOpen ? undefined : size + 8;
+/** The length that an answer announces of the bytes that we will read; only a checked integer. */
+export function lengthOf(headers: Headers): number | undefined {
+  const text = headers.get('content-length') ?? '';
+  return /^\d{1,15}$/.test(text) && !hasContentEncoding(headers) ? Number(text) : undefined;
 }

@@ -1,37 +1,43 @@
 import type { Failure } from '../shared/errors.ts';
-import { MAX_RESUMES, STALL_MS } from '../shared/limits.ts';
+import { discard, networkFailure, STALL_MS } from '../shared/request.ts';
 import { err, ok, type Result } from '../shared/result.ts';
-import type { Within } from '../shared/with-timeout.ts';
+import type { WithTimeout } from '../shared/with-timeout.ts';
 import { type BlockReader, readBlocks } from './block-reader.ts';
-import { discard, networkFailure } from './download.ts';
 import type { Open } from './link.ts';
-import { isCoded } from './response-headers.ts';
+import { hasContentEncoding, lengthOf } from './response-headers.ts';
+
+/** How often one download goes on after a break before the attempt has failed. */
+const MAX_RESUMES = 8;
 
 /** Why a copy ended; `beginAgain` when nothing more will come of this one, but a new one may do. */
-export type SourceFailure = Failure & { readonly beginAgain?: true };
+export type BodyFailure = Failure & { readonly beginAgain?: true };
 
 /** The bytes of one version of a file, over as many connections as it takes. */
-export interface Source {
+export interface ResumableBody {
   /** The next block, or nothing at the end; a block is valid until the next. */
-  next(): Promise<Result<Uint8Array | undefined, SourceFailure>>;
+  next(): Promise<Result<Uint8Array | undefined, BodyFailure>>;
   cancel(): Promise<void>;
 }
 
-export interface SourceServices {
+export interface BodyServices {
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  readonly within: Within;
+  readonly withTimeout: WithTimeout;
 }
 
 /** Reads `first` to its end; where it breaks or stalls, opens the rest of the very same version and goes on. */
-export function readSource(first: Response, open: Open, { now, within }: SourceServices): Source {
+export function resumableBody(
+  first: Response,
+  open: Open,
+  { now, withTimeout }: BodyServices,
+): ResumableBody {
   let version = versionOf(first.headers);
   let blocks = blocksOf(first, now);
   let bytes = 0;
   let resumedAt = -1;
   let resumes = 0;
 
-  async function resume(broken: Failure): Promise<Result<true, SourceFailure>> {
+  async function resume(broken: Failure): Promise<Result<true, BodyFailure>> {
     await blocks.cancel();
     if (version === undefined) return err({ ...broken, beginAgain: true });
     if (bytes === resumedAt || resumes === MAX_RESUMES) return err(broken);
@@ -49,8 +55,8 @@ export function readSource(first: Response, open: Open, { now, within }: SourceS
     return ok(true);
   }
 
-  async function next(): Promise<Result<Uint8Array | undefined, SourceFailure>> {
-    const read = await nextBlock(blocks, within);
+  async function next(): Promise<Result<Uint8Array | undefined, BodyFailure>> {
+    const read = await nextBlock(blocks, withTimeout);
     const isCutOff = read.ok && read.value === undefined && bytes < (version?.totalBytes ?? 0);
     if (read.ok && !isCutOff) {
       bytes += read.value?.byteLength ?? 0;
@@ -65,10 +71,10 @@ export function readSource(first: Response, open: Open, { now, within }: SourceS
 
 async function nextBlock(
   blocks: BlockReader,
-  within: Within,
+  withTimeout: WithTimeout,
 ): Promise<Result<Uint8Array | undefined, Failure>> {
   try {
-    return ok(await within(STALL_MS, blocks.next()));
+    return ok(await withTimeout(STALL_MS, blocks.next()));
   } catch (error) {
     return err(networkFailure(error, 'download_interrupted'));
   }
@@ -92,7 +98,7 @@ interface Version {
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.8
  */
 function versionOf(headers: Headers): Version | undefined {
-  if (isCoded(headers) || headers.get('accept-ranges') === 'none') return undefined;
+  if (hasContentEncoding(headers) || headers.get('accept-ranges') === 'none') return undefined;
   const totalBytes = lengthOf(headers);
   const etag = headers.get('etag');
   if (etag !== null && /^"[^"]*"$/.test(etag)) return { validator: etag, header: 'etag', totalBytes };
@@ -100,12 +106,6 @@ function versionOf(headers: Headers): Version | undefined {
   const isOld = Date.parse(headers.get('date') ?? '') - Date.parse(modified ?? '') >= 1000;
   if (modified === null || !isOld) return undefined;
   return { validator: modified, header: 'last-modified', totalBytes };
-}
-
-/** The length that an answer announces of the bytes that we will read; only a checked integer. */
-export function lengthOf(headers: Headers): number | undefined {
-  const text = headers.get('content-length') ?? '';
-  return /^\d{1,15}$/.test(text) && !isCoded(headers) ? Number(text) : undefined;
 }
 
 /**
@@ -117,7 +117,7 @@ function totalOf(version: Version, { status, headers }: Response, offsetBytes: n
   const [, start, total] = /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(range) ?? [];
   const totalBytes = total === '*' ? version.totalBytes : Number(total);
   const isSameLength = version.totalBytes === undefined || totalBytes === version.totalBytes;
-  const isSame = headers.get(version.header) === version.validator && !isCoded(headers);
+  const isSame = headers.get(version.header) === version.validator && !hasContentEncoding(headers);
   const isRest = status === 206 && Number(start) === offsetBytes && isSameLength && isSame;
   return isRest ? totalBytes : undefined;
 }

@@ -2,23 +2,12 @@ import type { ArchivedFile } from '../recording.ts';
 import type { Failure, FailureCode } from '../shared/errors.ts';
 import { describeError } from '../shared/log.ts';
 import { err, ok, type Result } from '../shared/result.ts';
-import type { Within } from '../shared/with-timeout.ts';
-import type { Recordings } from '../storage/recordings.ts';
 import type { UploadEnd, UploadedObject } from '../storage/upload.ts';
 import { type AudioFormat, unknownBinary } from './audio-format.ts';
-import { type Fingerprint, fingerprint } from './block-reader.ts';
-import { type Checked, type CopyLimits, refusedFor } from './checks.ts';
-
-export interface DescribeServices {
-  readonly recordings: Recordings;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly within: Within;
-  /** Called at each block; `false` when another worker has taken over. */
-  readonly keepLease: () => Promise<boolean>;
-}
-
-/** What is in the bucket after a copy. */
+import { type Checked, refusedFor, type TransferLimits } from './checks.ts';
+import { type BodyHash, hashBody } from './hash.ts';
+import type { RenewLease, TransferServices } from './services.ts';
+/** The audio in the bucket after a transfer. */
 export type StoredAudio = Omit<ArchivedFile, 'claimedFormat' | 'attempts' | 'archivedAt'> & {
   readonly isInParts: boolean;
 };
@@ -28,25 +17,30 @@ export interface TakenKey {
   readonly taken: { readonly key: string; readonly bytes: number; readonly sha256: string };
 }
 
-export type Copied = Result<StoredAudio | TakenKey, Failure>;
+export type Transferred = Result<StoredAudio | TakenKey, Failure>;
 
-/** What was sent to the bucket. */
-export type Sent = Fingerprint & { readonly checks: Checked };
+/** The bytes that were sent to the bucket, and the claims about them. */
+export type Sent = BodyHash & { readonly checks: Checked };
 
-type Target = AudioFormat & { readonly key: string };
+type SentAudio = AudioFormat & { readonly key: string; readonly sent: Sent };
+/** What the description of an upload's end needs. */
+type Ending = {
+  readonly limits: TransferLimits;
+  readonly renewLease: RenewLease;
+  readonly services: TransferServices;
+};
 
 /** What the end of an upload means for the file. */
 export async function describeEnd(
   end: UploadEnd,
-  { checks, sha256, bytes }: Sent,
-  audio: Target,
-  limits: CopyLimits,
-  services: DescribeServices,
-): Promise<Copied> {
+  { sent, ...audio }: SentAudio,
+  ending: Ending,
+): Promise<Transferred> {
+  const { checks, sha256, bytes } = sent;
   if (end.state === 'failed') return failure('storage_failed', describeError(end.error));
   if (end.state === 'no_room') return failure('isolate_busy');
   if (end.state === 'mismatch')
-    return err(refusedFor({ code: 'checksum_mismatch', detail: 'md5' }, sha256, limits));
+    return err(refusedFor({ code: 'checksum_mismatch', detail: 'md5' }, sha256, ending.limits));
   const isUnknown = audio.format === unknownBinary.format;
   const made = {
     ...audio,
@@ -55,31 +49,30 @@ export async function describeEnd(
     checks: isUnknown ? { ...checks, audio_format: 'unknown' } : checks,
   };
   return end.state === 'stored'
-    ? describeStored(end.object, made, services)
-    : describePresent(made, services);
+    ? describeStored(end.object, made, ending.services)
+    : describePresent(made, ending);
 }
 
-/** What R2 says that it stored must be what was sent; an object that is not goes again. */
+type Described = Omit<StoredAudio, 'etag' | 'isInParts'>;
+
+/** Compares what R2 says it stored with what was sent; an object that differs is removed. */
 async function describeStored(
   { key, etag, bytes, isInParts }: UploadedObject,
-  audio: Omit<StoredAudio, 'etag' | 'isInParts'>,
-  { recordings }: DescribeServices,
-): Promise<Copied> {
+  audio: Described,
+  { recordings }: TransferServices,
+): Promise<Transferred> {
   if (bytes === audio.bytes) return ok({ ...audio, key, etag, isInParts });
   await recordings.removeAudio(key);
   return failure('storage_failed', `R2 stored ${bytes} of ${audio.bytes} bytes`);
 }
 
-/** An object that was there before is described by its own bytes, not by those downloaded this time. */
-async function describePresent(
-  audio: Omit<StoredAudio, 'etag' | 'isInParts'>,
-  { recordings, now, keepLease, within }: DescribeServices,
-): Promise<Copied> {
-  const object = await recordings.readAudio(audio.key);
-  if (object === null) return failure('storage_failed', 'The object vanished');
-  const present = await fingerprint(object.body, now, keepLease, within);
-  if (present === undefined) return failure('lease_lost');
+/** Describes an object that was there before by its own bytes, not by those downloaded this time. */
+async function describePresent(audio: Described, { renewLease, services }: Ending): Promise<Transferred> {
   const { key, bytes, sha256 } = audio;
+  const object = await services.recordings.readAudio(key);
+  if (object === null) return failure('storage_failed', 'The object vanished');
+  const present = await hashBody(object.body, renewLease, services);
+  if (present === undefined) return failure('lease_lost');
   if (present.sha256 !== sha256) return ok({ taken: { key, bytes, sha256 } });
   return ok({ ...audio, etag: object.etag, isInParts: false });
 }

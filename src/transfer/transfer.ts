@@ -1,199 +1,194 @@
 import type { Failure, FailureCode } from '../shared/errors.ts';
-import { COMMIT_MS, COPY_BYTES, MAX_RESTARTS, STALL_MS, STORE_MS } from '../shared/limits.ts';
+import { discard, STALL_MS } from '../shared/request.ts';
 import { err, ok, type Result } from '../shared/result.ts';
-import type { Upload } from '../storage/upload.ts';
-import { detectAudioFormat } from './audio-format.ts';
-import { createFingerprinter, type Fingerprint } from './block-reader.ts';
-import { type CopyLimits, checkClaims, checkSize, responseProblem, type Wanted } from './checks.ts';
-import { discard } from './download.ts';
+import { STORE_MS } from '../storage/objects.ts';
+import { COMMIT_MS, type Upload } from '../storage/upload.ts';
+import { detectAudioFormat, wavBytes } from './audio-format.ts';
+import { BLOCK_BYTES } from './block-reader.ts';
+import {
+  checkClaims,
+  checkSize,
+  mayOverrule,
+  responseProblem,
+  type TransferLimits,
+  type Wanted,
+} from './checks.ts';
+import { type BodyHash, createHasher } from './hash.ts';
 import type { Open } from './link.ts';
-import type { MemoryBudget, Reservation } from './memory-budget.ts';
-import { statedChecksum, wavBytes } from './response-headers.ts';
-import {
-  lengthOf,
-  readSource,
-  type Source,
-  type SourceFailure,
-  type SourceServices,
-} from './resumable-body.ts';
-import {
-  type Copied,
-  type DescribeServices,
-  describeEnd,
-  type Sent,
-  type StoredAudio,
-  type TakenKey,
-} from './stored-audio.ts';
+import type { Reservation } from './memory-budget.ts';
+import { lengthOf, statedChecksum } from './response-headers.ts';
+import { type BodyFailure, type ResumableBody, resumableBody } from './resumable-body.ts';
+import type { RenewLease, TransferServices } from './services.ts';
+import { describeEnd, type Sent, type StoredAudio, type TakenKey, type Transferred } from './stored-audio.ts';
 
-export interface CopyServices extends SourceServices, DescribeServices {
-  readonly memory: MemoryBudget;
-}
+/** Times that one attempt begins a file anew because it changed, or its origin cannot resume. */
+const MAX_RESTARTS = 2;
 
-/** Where a copy goes, and what it leaves there to be known by. */
-export interface CopyTarget {
+/** A transfer holds one block, and a second one at its end. Most files are small: a quarter of the second is counted. */
+export const TRANSFER_BYTES = BLOCK_BYTES * 1.25;
+
+/** The transfer of one file: where its bytes come from, and where they go. */
+export interface TransferJob {
+  readonly open: Open;
   /** The key for audio of this format and, where it is known before, of this length. */
   readonly keyOf: (format: string, lengthBytes: number | undefined) => string;
-  /** Where audio that goes in parts belongs, if elsewhere. */
+  /** The key for an upload in parts, if it is another. */
   readonly partsKeyOf?: ((format: string) => string) | undefined;
   readonly metadata: Record<string, string>;
-  readonly limits: CopyLimits;
+  readonly limits: TransferLimits;
+  readonly renewLease: RenewLease;
 }
 
 /**
- * Streams a file into the bucket, create-once, under a key that follows what the first bytes are. On any failure
- * nothing is stored: the last block is held back until every check has passed.
+ * Streams a file into the bucket, create-once, under a key that follows from its first bytes. After a failure nothing
+ * is stored: the last block is held back until every check has passed.
  */
-export async function copyAudio(open: Open, target: CopyTarget, services: CopyServices): Promise<Copied> {
+export async function transferFile(job: TransferJob, services: TransferServices): Promise<Transferred> {
   for (let restarts = 0; ; restarts++) {
-    const memory = services.memory.reserve(COPY_BYTES);
+    const memory = services.memory.reserve(TRANSFER_BYTES);
     if (memory === undefined) return failure('isolate_busy');
-    const copied = await copyOnce(open, target, memory, services).finally(memory.free);
-    if (copied.ok) return copied;
-    const { beginAgain, ...failed } = copied.error;
+    const transferred = await transferOnce(job, memory, services).finally(memory.free);
+    if (transferred.ok) return transferred;
+    const { beginAgain, ...failed } = transferred.error;
     if (beginAgain === undefined || restarts === MAX_RESTARTS) return err(failed);
   }
 }
 
-type CopiedOnce = Result<StoredAudio | TakenKey, SourceFailure>;
+type TransferredOnce = Result<StoredAudio | TakenKey, BodyFailure>;
 
-async function copyOnce(
-  open: Open,
-  target: CopyTarget,
+async function transferOnce(
+  job: TransferJob,
   memory: Reservation,
-  services: CopyServices,
-): Promise<CopiedOnce> {
-  const opened = await open();
+  services: TransferServices,
+): Promise<TransferredOnce> {
+  const opened = await job.open();
   if (!opened.ok) return opened;
   const { headers } = opened.value;
   const lengthBytes = lengthOf(headers);
-  const problem = responseProblem(lengthBytes, target.limits);
+  const problem = responseProblem(lengthBytes, job.limits);
   if (problem !== undefined) {
     await discard(opened.value);
     return err(problem);
   }
-  const source = readSource(opened.value, open, services);
+  const body = resumableBody(opened.value, job.open, services);
   try {
-    const checksum = statedChecksum(headers);
-    return await copyBlocks(
-      source,
-      { lengthBytes, checksum, limits: target.limits },
-      target,
-      memory,
-      services,
-    );
+    const first = await body.next();
+    if (!first.ok) return first;
+    if (first.value === undefined) return failure('empty_body');
+    const claims = { lengthBytes, checksum: statedChecksum(headers), wavBytes: wavBytes(first.value) };
+    const source = { body, first: first.value, wanted: { ...claims, limits: job.limits } };
+    return await store(source, { ...job, memory }, services);
   } finally {
-    await source.cancel(); // Does nothing after a whole copy.
+    await body.cancel(); // Does nothing after a whole transfer.
   }
 }
 
-async function copyBlocks(
-  source: Source,
-  claimed: Omit<Wanted, 'wavBytes'>,
-  target: CopyTarget,
-  memory: Reservation,
-  services: CopyServices,
-): Promise<CopiedOnce> {
-  const first = await source.next();
-  if (!first.ok) return first;
-  if (first.value === undefined) return failure('empty_body');
-  const audio = detectAudioFormat(first.value);
+/** A body whose first block was read, and what all blocks together should be. */
+interface Source {
+  readonly body: ResumableBody;
+  readonly first: Uint8Array;
+  readonly wanted: Wanted;
+}
+
+async function store(
+  { body, first, wanted }: Source,
+  job: TransferJob & { readonly memory: Reservation },
+  services: TransferServices,
+): Promise<TransferredOnce> {
+  const audio = detectAudioFormat(first);
   if (audio === undefined) return failure('not_audio');
-  const { lengthBytes } = claimed;
-  const key = target.keyOf(audio.format, lengthBytes);
-  const upload = services.recordings.startUpload(key, {
+  const { withTimeout, recordings } = services;
+  const { lengthBytes } = wanted;
+  const { metadata } = job;
+  const key = job.keyOf(audio.format, lengthBytes);
+  const upload = recordings.startUpload(key, {
     lengthBytes,
     contentType: audio.contentType,
-    metadata:
-      lengthBytes === undefined ? target.metadata : { ...target.metadata, bytes: String(lengthBytes) },
-    md5: storeMd5(claimed),
-    partsKey: target.partsKeyOf?.(audio.format),
-    grow: memory.grow,
+    metadata: lengthBytes === undefined ? metadata : { ...metadata, bytes: String(lengthBytes) },
+    md5: md5ForStore(wanted),
+    partsKey: job.partsKeyOf?.(audio.format),
+    grow: job.memory.grow,
   });
-  const wanted = { ...claimed, wavBytes: wavBytes(first.value) };
-  const sent = await sendBlocks(source, first.value, wanted, upload, services);
-  const { within } = services;
+  const sent = await sendBlocks({ body, first, wanted }, upload, { ...job, withTimeout });
   if (!sent.ok) {
-    await within(COMMIT_MS, upload.abort(sent.error.code)).catch(() => undefined); // Nothing was stored yet.
+    await withTimeout(COMMIT_MS, upload.abort(sent.error.code)).catch(() => undefined); // Nothing was stored yet.
     return sent;
   }
   const failed = (error: unknown) => ({ state: 'failed', error }) as const;
-  const end = await within(COMMIT_MS, upload.commit()).catch(failed);
-  // What completes after its time could replace what a later attempt has stored.
-  if (end.state === 'failed') await within(STORE_MS, upload.abort('late')).catch(() => undefined);
-  return describeEnd(end, sent.value, { ...audio, key }, wanted.limits, services);
-}
-
-/** The MD5 that R2 is to compare: it makes one of every put. Not where a claim may be overruled: there we make it. */
-function storeMd5({ checksum, limits }: Omit<Wanted, 'wavBytes'>): string | undefined {
-  return checksum?.algorithm === 'md5' && !mayOverrule(limits) ? checksum.hex : undefined;
-}
-
-function mayOverrule({ mayBeLastChance, refusedBefore }: CopyLimits): boolean {
-  return refusedBefore.size > 0 || mayBeLastChance;
+  const end = await withTimeout(COMMIT_MS, upload.commit()).catch(failed);
+  // An upload that completes after its time limit could replace what a later attempt has stored.
+  if (end.state === 'failed') await withTimeout(STORE_MS, upload.abort('late')).catch(() => undefined);
+  return describeEnd(end, { ...audio, key, sent: sent.value }, { ...job, services });
 }
 
 /**
- * Sends everything and tells what it was. The block that completes the announced length is held back: R2 stores an
- * object as soon as it has all of its bytes, even if the stream is aborted. Without a length `commit` is what stores.
+ * The MD5 that R2 is to compare: it makes one of every put. Not where a claim may be overruled: then callvault makes
+ * it.
+ */
+function md5ForStore({ checksum, limits }: Wanted): string | undefined {
+  return checksum?.algorithm === 'md5' && !mayOverrule(limits) ? checksum.hex : undefined;
+}
+
+type Sending = Pick<TransferJob, 'renewLease'> & Pick<TransferServices, 'withTimeout'>;
+
+/**
+ * Sends all blocks. The block that completes the announced length is held back until the checks have passed: R2 stores
+ * an object as soon as it has all of its bytes, even if the stream is aborted. Without a length `commit` stores it.
  */
 async function sendBlocks(
-  source: Source,
-  first: Uint8Array,
-  wanted: Wanted,
+  { body, first, wanted }: Source,
   upload: Upload,
-  { keepLease, within }: CopyServices,
-): Promise<Result<Sent, SourceFailure>> {
-  const { lengthBytes = Number.POSITIVE_INFINITY, checksum, limits } = wanted;
-  const isMd5Left = checksum?.algorithm === 'md5' && !mayOverrule(limits);
-  const fingerprinter = createFingerprinter(isMd5Left ? undefined : checksum?.algorithm);
+  { renewLease, withTimeout }: Sending,
+): Promise<Result<Sent, BodyFailure>> {
+  const { lengthBytes = Number.POSITIVE_INFINITY, checksum } = wanted;
+  const hasher = createHasher(md5ForStore(wanted) === undefined ? checksum?.algorithm : undefined);
+  // A store that hangs has failed.
+  const write = (block: Uint8Array) => withTimeout(STALL_MS, upload.write(block)).catch(() => false);
   for (let block = first; ; ) {
-    await fingerprinter.add(block);
-    const held = fingerprinter.bytes() >= lengthBytes ? block.slice() : undefined;
-    if (held === undefined && !(await write(upload, block, within))) return stopped(upload, within);
-    const next = await nextBlock(source, fingerprinter.bytes(), wanted, keepLease);
+    await hasher.add(block);
+    const bytes = hasher.bytes();
+    const held = bytes >= lengthBytes ? block.slice() : undefined;
+    if (held === undefined && !(await write(block))) return stopped(upload, withTimeout);
+    const next = await nextBlock(body, { bytes, wanted }, renewLease);
     if (!next.ok) return next;
-    if (next.value === undefined) return sendLast(held, await fingerprinter.finish(), wanted, upload, within);
+    if (next.value === undefined) return sendLast(held, { hash: await hasher.finish(), wanted }, write);
     block = next.value;
   }
 }
 
-/** Why the upload takes no more bytes. */
-async function stopped(upload: Upload, within: CopyServices['within']): Promise<Result<Sent, SourceFailure>> {
-  const end = await within(STALL_MS, upload.commit()).catch(() => undefined); // Nothing is stored: bytes are missing.
-  return end?.state === 'no_room'
-    ? failure('isolate_busy')
-    : failure('storage_failed', 'R2 stopped taking bytes');
-}
-
-/** The next block, unless the bytes so far are wrong or another worker has taken over. */
+/** The next block, unless the number of bytes is wrong or another worker holds the lease. */
 async function nextBlock(
-  source: Source,
-  bytes: number,
-  { lengthBytes, limits }: Wanted,
-  keepLease: CopyServices['keepLease'],
-): Promise<Result<Uint8Array | undefined, SourceFailure>> {
-  const next = await source.next();
+  body: ResumableBody,
+  { bytes, wanted }: { readonly bytes: number; readonly wanted: Wanted },
+  renewLease: RenewLease,
+): Promise<Result<Uint8Array | undefined, BodyFailure>> {
+  const next = await body.next();
   if (!next.ok) return next;
-  const problem = checkSize(bytes, next.value === undefined, lengthBytes, limits);
+  const problem = checkSize({ bytes, isEnd: next.value === undefined }, wanted.lengthBytes, wanted.limits);
   if (problem !== undefined) return err(problem);
-  return (await keepLease()) ? next : failure('lease_lost');
+  return (await renewLease()) ? next : failure('lease_lost');
 }
 
 async function sendLast(
   held: Uint8Array | undefined,
-  fingerprint: Fingerprint,
-  wanted: Wanted,
-  upload: Upload,
-  within: CopyServices['within'],
-): Promise<Result<Sent, SourceFailure>> {
-  const checks = checkClaims(fingerprint, wanted);
+  { hash, wanted }: { readonly hash: BodyHash; readonly wanted: Wanted },
+  write: (block: Uint8Array) => Promise<boolean>,
+): Promise<Result<Sent, BodyFailure>> {
+  const checks = checkClaims(hash, wanted);
   if (!checks.ok) return checks;
-  if (held !== undefined) await write(upload, held, within);
-  return ok({ ...fingerprint, checks: checks.value });
+  if (held !== undefined) await write(held);
+  return ok({ ...hash, checks: checks.value });
 }
 
-async function write(upload: Upload, block: Uint8Array, within: CopyServices['within']): Promise<boolean> {
-  return within(STALL_MS, upload.write(block)).catch(() => false); // A store that hangs has failed.
+/** The reason that the upload takes no more bytes. */
+async function stopped(
+  upload: Upload,
+  withTimeout: TransferServices['withTimeout'],
+): Promise<Result<Sent, BodyFailure>> {
+  const end = await withTimeout(STALL_MS, upload.commit()).catch(() => undefined); // Bytes are missing: nothing is stored.
+  return end?.state === 'no_room'
+    ? failure('isolate_busy')
+    : failure('storage_failed', 'R2 stopped taking bytes');
 }
 
 function failure(code: FailureCode, detail?: string): { ok: false; error: Failure } {

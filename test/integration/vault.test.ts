@@ -8,10 +8,10 @@ import { afterAll, beforeAll, describe, test, vi } from 'vitest';
 import { getPlatformProxy } from 'wrangler';
 import { runCron } from '../../scripts/cron.ts';
 import { newLocalSettings, signingKey, writeSettings } from '../../scripts/local-keys.ts';
-import { postSigned, twins } from '../../scripts/twins.ts';
 import { startVault, type VaultProcess, waitUntil } from '../../scripts/vault-process.ts';
 import { root } from '../../scripts/wrangler.ts';
 import type { Manifest } from '../../src/recording.ts';
+import { fakeProviders, postSigned } from '../../tools/fake-providers/index.ts';
 import { startOrigin } from '../support/origin.ts';
 
 const run = promisify(execFile);
@@ -60,19 +60,19 @@ describe('the vault over HTTP', () => {
   const seen = async (mark: string): Promise<unknown[]> =>
     (await fetch(`${origin.url}/seen?run=${mark}`)).json();
 
-  /** A recording announced by a twin, with its own ids. */
-  function call(twinName: string, links: Record<string, string>) {
-    const twin = twins[twinName];
-    if (twin === undefined) throw new Error(`Cannot test: no twin ${twinName}`);
+  /** A recording announced by a fakeProvider, with its own ids. */
+  function call(providerName: string, links: Record<string, string>) {
+    const fakeProvider = fakeProviders[providerName];
+    if (fakeProvider === undefined) throw new Error(`Cannot test: no fakeProvider ${providerName}`);
     const ids = { eventId: randomUUID(), callId: randomUUID(), recordingId: randomUUID() };
-    const body = twin.announce({
+    const body = fakeProvider.announce({
       ...ids,
       links,
       endedMs: Date.UTC(2026, 5, 27, 10, 6),
       durationSeconds: 8.5,
     });
-    const signing = signingKey(twin.id, settings) ?? '';
-    return { ...ids, body, deliver: (key = signing) => postSigned(twin, vault.url, body, key) };
+    const signing = signingKey(fakeProvider.id, settings) ?? '';
+    return { ...ids, body, deliver: (key = signing) => postSigned(fakeProvider, vault.url, body, key) };
   }
 
   /** The bucket as it is on disk, read without the worker. */
@@ -97,7 +97,7 @@ describe('the vault over HTTP', () => {
     });
     const page = call('telnyx', { wav: linkTo('/html', 'd') });
     const forged = call('telnyx', { wav: linkTo('/audio/mono.wav', 'e') });
-    const stranger = await twins.telnyx?.newKey();
+    const stranger = await fakeProviders.telnyx?.newKey();
 
     const answers = await Promise.all(
       [sautikit, plain, telnyx, page].map(async ({ deliver }) => (await deliver()).text()),

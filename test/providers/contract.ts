@@ -1,7 +1,7 @@
 import { describe, test } from 'vitest';
 import type { Provider, Secrets } from '../../src/providers/provider.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
-import type { Twin } from '../fixtures/twin.ts';
+import type { FakeProvider } from '../../tools/fake-providers/fake-provider.ts';
 import { verify } from '../support/verify.ts';
 
 /** A delivery as published or captured, with the clock and the values that it must verify under. */
@@ -17,9 +17,9 @@ export interface Capture {
 export interface Scheme {
   readonly name: string;
   readonly provider: Provider;
-  readonly twin: Twin;
-  /** A twin of another provider, whose signature must mean nothing here. */
-  readonly stranger: Twin;
+  readonly fakeProvider: FakeProvider;
+  /** A fakeProvider of another provider, whose signature must mean nothing here. */
+  readonly stranger: FakeProvider;
   readonly scheme: string;
   readonly captures: readonly Capture[];
   /** Changes the text of the signature inside the headers. */
@@ -44,7 +44,7 @@ const json = '{"event_type":"call.recording.saved","kind":"call.recording.ready"
 
 /** The list of refusals that every provider passes. */
 export function describeContract(scheme: Scheme): void {
-  const { provider, twin, lacks } = scheme;
+  const { provider, fakeProvider, lacks } = scheme;
   const secretsOf = (...values: string[]): Secrets => ({ values, scheme: scheme.scheme, toleranceSeconds });
 
   /** A genuine delivery, changed by the test before it is verified. */
@@ -54,10 +54,10 @@ export function describeContract(scheme: Scheme): void {
     values?: (trusted: string, other: string) => string[];
     signedAt?: number;
   }): Promise<string> {
-    const key = await twin.newKey();
-    const other = await twin.newKey();
+    const key = await fakeProvider.newKey();
+    const other = await fakeProvider.newKey();
     const body = utf8(json);
-    const headers = await twin.sign(body, key.signing, change.signedAt ?? nowSeconds);
+    const headers = await fakeProvider.sign(body, key.signing, change.signedAt ?? nowSeconds);
     const delivery = {
       rawBody: change.body?.(body) ?? body,
       headers: new Headers(change.headers?.(headers) ?? headers),
@@ -70,11 +70,11 @@ export function describeContract(scheme: Scheme): void {
   /** What a delivery that is signed with the key was verified by. */
   async function verifierOf(key: { readonly trusted: string; readonly signing: string }) {
     const rawBody = utf8(json);
-    const headers = new Headers(await twin.sign(rawBody, key.signing, nowSeconds));
+    const headers = new Headers(await fakeProvider.sign(rawBody, key.signing, nowSeconds));
     const verified = await verify(
       { rawBody, headers },
       provider,
-      secretsOf((await twin.newKey()).trusted, key.trusted),
+      secretsOf((await fakeProvider.newKey()).trusted, key.trusted),
       nowSeconds,
     );
     if (!verified.ok) throw new Error(`Cannot test: ${verified.error.reason}`);
@@ -92,7 +92,7 @@ export function describeContract(scheme: Scheme): void {
       });
     }
 
-    test('verify() accepts what the twin signs', async ({ expect }) => {
+    test('verify() accepts what the fakeProvider signs', async ({ expect }) => {
       expect(await verdict({})).toBe('ok');
     });
 
@@ -210,9 +210,9 @@ export function describeContract(scheme: Scheme): void {
       skip,
     }) => {
       if (lacks.timestamp) skip(lacks.timestamp);
-      const key = await twin.newKey();
+      const key = await fakeProvider.newKey();
       const rawBody = utf8(json);
-      const headers = new Headers(await twin.sign(rawBody, key.signing, nowSeconds - 1000));
+      const headers = new Headers(await fakeProvider.sign(rawBody, key.signing, nowSeconds - 1000));
 
       const verified = await verify({ rawBody, headers }, provider, secretsOf(key.trusted), nowSeconds);
 
@@ -226,7 +226,7 @@ export function describeContract(scheme: Scheme): void {
     test('verify() names the key that fits, so that the proof can be made after a rotation', async ({
       expect,
     }) => {
-      const { verifier, trusted } = await verifierOf(await twin.newKey());
+      const { verifier, trusted } = await verifierOf(await fakeProvider.newKey());
 
       expect(Object.keys(verifier)).toHaveLength(2);
       expect(verifier.publicKey ?? trusted).toBe(trusted);
@@ -272,14 +272,14 @@ export function describeContract(scheme: Scheme): void {
       ['a lone surrogate', utf8('{"kind":"\\ud800"}').slice(0, -1)],
       ['huge', new Uint8Array(256 * 1024).fill(0x20)],
     ] as const)('parse() keeps a genuine body that is %s', async ([, rawBody], { expect }) => {
-      const key = await twin.newKey();
-      const headers = new Headers(await twin.sign(rawBody, key.signing, nowSeconds));
+      const key = await fakeProvider.newKey();
+      const headers = new Headers(await fakeProvider.sign(rawBody, key.signing, nowSeconds));
 
       const verified = await verify({ rawBody, headers }, provider, secretsOf(key.trusted), nowSeconds);
       const parsed = provider.parse({ rawBody, headers });
 
       expect(verified.ok).toBe(true);
-      expect(parsed).toMatchObject({ kind: 'kept', code: 'unreadable_event' });
+      expect(parsed).toMatchObject({ kind: 'quarantined', code: 'unreadable_event' });
     });
   });
 }

@@ -1,10 +1,10 @@
 import { describe, test } from 'vitest';
 import { sautikit } from '../../src/providers/sautikit.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
+import { fakeSautikit, fakeSautikitPlain } from '../../tools/fake-providers/sautikit.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import vectors from '../fixtures/sautikit/hmac.json';
 import payloads from '../fixtures/sautikit/payloads.json';
-import { sautikitPlainTwin, sautikitTwin } from '../fixtures/sautikit/twin.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import { verify as verifyDelivery } from '../support/verify.ts';
 import { describeContract, type Scheme } from './contract.ts';
 
@@ -15,8 +15,8 @@ function scheme(name: 'plain' | 'timestamped' | 'any', of: Partial<Scheme>): Sch
   return {
     name: `Sautikit ${name}`,
     provider: sautikit,
-    twin: name === 'plain' ? sautikitPlainTwin : sautikitTwin,
-    stranger: telnyxTwin,
+    fakeProvider: name === 'plain' ? fakeSautikitPlain : fakeSautikit,
+    stranger: fakeTelnyx,
     scheme: name,
     captures: [],
     foreignLetter: 'g',
@@ -254,8 +254,8 @@ describe('Sautikit events', () => {
 
   test.for([
     [{ 'x-sautikit-event': 'call.started' }, { kind: 'ignored', eventType: 'call.started' }],
-    [{ 'x-sautikit-event': '<script>' }, { kind: 'kept', code: 'unreadable_event' }],
-    [{}, { kind: 'kept', code: 'unreadable_event' }],
+    [{ 'x-sautikit-event': '<script>' }, { kind: 'quarantined', code: 'unreadable_event' }],
+    [{}, { kind: 'quarantined', code: 'unreadable_event' }],
   ] as const)(
     'parse() of a body without a kind and without a recording, with the headers %j',
     ([headers, expected], { expect }) => {
@@ -273,7 +273,7 @@ describe('Sautikit events', () => {
       { event_kind: kind, event_id: 'e1', payload: data },
     ])
       expect(parse(body)).toMatchObject({
-        kind: 'kept',
+        kind: 'quarantined',
         code: 'unreadable_event',
         eventId: 'e1',
         eventType: kind,
@@ -314,6 +314,6 @@ describe('Sautikit events', () => {
     [{ kind: 'call.recording.ready', data: { call_id: 7 } }],
     [{ kind: 'call.recording.ready', data: null, payload: [] }],
   ])('parse() keeps %j as unreadable', ([body], { expect }) => {
-    expect(parse(body)).toMatchObject({ kind: 'kept', code: 'unreadable_event' });
+    expect(parse(body)).toMatchObject({ kind: 'quarantined', code: 'unreadable_event' });
   });
 });

@@ -1,10 +1,10 @@
 import { describe, test } from 'vitest';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
-import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
+import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import vectors from '../fixtures/telnyx/ed25519.json';
 import payloads from '../fixtures/telnyx/payloads.json';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
 import { verify as verifyDelivery } from '../support/verify.ts';
 import { describeContract } from './contract.ts';
 
@@ -14,8 +14,8 @@ const TIMESTAMP = 'telnyx-timestamp';
 describeContract({
   name: 'Telnyx',
   provider: telnyx,
-  twin: telnyxTwin,
-  stranger: sautikitTwin,
+  fakeProvider: fakeTelnyx,
+  stranger: fakeSautikit,
   scheme: '',
   foreignLetter: '-',
   captures: vectors.positive.map((vector) => ({
@@ -237,8 +237,8 @@ describe('Telnyx events', () => {
 
   test.for([
     ['in-progress', { kind: 'ignored', eventType: 'texml.recording.in-progress' }],
-    ['absent', { kind: 'kept', code: 'provider_reported_error', eventId: 'r1_absent' }],
-    ['failed', { kind: 'kept', code: 'provider_reported_error', eventId: 'r1_failed' }],
+    ['absent', { kind: 'quarantined', code: 'provider_reported_error', eventId: 'r1_absent' }],
+    ['failed', { kind: 'quarantined', code: 'provider_reported_error', eventId: 'r1_failed' }],
   ] as const)('parse() of a TeXML form whose recording is %s', ([status, expected], { expect }) => {
     expect(parseText(`RecordingSid=r1&RecordingStatus=${status}`)).toMatchObject(expected);
   });
@@ -247,7 +247,7 @@ describe('Telnyx events', () => {
     "parse() keeps the provider's reason of %s",
     (id, { expect }) => {
       expect(parseVariant(id)).toEqual({
-        kind: 'kept',
+        kind: 'quarantined',
         code: 'provider_reported_error',
         detail: 'Internal server error',
         eventId: '0ccc7b54-4df3-4bca-a65a-3da1ecc777f0',
@@ -262,7 +262,7 @@ describe('Telnyx events', () => {
     for (const type of ['call.recording.saved.v2', 'conference.recording.saved_2']) {
       const event = { event_type: type, id: 'e1', payload: { recording: { url: 'https://a.example/' } } };
       expect(parseText(JSON.stringify({ data: event }))).toMatchObject({
-        kind: 'kept',
+        kind: 'quarantined',
         code: 'unreadable_event',
         eventId: 'e1',
         eventType: type,
@@ -290,13 +290,13 @@ describe('Telnyx events', () => {
     '"RecordingSid=r&RecordingStatus=completed"',
     ' RecordingSid=r&RecordingStatus=completed',
   ])('parse() takes no fields of a form out of %s', (text, { expect }) => {
-    expect(parseText(text)).toMatchObject({ kind: 'kept', code: 'unreadable_event' });
+    expect(parseText(text)).toMatchObject({ kind: 'quarantined', code: 'unreadable_event' });
   });
 
   test('parse() keeps an unknown kind that carries a recording', ({ expect }) => {
     const event = { event_type: 'call_recording_saved', payload: { recording_urls: {} } };
 
-    expect(parseText(JSON.stringify(event))).toMatchObject({ kind: 'kept', code: 'unreadable_event' });
+    expect(parseText(JSON.stringify(event))).toMatchObject({ kind: 'quarantined', code: 'unreadable_event' });
     expect(parseText('RecordingSid=r1&RecordingStatus=archived')).toMatchObject({ code: 'unreadable_event' });
     expect(parseText('RecordingSid=r1&RecordingStatus=Completed')).toMatchObject({
       events: [{ eventId: 'r1_completed' }],
@@ -305,7 +305,7 @@ describe('Telnyx events', () => {
 
   test('parse() keeps the shape of the portal, which is not a delivery', ({ expect }) => {
     expect(parseVariant('portal_debug_shape_not_a_delivery')).toMatchObject({
-      kind: 'kept',
+      kind: 'quarantined',
       code: 'unreadable_event',
     });
   });

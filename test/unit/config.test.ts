@@ -192,3 +192,27 @@ describe('readConfig()', () => {
     expect(config.vaultToken).toBe('secret');
   });
 });
+
+describe('a variable that is no setting', () => {
+  test.for([
+    ['DOWNLOAD_ORIGIN', 'DOWNLOAD_ORIGINS'],
+    ['TELNYX_PUBLIK_KEY', 'TELNYX_PUBLIC_KEY'],
+    ['VAULT_TOKENS', 'VAULT_TOKEN'],
+    ['SIGNATURE_TOLERENCE_SECOND', 'SIGNATURE_TOLERANCE_SECONDS'],
+  ])('%s is reported, since it resembles %s', ([name, meant], { expect }) => {
+    const { problems } = readConfig({ ...good, [name]: 'a value that must not be told' });
+
+    expect(problems).toEqual([`${name}: is no setting; ${meant} is`]);
+  });
+
+  test.for(['LOG_LEVEL', 'DEDUPE', 'TELNYX_CONNECTION_ID', 'downloadOrigins'])(
+    '%s is not reported',
+    (name, { expect }) => {
+      expect(readConfig({ ...good, [name]: 'x' }).problems).toEqual([]);
+    },
+  );
+
+  test('a binding is not reported, whatever its name', ({ expect }) => {
+    expect(readConfig({ ...good, VAULT_TOKENS: { get() {} } }).problems).toEqual([]);
+  });
+});

@@ -2,12 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, test } from 'vitest';
-import { linkExpiresMs } from '../../src/archive/fresh-links.ts';
-import { decide } from '../../src/archive/retry-policy.ts';
+import { LONGEST_WAIT_MS, MAX_ATTEMPTS, nextRetry } from '../../src/archive/retry-policy.ts';
 import type { FailedAttempt, InboxEntry } from '../../src/recording.ts';
 import type { FileFailure } from '../../src/shared/errors.ts';
-import { LONGEST_WAIT_MS, MAX_ATTEMPTS } from '../../src/shared/limits.ts';
-import { retryAfterSeconds } from '../../src/shared/retry-after.ts';
+import { retryAfterSeconds } from '../../src/shared/request.ts';
+import { linkExpiresMs } from '../../src/transfer/link.ts';
 
 const nowMs = Date.UTC(2026, 5, 27, 10, 0, 0);
 const never = Number.POSITIVE_INFINITY;
@@ -20,7 +19,7 @@ function tried(times: number, more: Partial<InboxEntry> = {}): InboxEntry {
   });
   return {
     version: 1,
-    announcement: 'a',
+    fingerprint: 'a',
     event: {
       provider: 'p',
       eventId: 'e',
@@ -36,13 +35,18 @@ function tried(times: number, more: Partial<InboxEntry> = {}): InboxEntry {
 }
 
 function waitOf(times: number, failure: FileFailure, random = 0.5, dies = never): number | string {
-  const decision = decide(tried(times), [failure], { nowMs, random, linkExpiresMs: dies, receivedMs: nowMs });
+  const decision = nextRetry(tried(times), [failure], {
+    nowMs,
+    random,
+    linkExpiresMs: dies,
+    receivedMs: nowMs,
+  });
   return 'giveUp' in decision ? decision.giveUp.code : decision.retryAtMs - nowMs;
 }
 
 const unreachable: FileFailure = { code: 'download_unreachable' };
 
-describe('decide()', () => {
+describe('nextRetry()', () => {
   test('waits longer from attempt to attempt, up to 20 hours', ({ expect }) => {
     const waits = Array.from({ length: MAX_ATTEMPTS - 1 }, (_, index) =>
       Number(waitOf(index + 1, unreachable, 1)),
@@ -53,7 +57,7 @@ describe('decide()', () => {
     expect(waits.at(-1)).toBe(LONGEST_WAIT_MS);
   });
 
-  test('makes nine attempts within the ten minutes of a link', ({ expect }) => {
+  test('makes nine attempts withTimeout the ten minutes of a link', ({ expect }) => {
     const waits = Array.from({ length: 8 }, (_, index) => Number(waitOf(index + 1, unreachable, 1)));
 
     expect(waits.reduce((sum, ms) => sum + ms)).toBeLessThan(600_000);
@@ -81,7 +85,7 @@ describe('decide()', () => {
   });
 
   test('gives up after the last attempt, and says what it failed of', ({ expect }) => {
-    const decision = decide(tried(MAX_ATTEMPTS), [{ ...unreachable, detail: 'Status 9' }], {
+    const decision = nextRetry(tried(MAX_ATTEMPTS), [{ ...unreachable, detail: 'Status 9' }], {
       nowMs,
       random: 0,
       linkExpiresMs: never,
@@ -101,7 +105,7 @@ describe('decide()', () => {
     const entry = tried(MAX_ATTEMPTS, { replayedAt: new Date(nowMs).toISOString() });
     const failed = { number: 25, at: new Date(nowMs).toISOString(), failures: [] };
 
-    const decision = decide({ ...entry, attempts: [...entry.attempts, failed] }, [unreachable], {
+    const decision = nextRetry({ ...entry, attempts: [...entry.attempts, failed] }, [unreachable], {
       nowMs,
       random: 1,
       linkExpiresMs: never,
@@ -118,13 +122,13 @@ describe('decide()', () => {
   test('waits for the file that may still come, whatever happened to the other', ({ expect }) => {
     const failures: [FileFailure, FileFailure] = [{ code: 'too_large' }, unreachable];
 
-    expect(decide(tried(1), failures, { nowMs, random: 1, linkExpiresMs: never, receivedMs: nowMs })).toEqual(
-      {
-        retryAtMs: nowMs + 2000,
-        failure: unreachable,
-        usesNoAttempt: false,
-      },
-    );
+    expect(
+      nextRetry(tried(1), failures, { nowMs, random: 1, linkExpiresMs: never, receivedMs: nowMs }),
+    ).toEqual({
+      retryAtMs: nowMs + 2000,
+      failure: unreachable,
+      usesNoAttempt: false,
+    });
   });
 
   test.for([
@@ -135,15 +139,15 @@ describe('decide()', () => {
     'waits for a setting %i ms after the delivery: %i ms, and uses up no attempt',
     ([ageMs, waitMs], { expect }) => {
       const waiting: FileFailure = { code: 'setting_broken', detail: 'DOWNLOAD_ORIGINS' };
-      const circumstances = { nowMs, random: 0, linkExpiresMs: never, receivedMs: nowMs - ageMs };
+      const context = { nowMs, random: 0, linkExpiresMs: never, receivedMs: nowMs - ageMs };
 
       for (const times of [1, MAX_ATTEMPTS, 10 * MAX_ATTEMPTS])
-        expect(decide(tried(times), [waiting, { code: 'too_large' }], circumstances)).toEqual({
+        expect(nextRetry(tried(times), [waiting, { code: 'too_large' }], context)).toEqual({
           retryAtMs: nowMs + waitMs,
           failure: waiting,
           usesNoAttempt: true,
         });
-      expect(decide(tried(1), [waiting, unreachable], circumstances)).toMatchObject({ usesNoAttempt: false });
+      expect(nextRetry(tried(1), [waiting, unreachable], context)).toMatchObject({ usesNoAttempt: false });
     },
   );
 

@@ -1,12 +1,12 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { consume } from '../../src/archive/queue-consumer.ts';
 import type { Services } from '../../src/http/services.ts';
 import { providers } from '../../src/providers/index.ts';
-import { auditWhenDue, planAudits } from '../../src/recover/audit.ts';
-import { tidyDeadLetters } from '../../src/recover/purge.ts';
-import { AUDIT_EVERY_MS, MAX_AUDIT_PAGES, TIDY_PAGE_LETTERS } from '../../src/shared/limits.ts';
-import { createAuditMark } from '../../src/storage/audit-state.ts';
+import { consumeMessage } from '../../src/queue.ts';
+import { auditWhenDue, MAX_AUDIT_PAGES, planAudits } from '../../src/recover/audit.ts';
+import { AUDIT_EVERY_MS } from '../../src/recover/audit-run.ts';
+import { PURGE_PAGE_LETTERS, purgeDeadLetters } from '../../src/recover/purge.ts';
+import { createAuditStore } from '../../src/storage/audit-store.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
@@ -63,7 +63,7 @@ type Auditor = ReturnType<typeof auditor>;
 /** The next message of an audit under way. */
 async function goOn(services: Auditor): Promise<boolean> {
   const chore = services.chores.shift();
-  if (chore !== undefined) await consume(chore, services);
+  if (chore !== undefined) await consumeMessage(chore, services);
   return chore !== undefined;
 }
 
@@ -184,7 +184,7 @@ describe('an audit', () => {
     const services = auditor([{ id: 'pends' }]);
     await services.inbox.create({
       version: 1,
-      announcement: 'pends',
+      fingerprint: 'pends',
       event: { ...wavEvent('pends'), recordingId: 'pends', callId: 'session-pends' },
       delivery: { receivedAt: '2026-06-27T10:07:00.000Z', headers: {}, rawBody: '{}' },
       attempts: [],
@@ -199,7 +199,7 @@ describe('an audit', () => {
   });
 });
 
-describe('within the 1,000 calls of an invocation stays', () => {
+describe('withTimeout the 1,000 calls of an invocation stays', () => {
   test('a look at what an audit would find, which is cut where much is missing', async ({ expect }) => {
     await markAt(undefined);
     const { bucket, calls } = counted();
@@ -208,7 +208,7 @@ describe('within the 1,000 calls of an invocation stays', () => {
       ...auditor(many, { pageSize: 50 }),
       recordings: createRecordings(bucket),
       inbox: createInbox(bucket),
-      auditMark: createAuditMark(bucket),
+      auditStore: createAuditStore(bucket),
     };
 
     const [audit] = await planAudits(services);
@@ -227,7 +227,7 @@ describe('within the 1,000 calls of an invocation stays', () => {
       const { eventId, provider, recordingId } = event;
       const delivery = { receivedAt: '2026-06-27T10:07:00.000Z', headers: {}, rawBody: '{}' };
       const failure = { code: 'link_gone', advice: '' };
-      const letter = { version: 1, announcement: run, provider, eventId, failure, event, delivery } as const;
+      const letter = { version: 1, fingerprint: run, provider, eventId, failure, event, delivery } as const;
       await services.deadLetters.create({ ...letter, deadAt: delivery.receivedAt, attempts: [] });
       const texts = {
         format: 'wav',
@@ -244,13 +244,13 @@ describe('within the 1,000 calls of an invocation stays', () => {
     }
     const { bucket, calls } = counted();
 
-    await tidyDeadLetters({
+    await purgeDeadLetters({
       ...services,
       recordings: createRecordings(bucket),
       deadLetters: createDeadLetters(bucket),
     });
 
     expect(await keysOf('dead/sautikit/')).toEqual([]);
-    expect((calls() / runs.length) * TIDY_PAGE_LETTERS).toBeLessThanOrEqual(1000);
+    expect((calls() / runs.length) * PURGE_PAGE_LETTERS).toBeLessThanOrEqual(1000);
   });
 });

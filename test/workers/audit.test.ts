@@ -1,13 +1,13 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
-import { consume } from '../../src/archive/queue-consumer.ts';
+import { runFastPath } from '../../src/archive/fast-path.ts';
 import type { Services } from '../../src/http/services.ts';
 import { providers } from '../../src/providers/index.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
+import { consumeMessage } from '../../src/queue.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { auditWhenDue, continueAudit, planAudits } from '../../src/recover/audit.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { jsonAt, keysOf, link, receiveSigned, requestsOf, testServices } from './support.ts';
 
 const nowMs = Date.UTC(2026, 5, 27, 12, 0);
@@ -65,11 +65,11 @@ async function markAt(auditedUntil: string | undefined): Promise<void> {
 async function audit(services: ReturnType<typeof auditor>): Promise<void> {
   await auditWhenDue(services);
   for (let chore = services.chores.shift(); chore !== undefined; chore = services.chores.shift())
-    await consume(chore, services);
+    await consumeMessage(chore, services);
 }
 
 async function consumeAll(services: ReturnType<typeof auditor>): Promise<void> {
-  for (const { inboxKey } of services.sent) await consume({ version: 1, inboxKey }, services);
+  for (const { inboxKey } of services.sent) await consumeMessage({ version: 1, inboxKey }, services);
 }
 
 describe('an audit', () => {
@@ -146,12 +146,12 @@ describe('an audit', () => {
       RecordingStatus: 'completed',
       RecordingUrl: link('/audio/mono.wav', 'texml-1'),
     });
-    const key = await telnyxTwin.newKey();
+    const key = await fakeTelnyx.newKey();
     const rawBody = new TextEncoder().encode(String(form));
-    const headers = new Headers(await telnyxTwin.sign(rawBody, key.signing, nowMs / 1000));
+    const headers = new Headers(await fakeTelnyx.sign(rawBody, key.signing, nowMs / 1000));
     const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
     const { pending } = await receiveSigned({ rawBody, headers }, telnyx, secrets, services);
-    for (const entry of pending) await archiveOrHandOver(entry, services);
+    for (const entry of pending) await runFastPath(entry, services);
 
     await audit(services);
 
@@ -322,7 +322,7 @@ describe('an audit', () => {
       throw new Error('R2 is away');
     };
 
-    await auditWhenDue({ ...services, auditMark: { ...services.auditMark, read } });
+    await auditWhenDue({ ...services, auditStore: { ...services.auditStore, read } });
 
     expect(services.lines).toMatchObject([{ event: 'audit', outcome: 'failed', isAlarm: true }]);
   });

@@ -1,22 +1,22 @@
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, test, vi } from 'vitest';
-import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
-import { consume } from '../../src/archive/queue-consumer.ts';
+import { runFastPath } from '../../src/archive/fast-path.ts';
 import { readConfig } from '../../src/config.ts';
 import worker from '../../src/index.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
+import { consumeMessage } from '../../src/queue.ts';
 import type { InboxEntry } from '../../src/recording.ts';
-import { sautikitPlainTwin, sautikitTwin } from '../fixtures/sautikit/twin.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import type { Twin } from '../fixtures/twin.ts';
+import type { FakeProvider } from '../../tools/fake-providers/fake-provider.ts';
+import { fakeSautikit, fakeSautikitPlain } from '../../tools/fake-providers/sautikit.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import {
-  announcement,
   createVault,
   jsonAt,
   keysOf,
   link,
   originUrl,
   receiveSigned,
+  recordingFacts,
   requestsOf,
   testServices,
 } from './support.ts';
@@ -63,19 +63,19 @@ describe.for(rows.map((row, index) => ({ ...row, index, shown: JSON.stringify(ro
     const settings = { [row.name]: row.value };
 
     test.for([
-      [sautikitTwin, row.sautikit ?? 'archived'],
-      [telnyxTwin, row.telnyx ?? 'archived'],
-    ] as const)('a delivery of $id ends as it must', async ([twin, expected], { expect }) => {
-      const run = `setting${row.index}-${twin.id}`;
+      [fakeSautikit, row.sautikit ?? 'archived'],
+      [fakeTelnyx, row.telnyx ?? 'archived'],
+    ] as const)('a delivery of $id ends as it must', async ([fakeProvider, expected], { expect }) => {
+      const run = `setting${row.index}-${fakeProvider.id}`;
       const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
       const vault = await createVault(settings);
 
-      const response = await vault.deliver(twin, bodyOf(twin, run));
+      const response = await vault.deliver(fakeProvider, bodyOf(fakeProvider, run));
 
       expect(response.status).toBe(expected === 503 ? 503 : 200);
-      const objects = await keysOf(`recordings/${twin.id}/2026/06/27/call-${run}/`);
+      const objects = await keysOf(`recordings/${fakeProvider.id}/2026/06/27/call-${run}/`);
       expect(objects).toHaveLength(expected === 'archived' ? 2 : 0);
-      const pending = await keysOf(`inbox/${twin.id}/event-${run}`);
+      const pending = await keysOf(`inbox/${fakeProvider.id}/event-${run}`);
       expect(pending).toHaveLength(expected === 'pending' ? 1 : 0);
       if (expected === 'pending') {
         expect(await jsonAt<InboxEntry>(pending[0] ?? '')).toMatchObject({
@@ -95,7 +95,7 @@ describe.for(rows.map((row, index) => ({ ...row, index, shown: JSON.stringify(ro
       vi.spyOn(console, 'log').mockImplementation(() => undefined);
       const vault = await createVault(settings);
 
-      const response = await vault.deliver(sautikitPlainTwin, '{"kind":"call.started"}');
+      const response = await vault.deliver(fakeSautikitPlain, '{"kind":"call.started"}');
 
       expect(response.status).toBe(row.sautikit === 503 ? 503 : (row.plain ?? 200));
     });
@@ -106,7 +106,7 @@ describe.for(rows.map((row, index) => ({ ...row, index, shown: JSON.stringify(ro
       const vault = await createVault(settings);
       const entry: InboxEntry = {
         version: 1,
-        announcement: run,
+        fingerprint: run,
         event: {
           provider: 'telnyx',
           eventId: `event-${run}`,
@@ -127,7 +127,7 @@ describe.for(rows.map((row, index) => ({ ...row, index, shown: JSON.stringify(ro
       await worker.scheduled({ scheduledTime, cron: '* * * * *', noRetry: () => undefined }, vault.bindings);
       const sent = vault.sent.map(({ inboxKey }) => inboxKey);
       const { origins, maxRecordingBytes, apis } = readConfig(vault.bindings);
-      const verdict = await consume(
+      const verdict = await consumeMessage(
         { version: 1, inboxKey: key },
         { ...services, origins, maxRecordingBytes, apis },
       );
@@ -136,7 +136,7 @@ describe.for(rows.map((row, index) => ({ ...row, index, shown: JSON.stringify(ro
       const isWaiting = row.telnyx === 'pending';
       expect(await keysOf(`recordings/telnyx/2026/06/27/call-${run}/`)).toHaveLength(isWaiting ? 0 : 2);
       if (isWaiting) expect(verdict).toMatchObject({ retryAfterSeconds: expect.any(Number) });
-      else expect(verdict).toBe('done');
+      else expect(verdict).toEqual({});
       await env.RECORDINGS.delete(key);
     });
 
@@ -157,32 +157,32 @@ describe.for(rows.map((row, index) => ({ ...row, index, shown: JSON.stringify(ro
   },
 );
 
-function bodyOf(twin: Twin, run: string): string {
-  return twin.announce(
-    announcement(
+function bodyOf(fakeProvider: FakeProvider, run: string): string {
+  return fakeProvider.announce(
+    recordingFacts(
       run,
       { wav: link('/audio/mono.wav', run) },
-      { sizeBytes: twin === sautikitTwin ? 135_988 : undefined },
+      { sizeBytes: fakeProvider === fakeSautikit ? 135_988 : undefined },
     ),
   );
 }
 
 describe('what waits for a setting', () => {
-  const key = telnyxTwin.newKey();
+  const key = fakeTelnyx.newKey();
 
   /** Delivers under a broken list, and goes on under settings that change. */
   async function waiting(run: string, path = '/audio/mono.wav') {
     const clock = { nowMs: Date.UTC(2026, 5, 27, 10, 6, 10) };
     const { trusted, signing } = await key;
     const rawBody = new TextEncoder().encode(
-      telnyxTwin.announce(announcement(run, { wav: link(path, run) })),
+      fakeTelnyx.announce(recordingFacts(run, { wav: link(path, run) })),
     );
-    const headers = new Headers(await telnyxTwin.sign(rawBody, signing, clock.nowMs / 1000));
+    const headers = new Headers(await fakeTelnyx.sign(rawBody, signing, clock.nowMs / 1000));
     const secrets = { values: [trusted], scheme: '', toleranceSeconds: 300 };
     const services = testServices({ now: () => clock.nowMs });
     const broken = { ...services, origins: { only: [], isBroken: true } };
     const { pending } = await receiveSigned({ rawBody, headers }, telnyx, secrets, broken);
-    for (const entry of pending) await archiveOrHandOver(entry, broken);
+    for (const entry of pending) await runFastPath(entry, broken);
     const inboxKey = pending[0]?.key ?? '';
     return { clock, services, broken, inboxKey };
   }
@@ -192,13 +192,13 @@ describe('what waits for a setting', () => {
   }) => {
     const { clock, services, broken, inboxKey } = await waiting('patient');
     for (let tries = 0; tries < 60; tries++) {
-      const verdict = await consume({ version: 1, inboxKey }, broken);
-      clock.nowMs += verdict === 'done' ? 0 : verdict.retryAfterSeconds * 1000;
+      const verdict = await consumeMessage({ version: 1, inboxKey }, broken);
+      clock.nowMs += verdict.retryAfterSeconds === undefined ? 0 : verdict.retryAfterSeconds * 1000;
     }
     const { attempts } = await jsonAt<InboxEntry>(inboxKey);
     const listed = await env.RECORDINGS.head(inboxKey);
 
-    await consume({ version: 1, inboxKey }, services);
+    await consumeMessage({ version: 1, inboxKey }, services);
 
     expect(attempts).toEqual([]);
     expect(listed?.customMetadata).toMatchObject({ lastFailure: 'setting_broken' });
@@ -216,7 +216,7 @@ describe('what waits for a setting', () => {
       JSON.stringify({ ...entry, dueAt: undefined, event: { ...entry.event, files } }),
     );
 
-    await consume(
+    await consumeMessage(
       { version: 1, inboxKey },
       { ...services, origins: { ...services.origins, isBroken: true } },
     );
@@ -232,7 +232,7 @@ describe('what waits for a setting', () => {
     const { apis } = readConfig({ TELNYX_API_KEY: 'key', TELNYX_API_URL: 'http://api.example' });
     clock.nowMs += 3_600_000;
 
-    await consume({ version: 1, inboxKey }, { ...services, apis });
+    await consumeMessage({ version: 1, inboxKey }, { ...services, apis });
 
     expect(await jsonAt<InboxEntry>(inboxKey)).toMatchObject({
       attempts: [],

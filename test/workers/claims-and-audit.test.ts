@@ -1,12 +1,13 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
+import { runFastPath } from '../../src/archive/fast-path.ts';
 import { isComplete } from '../../src/archive/place.ts';
-import { consume } from '../../src/archive/queue-consumer.ts';
+import { MAX_ATTEMPTS } from '../../src/archive/retry-policy.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Services } from '../../src/http/services.ts';
 import { providers } from '../../src/providers/index.ts';
 import { sautikit } from '../../src/providers/sautikit.ts';
+import { consumeMessage } from '../../src/queue.ts';
 import type {
   FailedAttempt,
   InboxEntry,
@@ -16,16 +17,15 @@ import type {
 } from '../../src/recording.ts';
 import { reconcile } from '../../src/recover/reconcile.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
-import { MAX_ATTEMPTS } from '../../src/shared/limits.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
-import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
-import { arrivedMs } from './life.ts';
+import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
+import { arrivedMs } from './run-to-completion.ts';
 import {
-  announcement,
   jsonAt,
   keysOf,
   link,
   receiveSigned,
+  recordingFacts,
   sha256Of,
   testServices,
   wavEvent,
@@ -100,15 +100,15 @@ async function runOut(run: string, told: Told, answer: Answer) {
   const event = { ...wavEvent(run), files: [file], ...more };
   const { key } = await services.inbox.create({
     version: 1,
-    announcement: `announcement-${run}`,
+    fingerprint: `fingerprint-${run}`,
     event,
     attempts,
     delivery: { receivedAt: iso(arrivedMs), headers: {}, rawBody: '{}' },
     dueAt: iso(arrivedMs),
   });
   for (let count = 0; count < messages; count++) {
-    const verdict = await consume({ version: 1, inboxKey: key }, services);
-    if (verdict === 'done') break;
+    const verdict = await consumeMessage({ version: 1, inboxKey: key }, services);
+    if (verdict.retryAfterSeconds === undefined) break;
     clock.nowMs += verdict.retryAfterSeconds * 1000;
   }
   const ends = services.lines.filter((line) => line.event === 'attempt');
@@ -158,7 +158,7 @@ describe('a link that dies', () => {
       const expiresMs = arrivedMs + 90_000;
       const file = { claimedFormat: 'wav', link: cdn, expiresAt: iso(expiresMs) };
 
-      const { last } = await runOut(`dies-within-${title}`, { file }, (_, clock) => {
+      const { last } = await runOut(`dies-withTimeout-${title}`, { file }, (_, clock) => {
         const step = () => {
           clock.nowMs += 95_000;
         };
@@ -401,12 +401,12 @@ describe('what waits for a setting', () => {
 
 test('the letter of a late delivery is taken along by the delivery in time', async ({ expect }) => {
   const services = testServices();
-  const key = await sautikitTwin.newKey();
+  const key = await fakeSautikit.newKey();
   const links = { wav: link('/audio/mono.wav', 'in-time') };
-  const rawBody = utf8(sautikitTwin.announce(announcement('in-time', links)));
+  const rawBody = utf8(fakeSautikit.announce(recordingFacts('in-time', links)));
   const secrets = { values: [key.trusted], scheme: 'any', toleranceSeconds: 300 };
   const receive = async (signedAt: number) => {
-    const headers = new Headers(await sautikitTwin.sign(rawBody, key.signing, signedAt));
+    const headers = new Headers(await fakeSautikit.sign(rawBody, key.signing, signedAt));
     return receiveSigned({ rawBody, headers }, sautikit, secrets, services);
   };
   const seconds = Math.floor(Date.now() / 1000);
@@ -414,7 +414,7 @@ test('the letter of a late delivery is taken along by the delivery in time', asy
   const before = await keysOf('dead/sautikit/event-in-time');
 
   const inTime = await receive(seconds);
-  for (const entry of inTime.pending) await archiveOrHandOver(entry, services);
+  for (const entry of inTime.pending) await runFastPath(entry, services);
 
   expect([outcome, inTime.outcome]).toEqual(['rejected', 'accepted']);
   expect(before).toHaveLength(1);
@@ -433,13 +433,13 @@ test('a sweep whose mark KV no longer takes begins anew', async ({ expect }) => 
       : { entries: [{ key: 'second', dueMs }] };
   const sweep = { beganMs, previousMs: beganMs - minuteMs, cursor: 'second page', writtenMs: beganMs };
   const write = async () => Promise.reject(new Error('KV PUT failed: 429'));
-  const reconcileMark = { read: async () => sweep, write };
+  const reconcileCursor = { read: async () => sweep, write };
 
   for (let run = 1; run <= 30; run++)
     await reconcile(beganMs + run * minuteMs, {
       ...services,
       inbox: { ...services.inbox, list },
-      reconcileMark,
+      reconcileCursor,
     });
 
   expect(services.sent.map(({ inboxKey }) => inboxKey)).toContain('first');

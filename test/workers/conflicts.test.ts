@@ -3,8 +3,8 @@ import { describe, test } from 'vitest';
 import type { DeadLetter, InboxEntry, Manifest, RecordingEvent } from '../../src/recording.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
-import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { attempt, createVault, jsonAt, keysOf, link, requestsOf, testServices } from './support.ts';
 
 /** An accepted event of Sautikit; without a `recordingId` it names only its call. */
@@ -20,8 +20,8 @@ async function accepted(call: string, eventId: string, path: string, more: Parti
     ...more,
   };
   const delivery = { receivedAt: '2026-06-27T10:07:00.000Z', headers: {}, rawBody: `body of ${eventId}` };
-  const announcement = event.eventId;
-  const entry: InboxEntry = { version: 1, announcement, event, delivery, attempts: [] };
+  const fingerprint = event.eventId;
+  const entry: InboxEntry = { version: 1, fingerprint, event, delivery, attempts: [] };
   const pending = await createInbox(env.RECORDINGS).create(entry);
   if (pending === undefined) throw new Error('Cannot test: the entry exists');
   return pending;
@@ -323,7 +323,7 @@ describe('one event announced in two ways', () => {
 
     const outcomes = [];
     for (const one of [bare, bare, whole, whole])
-      outcomes.push(await outcomeOf(await vault.deliver(sautikitTwin, one)));
+      outcomes.push(await outcomeOf(await vault.deliver(fakeSautikit, one)));
 
     expect(outcomes).toEqual(['accepted', 'duplicate', 'accepted', 'duplicate']);
     expect(await keysOf('recordings/sautikit/2026/06/27/lacking/')).toHaveLength(2);
@@ -337,7 +337,7 @@ describe('one event announced in two ways', () => {
       body({ ...ids('both'), download_url: link('/audio/mono.wav', 'both') }),
     ];
 
-    const answers = await Promise.all(bodies.map((one) => vault.deliver(sautikitTwin, one)));
+    const answers = await Promise.all(bodies.map((one) => vault.deliver(fakeSautikit, one)));
 
     expect(await Promise.all(answers.map(outcomeOf))).toEqual(['accepted', 'accepted']);
     expect(await keysOf('recordings/sautikit/2026/06/27/both/')).toHaveLength(2);
@@ -346,10 +346,10 @@ describe('one event announced in two ways', () => {
 
   test('is archived while the other way is still pending', async ({ expect }) => {
     const vault = await createVault();
-    await vault.deliver(sautikitTwin, body({ ...ids('stuck'), download_url: link('/status/403', 'stuck') }));
+    await vault.deliver(fakeSautikit, body({ ...ids('stuck'), download_url: link('/status/403', 'stuck') }));
 
     const second = await vault.deliver(
-      sautikitTwin,
+      fakeSautikit,
       body({ ...ids('stuck'), download_url: link('/audio/mono.wav', 'stuck') }),
     );
 
@@ -362,7 +362,7 @@ describe('one event announced in two ways', () => {
     const vault = await createVault({ DOWNLOAD_ORIGINS: 'https://elsewhere.example' });
     for (const data of [ids('dying'), { ...ids('dying'), download_url: link('/audio/mono.wav', 'dying') }]) {
       await env.DEDUPE.delete('seen/sautikit/dying');
-      await vault.deliver(sautikitTwin, body(data));
+      await vault.deliver(fakeSautikit, body(data));
     }
 
     const letters = await Promise.all(
@@ -393,7 +393,7 @@ describe('a provider that counts its attempts in the body, and tells the time of
 
     const outcomes = [];
     for (const number of [1, 2, 3]) {
-      const response = await vault.deliver(telnyxTwin, attempt(event, number));
+      const response = await vault.deliver(fakeTelnyx, attempt(event, number));
       outcomes.push(JSON.parse(await response.text()).outcome);
     }
 
@@ -414,7 +414,7 @@ describe('a provider that counts its attempts in the body, and tells the time of
 
     const outcomes = [];
     for (const number of [1, 2]) {
-      const response = await vault.deliver(telnyxTwin, attempt(event(number), number));
+      const response = await vault.deliver(fakeTelnyx, attempt(event(number), number));
       outcomes.push(JSON.parse(await response.text()).outcome);
     }
 

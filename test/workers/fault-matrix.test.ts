@@ -1,36 +1,39 @@
 import { describe, test } from 'vitest';
 import type { Manifest } from '../../src/recording.ts';
 import type { LogLine } from '../../src/shared/log.ts';
-import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import type { Twin } from '../fixtures/twin.ts';
+import type { FakeProvider } from '../../tools/fake-providers/fake-provider.ts';
+import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { type Count, type FaultRow, faultRows, slowRow } from './fault-rows.ts';
-import { type Life, type LifeEnd, live } from './life.ts';
+import { type Life, type LifeEnd, live } from './run-to-completion.ts';
 import { jsonAt, keysOf, report, sha256At } from './support.ts';
 
-const ways = [sautikitTwin, telnyxTwin].flatMap((twin) =>
-  (['fast path', 'queue'] as const).map((start) => ({ twin, start })),
+const ways = [fakeSautikit, fakeTelnyx].flatMap((fakeProvider) =>
+  (['fast path', 'queue'] as const).map((start) => ({ fakeProvider, start })),
 );
 
-function countOf(count: Count, { twin, start }: Pick<Life, 'twin' | 'start'>): number | undefined {
-  return typeof count === 'number' ? count : (count[twin.id] ?? count[start]);
+function countOf(
+  count: Count,
+  { fakeProvider, start }: Pick<Life, 'fakeProvider' | 'start'>,
+): number | undefined {
+  return typeof count === 'number' ? count : (count[fakeProvider.id] ?? count[start]);
 }
 
 async function play(
   row: FaultRow,
   index: number,
-  way: Pick<Life, 'twin' | 'start'>,
+  way: Pick<Life, 'fakeProvider' | 'start'>,
 ): Promise<LifeEnd & { run: string }> {
   const { path, speed = 1, maxRecordingBytes = 1e9, announced = {} } = row;
-  const run = `row${index}-${way.twin.id}-${way.start === 'queue' ? 'q' : 'f'}`;
+  const run = `row${index}-${way.fakeProvider.id}-${way.start === 'queue' ? 'q' : 'f'}`;
   const end = await live({ ...way, run, path, speed, announced, services: { maxRecordingBytes } });
-  const told = { row: index, title: row.title, provider: way.twin.id, start: way.start, ...end };
+  const told = { row: index, title: row.title, provider: way.fakeProvider.id, start: way.start, ...end };
   await report('fault-matrix', told);
   return { ...end, run };
 }
 
 /** Whether what the manifest says is what lies there. */
-async function isProven(run: string, { id }: Twin): Promise<boolean> {
+async function isProven(run: string, { id }: FakeProvider): Promise<boolean> {
   const manifestKey = `recordings/${id}/2026/06/27/call-${run}/rec-${run}.json`;
   const { files } = await jsonAt<Manifest>(manifestKey);
   const sums = await Promise.all(files.map(async ({ key, sha256 }) => (await sha256At(key)) === sha256));
@@ -38,9 +41,9 @@ async function isProven(run: string, { id }: Twin): Promise<boolean> {
 }
 
 describe.for(faultRows.map((row, index) => ({ ...row, index })))('an origin that sends $title', (row) => {
-  const chosen = ways.filter(({ twin }) => row.only === undefined || row.only === twin.id);
+  const chosen = ways.filter(({ fakeProvider }) => row.only === undefined || row.only === fakeProvider.id);
 
-  test.for(chosen)('ends as it must for $twin.id by the $start', async (way, { expect }) => {
+  test.for(chosen)('ends as it must for $fakeProvider.id by the $start', async (way, { expect }) => {
     const end = await play(row, row.index, way);
 
     expect(end).toMatchObject({
@@ -51,13 +54,13 @@ describe.for(faultRows.map((row, index) => ({ ...row, index })))('an origin that
       requests: countOf(row.requests, way),
       attempts: countOf(row.attempts, way),
     });
-    expect(await keysOf(`inbox/${way.twin.id}/event-${end.run}`)).toEqual([]);
-    if (row.audio === 1) expect(await isProven(end.run, way.twin)).toBe(true);
+    expect(await keysOf(`inbox/${way.fakeProvider.id}/event-${end.run}`)).toEqual([]);
+    if (row.audio === 1) expect(await isProven(end.run, way.fakeProvider)).toBe(true);
   });
 });
 
 test('a WAV that is kept although it is short is told of in its manifest', async ({ expect }) => {
-  const way = { twin: sautikitTwin, start: 'queue' } as const;
+  const way = { fakeProvider: fakeSautikit, start: 'queue' } as const;
   const lines: LogLine[] = [];
   const services = { log: (line: LogLine) => void lines.push(line) };
 
@@ -75,12 +78,15 @@ test('a WAV that is kept although it is short is told of in its manifest', async
 });
 
 describe(`an origin that sends ${slowRow.title}`, () => {
-  test.for(ways)('is handed over to the queue for $twin.id by the $start', async (way, { expect }) => {
-    const end = await play(slowRow, faultRows.length, way);
+  test.for(ways)(
+    'is handed over to the queue for $fakeProvider.id by the $start',
+    async (way, { expect }) => {
+      const end = await play(slowRow, faultRows.length, way);
 
-    const isFast = way.start === 'fast path';
-    expect(end).toMatchObject({ state: 'archived', audio: 1, requests: isFast ? 2 : 1 });
-    expect(end.codes).toEqual(isFast ? ['handed_over', 'archived'] : ['archived']);
-    expect(await isProven(end.run, way.twin)).toBe(true);
-  });
+      const isFast = way.start === 'fast path';
+      expect(end).toMatchObject({ state: 'archived', audio: 1, requests: isFast ? 2 : 1 });
+      expect(end.codes).toEqual(isFast ? ['handed_over', 'archived'] : ['archived']);
+      expect(await isProven(end.run, way.fakeProvider)).toBe(true);
+    },
+  );
 });

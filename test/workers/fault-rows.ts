@@ -1,4 +1,4 @@
-import type { Announcement } from '../fixtures/twin.ts';
+import type { RecordingFacts } from '../../tools/fake-providers/fake-provider.ts';
 
 /** A count, or one by provider, whose links live for different times, or by the way, whose deadlines differ. */
 export type Count = number | { readonly [way: string]: number };
@@ -16,7 +16,7 @@ export interface FaultRow {
   readonly attempts: Count;
   readonly speed?: number;
   readonly maxRecordingBytes?: number;
-  readonly announced?: Partial<Announcement>;
+  readonly announced?: Partial<RecordingFacts>;
   /** The provider that says what the row is about. */
   readonly only?: string;
 }

@@ -2,18 +2,18 @@ import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { DeadLetter, InboxEntry, Manifest } from '../../src/recording.ts';
-import { PUMP_BLOCK_BYTES } from '../../src/shared/limits.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import type { Upload } from '../../src/storage/upload.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import { BLOCK_BYTES } from '../../src/transfer/block-reader.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import {
-  announcement,
   attempt,
   jsonAt,
   keysOf,
   link,
   receiveSigned,
+  recordingFacts,
   requestsOf,
   testServices,
 } from './support.ts';
@@ -24,11 +24,11 @@ const fail = async (): Promise<never> => {
 
 async function signed(
   run: string,
-  body = telnyxTwin.announce(announcement(run, { wav: link('/audio/mono.wav', run) })),
+  body = fakeTelnyx.announce(recordingFacts(run, { wav: link('/audio/mono.wav', run) })),
 ) {
-  const key = await telnyxTwin.newKey();
+  const key = await fakeTelnyx.newKey();
   const rawBody = new TextEncoder().encode(body);
-  const headers = new Headers(await telnyxTwin.sign(rawBody, key.signing, Math.floor(Date.now() / 1000)));
+  const headers = new Headers(await fakeTelnyx.sign(rawBody, key.signing, Math.floor(Date.now() / 1000)));
   return {
     delivery: { rawBody, headers },
     secrets: { values: [key.trusted], scheme: '', toleranceSeconds: 300 },
@@ -39,7 +39,7 @@ const folderOf = (run: string) => `recordings/telnyx/2026/06/27/call-${run}/`;
 
 describe('receive()', () => {
   test('accepts although KV can not be read', async ({ expect }) => {
-    const services = testServices({ seen: { find: fail, mark: fail } });
+    const services = testServices({ seen: { find: fail, markSeen: fail } });
     const { delivery, secrets } = await signed('kv-get');
 
     const { outcome, pending } = await receiveSigned(delivery, telnyx, secrets, services);
@@ -88,7 +88,7 @@ describe('archive()', () => {
   test('is done although KV can not be written: the mark is only a filter', async ({ expect }) => {
     const { entry, services } = await accepted('kv-put');
 
-    await attempt(entry, { ...services, seen: { ...services.seen, mark: fail } });
+    await attempt(entry, { ...services, seen: { ...services.seen, markSeen: fail } });
 
     expect(services.lines).toMatchObject([{ outcome: 'seen_not_marked' }, { outcome: 'archived' }]);
     expect(await keysOf(folderOf('kv-put'))).toHaveLength(2);
@@ -254,7 +254,7 @@ describe('archive()', () => {
     const { entry, services } = await accepted('twodead');
     const other = {
       ...entry.entry,
-      announcement: 'another',
+      fingerprint: 'another',
       delivery: { ...entry.entry.delivery, rawBody: 'another body' },
     };
 
@@ -386,7 +386,7 @@ describe('archive()', () => {
         return { ...upload, abort };
       },
     };
-    const block = PUMP_BLOCK_BYTES;
+    const block = BLOCK_BYTES;
     const breaking: typeof fetch = async () => {
       const body = new ReadableStream({
         type: 'bytes',
@@ -409,7 +409,7 @@ describe('archive()', () => {
 
   test('holds the last block back until nothing more comes', async ({ expect }) => {
     const { entry, services } = await accepted('late');
-    const block = PUMP_BLOCK_BYTES;
+    const block = BLOCK_BYTES;
     const late: typeof fetch = async () => {
       const body = new ReadableStream({
         type: 'bytes',
@@ -434,8 +434,8 @@ describe('archive()', () => {
   test('does not ask again for a recording that another event has archived', async ({ expect }) => {
     const first = await accepted('once');
     await attempt(first.entry, first.services);
-    const body = telnyxTwin.announce(
-      announcement('once', { wav: link('/audio/mono.wav', 'once') }, { eventId: 'once-2' }),
+    const body = fakeTelnyx.announce(
+      recordingFacts('once', { wav: link('/audio/mono.wav', 'once') }, { eventId: 'once-2' }),
     );
     const { delivery, secrets } = await signed('once', body);
     const services = testServices();
@@ -449,7 +449,7 @@ describe('archive()', () => {
 
   test('never stores more than the announced length', async ({ expect }) => {
     const { entry, services } = await accepted('lying');
-    const block = PUMP_BLOCK_BYTES;
+    const block = BLOCK_BYTES;
     for (const [bytes, length] of [
       [1000, 999],
       [1000, 1001],

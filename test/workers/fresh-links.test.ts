@@ -1,15 +1,15 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
-import { consume } from '../../src/archive/queue-consumer.ts';
+import { runFastPath } from '../../src/archive/fast-path.ts';
 import type { Services } from '../../src/http/services.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
+import { consumeMessage } from '../../src/queue.ts';
 import type { DeadLetter, InboxEntry, Manifest } from '../../src/recording.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { announcement, jsonAt, keysOf, link, receiveSigned, requestsOf, testServices } from './support.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
+import { jsonAt, keysOf, link, receiveSigned, recordingFacts, requestsOf, testServices } from './support.ts';
 
 const startMs = Date.UTC(2026, 5, 27, 10, 6, 10);
-const key = await telnyxTwin.newKey();
+const key = await fakeTelnyx.newKey();
 const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
 
 /** A vault whose clock the test holds, and an origin that takes one signature of a link at a time. */
@@ -34,20 +34,20 @@ type World = ReturnType<typeof world>;
 function signedBody({ run, clock }: World, signature: string, livesSeconds = 600): string {
   const signedAt = new Date(clock.nowMs).toISOString().replace(/[-:]|\.\d+/g, '');
   const query = `&X-Amz-Date=${signedAt}&X-Amz-Expires=${livesSeconds}&X-Amz-Signature=${signature}`;
-  return telnyxTwin.announce(announcement(run, { wav: `${link('/audio/mono.wav', run)}${query}` }));
+  return fakeTelnyx.announce(recordingFacts(run, { wav: `${link('/audio/mono.wav', run)}${query}` }));
 }
 
 /** Delivers without the work that follows the answer. */
 async function receiveOnly(one: World, body: string, services: Services = one.services) {
   const rawBody = new TextEncoder().encode(body);
   const signedAt = Math.floor(one.clock.nowMs / 1000);
-  const headers = new Headers(await telnyxTwin.sign(rawBody, key.signing, signedAt));
+  const headers = new Headers(await fakeTelnyx.sign(rawBody, key.signing, signedAt));
   return receiveSigned({ rawBody, headers }, telnyx, secrets, services);
 }
 
 async function deliver(one: World, body: string, services: Services = one.services): Promise<string> {
   const { outcome, pending } = await receiveOnly(one, body, services);
-  for (const entry of pending) await archiveOrHandOver(entry, services);
+  for (const entry of pending) await runFastPath(entry, services);
   return outcome;
 }
 
@@ -131,7 +131,7 @@ describe('a dead event that is delivered again', () => {
     const [inboxKey = ''] = await keysOf('inbox/telnyx/event-exhausted');
     for (let tries = 0; tries < 40; tries++) {
       one.clock.nowMs += 86_400_000;
-      await consume({ version: 1, inboxKey }, one.services);
+      await consumeMessage({ version: 1, inboxKey }, one.services);
     }
     const before = await found('exhausted');
 
@@ -174,8 +174,8 @@ describe('a pending event that is delivered again', () => {
     const one = world('lifetime');
     one.origin.refusal = 503;
     const body = (signature: string) =>
-      telnyxTwin.announce(
-        announcement('lifetime', {
+      fakeTelnyx.announce(
+        recordingFacts('lifetime', {
           wav: `${link('/audio/mono.wav', 'lifetime')}&X-Amz-Signature=${signature}`,
         }),
       );
@@ -202,7 +202,7 @@ describe('a pending event that is delivered again', () => {
     await deliver(one, signedBody(one, 'old'), { ...one.services, fetch: meanwhile });
     const [sent] = one.services.sent;
     const entry = await jsonAt<InboxEntry>('inbox/telnyx/event-held.json');
-    await consume({ version: 1, inboxKey: sent?.inboxKey }, one.services);
+    await consumeMessage({ version: 1, inboxKey: sent?.inboxKey }, one.services);
 
     expect(during).toEqual(['accepted']);
     expect(entry).toMatchObject({ attempts: [{ number: 1 }], dueAt: expect.any(String) });
@@ -247,7 +247,7 @@ describe('a pending event that is delivered again', () => {
 
     await deliver(one, signedBody(one, 'old'), { ...one.services, deadLetters });
     const between = await found('gives-up');
-    await consume({ version: 1, inboxKey: 'inbox/telnyx/event-gives-up.json' }, one.services);
+    await consumeMessage({ version: 1, inboxKey: 'inbox/telnyx/event-gives-up.json' }, one.services);
 
     expect(between).toEqual({ inbox: 1, dead: 0, objects: 0 });
     expect(await found('gives-up')).toEqual(archived);
@@ -281,9 +281,9 @@ describe('two inbox entries of one announcement', () => {
   async function twoWays(run: string) {
     const one = world(run);
     one.origin.refusal = 503;
-    const a = telnyxTwin.announce(announcement(run, { wav: `${link('/a.wav', run)}&X-Amz-Signature=old` }));
-    const b = telnyxTwin.announce(
-      announcement(run, { wav: `${link('/audio/mono.wav', run)}&X-Amz-Signature=old` }),
+    const a = fakeTelnyx.announce(recordingFacts(run, { wav: `${link('/a.wav', run)}&X-Amz-Signature=old` }));
+    const b = fakeTelnyx.announce(
+      recordingFacts(run, { wav: `${link('/audio/mono.wav', run)}&X-Amz-Signature=old` }),
     );
     await deliver(one, a);
     await deliver(one, b);
@@ -295,7 +295,7 @@ describe('two inbox entries of one announcement', () => {
     const keys = await keysOf('inbox/telnyx/event-shown');
     one.origin.refusal = 410;
     one.clock.nowMs += 600_000;
-    await consume({ version: 1, inboxKey: 'inbox/telnyx/event-shown.json' }, one.services);
+    await consumeMessage({ version: 1, inboxKey: 'inbox/telnyx/event-shown.json' }, one.services);
 
     const outcome = await deliver(one, b);
 
@@ -309,17 +309,17 @@ describe('two inbox entries of one announcement', () => {
     const [, second = ''] = (await keysOf('inbox/telnyx/event-lost')).sort();
     one.origin.refusal = 410;
     one.clock.nowMs += 600_000;
-    await consume({ version: 1, inboxKey: 'inbox/telnyx/event-lost.json' }, one.services);
+    await consumeMessage({ version: 1, inboxKey: 'inbox/telnyx/event-lost.json' }, one.services);
     await env.DEDUPE.delete('seen/telnyx/event-lost');
     one.origin.refusal = 503;
     const outcome = await deliver(one, b);
     const asked = one.asked.length;
 
     one.clock.nowMs += 3_600_000;
-    const verdict = await consume({ version: 1, inboxKey: second }, one.services);
+    const verdict = await consumeMessage({ version: 1, inboxKey: second }, one.services);
 
     expect(outcome).toBe('accepted');
-    expect(verdict).toBe('done');
+    expect(verdict).toEqual({});
     expect(one.asked).toHaveLength(asked); // It yielded to the other, and tried nothing.
     expect(await keysOf('inbox/telnyx/event-lost')).toEqual(['inbox/telnyx/event-lost.json']);
   });

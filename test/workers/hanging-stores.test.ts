@@ -1,21 +1,29 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
+import { runFastPath } from '../../src/archive/fast-path.ts';
 import worker from '../../src/index.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { InboxEntry } from '../../src/recording.ts';
 import { auditWhenDue } from '../../src/recover/audit.ts';
 import { reconcile } from '../../src/recover/reconcile.ts';
-import { KV_MS, STORE_MS } from '../../src/shared/limits.ts';
-import { createAuditMark } from '../../src/storage/audit-state.ts';
+import { createAuditStore } from '../../src/storage/audit-store.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
-import { createTransfers } from '../../src/storage/queue.ts';
-import { createReconcileMark } from '../../src/storage/reconcile-cursor.ts';
+import { STORE_MS } from '../../src/storage/objects.ts';
+import { createTransferQueue } from '../../src/storage/queue.ts';
+import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
-import { createSeen } from '../../src/storage/seen.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { announcement, createVault, keysOf, link, receiveSigned, testServices, wavEvent } from './support.ts';
+import { createSeen, KV_MS } from '../../src/storage/seen.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
+import {
+  createVault,
+  keysOf,
+  link,
+  receiveSigned,
+  recordingFacts,
+  testServices,
+  wavEvent,
+} from './support.ts';
 
 /** A binding whose calls fail, or never come back. */
 function away<T extends object>(binding: T, how: 'fails' | 'hangs'): T {
@@ -28,21 +36,21 @@ function away<T extends object>(binding: T, how: 'fails' | 'hangs'): T {
 /** Time limits that run out at once, in the order in which they were asked for. */
 function impatient() {
   const limits: number[] = [];
-  async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  async function withTimeout<T>(ms: number, work: Promise<T>): Promise<T> {
     limits.push(ms);
     const late = new Promise<never>((_, reject) =>
       setTimeout(() => reject(new DOMException('Nothing moved', 'TimeoutError')), 100),
     );
     return Promise.race([work, late]);
   }
-  return { within, limits };
+  return { withTimeout, limits };
 }
 
 async function signedDelivery(run: string, nowMs: number) {
-  const key = await telnyxTwin.newKey();
-  const body = telnyxTwin.announce(announcement(run, { wav: link('/audio/mono.wav', run) }));
+  const key = await fakeTelnyx.newKey();
+  const body = fakeTelnyx.announce(recordingFacts(run, { wav: link('/audio/mono.wav', run) }));
   const rawBody = new TextEncoder().encode(body);
-  const headers = new Headers(await telnyxTwin.sign(rawBody, key.signing, Math.floor(nowMs / 1000)));
+  const headers = new Headers(await fakeTelnyx.sign(rawBody, key.signing, Math.floor(nowMs / 1000)));
   return {
     delivery: { rawBody, headers },
     secrets: { values: [key.trusted], scheme: '', toleranceSeconds: 300 },
@@ -52,12 +60,12 @@ async function signedDelivery(run: string, nowMs: number) {
 describe.for(['fails', 'hangs'] as const)('a KV that %s', (how) => {
   test('costs a delivery a second, and no recording', async ({ expect }) => {
     const run = `kv-${how}`;
-    const { within, limits } = impatient();
-    const services = testServices({ seen: createSeen(away(env.DEDUPE, how), within) });
+    const { withTimeout, limits } = impatient();
+    const services = testServices({ seen: createSeen(away(env.DEDUPE, how), withTimeout) });
     const { delivery, secrets } = await signedDelivery(run, Date.now());
 
     const { outcome, pending } = await receiveSigned(delivery, telnyx, secrets, services);
-    for (const entry of pending) await archiveOrHandOver(entry, services);
+    for (const entry of pending) await runFastPath(entry, services);
 
     expect(outcome).toBe('accepted');
     expect(limits).toEqual([KV_MS, KV_MS]);
@@ -73,19 +81,19 @@ describe.for(['fails', 'hangs'] as const)('a KV that %s', (how) => {
 
   test('keeps the cron from nothing: entries are sent, the audit is started', async ({ expect }) => {
     const run = `cron-${how}`;
-    const { within } = impatient();
+    const { withTimeout } = impatient();
     const scheduledMs = Date.UTC(2026, 5, 27, 12, 17);
     const kv = away(env.DEDUPE, how);
     const services = testServices({
       now: () => scheduledMs,
-      reconcileMark: createReconcileMark(kv, within),
-      seen: createSeen(kv, within),
+      reconcileCursor: createReconcileCursor(kv, withTimeout),
+      seen: createSeen(kv, withTimeout),
     });
     const dueAt = new Date(scheduledMs - 60_000).toISOString();
     const delivery = { receivedAt: dueAt, headers: {}, rawBody: '{}' };
     const entry: InboxEntry = {
       version: 1,
-      announcement: run,
+      fingerprint: run,
       event: wavEvent(run),
       delivery,
       attempts: [],
@@ -98,7 +106,7 @@ describe.for(['fails', 'hangs'] as const)('a KV that %s', (how) => {
 
     expect(services.sent.map(({ inboxKey }) => inboxKey)).toContain(key);
     expect(services.lines).toContainEqual(
-      expect.objectContaining({ event: 'fault', outcome: 'sweep_not_read' }),
+      expect.objectContaining({ event: 'fault', outcome: 'reconcile_cursor_not_read' }),
     );
     expect(services.lines.at(-1)).toMatchObject({ event: 'reconcile', outcome: 'done' });
     await env.RECORDINGS.delete(key);
@@ -134,16 +142,16 @@ test('every chore of the cron has its turn although the one before it failed', a
 
 describe('a small call to R2 or the queue that hangs', () => {
   test('is given up after a limit, by each store', async ({ expect }) => {
-    const { within, limits } = impatient();
+    const { withTimeout, limits } = impatient();
     const bucket = away(env.RECORDINGS, 'hangs');
-    const queue = away({} as Queue, 'hangs');
-    const inbox = createInbox(bucket, within);
-    const deadLetters = createDeadLetters(bucket, within);
-    const recordings = createRecordings(bucket, within);
-    const auditMark = createAuditMark(bucket, within);
-    const transfers = createTransfers(queue, within);
+    const binding = away({} as Queue, 'hangs');
+    const inbox = createInbox(bucket, withTimeout);
+    const deadLetters = createDeadLetters(bucket, withTimeout);
+    const recordings = createRecordings(bucket, withTimeout);
+    const auditStore = createAuditStore(bucket, withTimeout);
+    const queue = createTransferQueue(binding, withTimeout);
     const delivery = { receivedAt: '2026-06-27T10:06:00Z', headers: {}, rawBody: '{}' };
-    const entry: InboxEntry = { version: 1, announcement: 'a', event: wavEvent('x'), delivery, attempts: [] };
+    const entry: InboxEntry = { version: 1, fingerprint: 'a', event: wavEvent('x'), delivery, attempts: [] };
     const pending = { key: 'inbox/x', etag: 'x', entry };
     const calls = [
       () => inbox.create(entry),
@@ -163,11 +171,11 @@ describe('a small call to R2 or the queue that hangs', () => {
       () => recordings.readAudio('x'),
       () => recordings.removeAudio('x'),
       () => recordings.move('x', 'y'),
-      () => auditMark.read('telnyx'),
-      () => auditMark.write('telnyx', {}, { anything: true }),
-      () => transfers.send('x'),
-      () => transfers.sendAll(['x']),
-      () => transfers.sendChore({ version: 1, chore: 'tidy', cursor: 'x' }),
+      () => auditStore.read('telnyx'),
+      () => auditStore.write('telnyx', {}, { anything: true }),
+      () => queue.send('x'),
+      () => queue.sendAll(['x']),
+      () => queue.sendChore({ version: 1, chore: 'purge', cursor: 'x' }),
     ];
 
     const ends = await Promise.allSettled(calls.map((call) => call()));
@@ -177,8 +185,8 @@ describe('a small call to R2 or the queue that hangs', () => {
   });
 
   test('answers a delivery with 503, so that the provider sends it again', async ({ expect }) => {
-    const { within } = impatient();
-    const services = testServices({ inbox: createInbox(away(env.RECORDINGS, 'hangs'), within) });
+    const { withTimeout } = impatient();
+    const services = testServices({ inbox: createInbox(away(env.RECORDINGS, 'hangs'), withTimeout) });
     const { delivery, secrets } = await signedDelivery('r2-hangs', Date.now());
 
     const receipt = await receiveSigned(delivery, telnyx, secrets, services);

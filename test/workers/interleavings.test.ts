@@ -1,20 +1,19 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { archive } from '../../src/archive/attempt.ts';
-import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
-import { fastPath } from '../../src/archive/recording.ts';
+import { runAttempt } from '../../src/archive/attempt.ts';
+import { runFastPath } from '../../src/archive/fast-path.ts';
+import { MAX_ATTEMPTS } from '../../src/archive/retry-policy.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
-import { announcementOf } from '../../src/receive/event-fingerprint.ts';
-import { keepUntimely } from '../../src/receive/late-delivery.ts';
+import { eventFingerprint } from '../../src/receive/event-fingerprint.ts';
+import { quarantineLate } from '../../src/receive/quarantine.ts';
 import type { DeadLetter, InboxEntry, Manifest, RecordingFile } from '../../src/recording.ts';
-import { tidyDeadLetters } from '../../src/recover/purge.ts';
+import { purgeDeadLetters } from '../../src/recover/purge.ts';
 import { replay } from '../../src/recover/replay.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
-import { MAX_ATTEMPTS } from '../../src/shared/limits.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createMemoryBudget } from '../../src/transfer/memory-budget.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { announcement, jsonAt, keysOf, link, receiveSigned, requestsOf } from './support.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
+import { jsonAt, keysOf, link, receiveSigned, recordingFacts, requestsOf } from './support.ts';
 import { archived, away, dead, iso, startMs, type World, world } from './world.ts';
 
 /** A pending entry under the second key of its event, whose first key is free again while KV knows nothing. */
@@ -63,7 +62,7 @@ describe('a fresh link that comes in during the last attempt', () => {
       },
     };
 
-    await archiveOrHandOver(first, { ...one.services, fetch: meeting(one), deadLetters });
+    await runFastPath(first, { ...one.services, fetch: meeting(one), deadLetters });
     const triedBefore = [...one.tried];
     await one.take(first.key);
 
@@ -80,7 +79,7 @@ describe('a fresh link that comes in during the last attempt', () => {
     const first = await one.enter(one.event('v1'));
     const deadLetters = { ...one.services.deadLetters, remove: away };
 
-    await archiveOrHandOver(first, { ...one.services, fetch: meeting(one), deadLetters });
+    await runFastPath(first, { ...one.services, fetch: meeting(one), deadLetters });
     const between = await one.found();
     one.clock.nowMs += 61_000;
     await one.take(first.key);
@@ -97,7 +96,7 @@ describe('a fresh link that comes in during the last attempt', () => {
     one.clock.nowMs += 61_000;
     await one.take(key);
 
-    expect(outcome).toBe('merged');
+    expect(outcome).toEqual({ outcome: 'accepted' });
     expect(await one.found()).toEqual(archived);
     expect(await requestsOf('crashed-during')).toHaveLength(1);
   });
@@ -128,7 +127,7 @@ describe('a repeated delivery', () => {
     one.origin.answers = { v1: 403 };
     await one.take(key);
 
-    expect(outcome).toBe('duplicate');
+    expect(outcome).toEqual({ outcome: 'duplicate' });
     expect(one.tried).toEqual(['v1', 'v2', 'v2']);
     expect(await one.found()).toEqual(archived);
   });
@@ -152,7 +151,9 @@ describe('a repeated delivery', () => {
 
     const entered = await one.receive(one.event('v2', file), { deadLetters });
 
-    expect(entered).toMatchObject({ entry: { lease: expect.any(Object), attempts: [{ number: 1 }] } });
+    expect(entered.pending).toMatchObject({
+      entry: { lease: expect.any(Object), attempts: [{ number: 1 }] },
+    });
     expect(one.tried).toEqual(['v1']);
     expect(await one.found()).toEqual({ inbox: 1, dead: 0, objects: 0 });
   });
@@ -201,7 +202,7 @@ describe('a letter', () => {
 
     await one.deliver(one.event('v2'));
     const before = await one.found();
-    await tidyDeadLetters(one.services);
+    await purgeDeadLetters(one.services);
 
     expect(before).toEqual({ inbox: 0, dead: 1, objects: 2 });
     expect(await one.found()).toEqual(archived);
@@ -251,8 +252,12 @@ describe('a letter', () => {
     } as const;
     const late = (v: string) => {
       const links = { wav: `${link('/audio/mono.wav', 'late-link')}&v=${v}` };
-      const rawBody = utf8(telnyxTwin.announce(announcement('late-link', links)));
-      return keepUntimely({ rawBody, headers: new Headers() }, telnyx, untimely, startMs, one.services);
+      const rawBody = utf8(fakeTelnyx.announce(recordingFacts('late-link', links)));
+      return quarantineLate(
+        { rawBody, headers: new Headers(), provider: telnyx, receivedMs: startMs },
+        untimely,
+        one.services,
+      );
     };
 
     await late('v1');
@@ -265,13 +270,13 @@ describe('a letter', () => {
 
   test('is kept of each unreadable delivery of one id that holds another link', async ({ expect }) => {
     const { services } = world('unreadable');
-    const key = await telnyxTwin.newKey();
+    const key = await fakeTelnyx.newKey();
     const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
     const receive = async (v: string) => {
       const payload = { recording_urls: { wav: `https://cdn.example.com/a?v=${v}` } };
       const data = { id: 'unreadable', event_type: 'call.recording.saved.v2', payload };
       const rawBody = utf8(JSON.stringify({ data }));
-      const headers = new Headers(await telnyxTwin.sign(rawBody, key.signing, startMs / 1000));
+      const headers = new Headers(await fakeTelnyx.sign(rawBody, key.signing, startMs / 1000));
       return (await receiveSigned({ rawBody, headers }, telnyx, secrets, services)).outcome;
     };
 
@@ -304,8 +309,8 @@ describe('a replay of a letter that has changed since it was read', () => {
     await one.take(one.firstKey);
 
     expect(await one.found()).toEqual({ inbox: 0, dead: 1, objects: 2 });
-    const { announcement } = await jsonAt<DeadLetter>(one.deadKey);
-    expect(announcement).toBe(announcementOf(one.other('b')));
+    const { fingerprint } = await jsonAt<DeadLetter>(one.deadKey);
+    expect(fingerprint).toBe(eventFingerprint(one.other('b')));
   });
 
   test('takes along the history and the link of the life in between', async ({ expect }) => {
@@ -348,8 +353,8 @@ describe('an entry under the second key of its event', () => {
       ...one.services.inbox,
       async find(...args: Parameters<typeof find>) {
         const present = await find(...args);
-        const seen = { ...one.services.seen, mark: () => kv.promise };
-        givingUp = archive(first, fastPath, { ...one.services, seen });
+        const seen = { ...one.services.seen, markSeen: () => kv.promise };
+        givingUp = runAttempt(first, 'fast', { ...one.services, seen });
         while ((await jsonAt<InboxEntry>(first.key)).gaveUpAt === undefined) await scheduler.wait(10);
         return present;
       },
@@ -386,7 +391,7 @@ describe('an entry under the second key of its event', () => {
     one.clock.nowMs += 10_000;
     one.origin.answers = { v2: 410, v3: 503 };
     const inbox = { ...one.services.inbox, remove: away };
-    await one.take(second.key, { inbox, seen: { ...one.services.seen, mark: away } });
+    await one.take(second.key, { inbox, seen: { ...one.services.seen, markSeen: away } });
     const { gaveUpAt } = await jsonAt<InboxEntry>(second.key);
     await one.deliver(one.event('v3', until(8_000_000)));
     one.origin.answers = { v2: 410 };
@@ -446,7 +451,7 @@ describe('an entry under the second key of its event', () => {
           };
         },
       });
-      const known = { state: 'dead', announcement: 'another', linksSha256: '' } as const;
+      const known = { state: 'dead', fingerprint: 'another', linksSha256: '' } as const;
       const seen = { ...one.services.seen, find: async () => known };
       const delivered = one.receive(one.event('v4'), { seen, inbox: createInbox(slow) });
       await looked.promise;
@@ -473,11 +478,11 @@ describe('an entry under the second key of its event', () => {
       };
 
       await one.take(second.key, { inbox });
-      await archiveOrHandOver(first, one.services);
+      await runFastPath(first, one.services);
       one.clock.nowMs += 100_000;
       for (const key of await keysOf(`inbox/telnyx/event-merged-${when}`)) await one.take(key);
 
-      expect(await delivered).toBe('merged');
+      expect(await delivered).toEqual({ outcome: 'accepted' });
       expect(one.tried).toContain('v4');
       expect(await one.found()).toEqual(archived);
     },
@@ -500,7 +505,7 @@ test('a worker whose lease lapsed after its upload lists nothing any more', asyn
   };
   const recordings = { ...one.services.recordings, startUpload: lapsing };
 
-  const end = await archive(pending, fastPath, { ...one.services, recordings });
+  const end = await runAttempt(pending, 'fast', { ...one.services, recordings });
 
   expect(end).toMatchObject({ outcome: 'lost', code: 'lease_lost' });
   expect(await one.found()).toEqual(archived);

@@ -1,10 +1,10 @@
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, test, vi } from 'vitest';
 import type { DeadLetter, Manifest } from '../../src/recording.ts';
-import { sautikitPlainTwin, sautikitTwin } from '../fixtures/sautikit/twin.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import type { Twin } from '../fixtures/twin.ts';
-import { announcement, createVault, jsonAt, keysOf, link, requestsOf } from './support.ts';
+import type { FakeProvider } from '../../tools/fake-providers/fake-provider.ts';
+import { fakeSautikit, fakeSautikitPlain } from '../../tools/fake-providers/sautikit.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
+import { createVault, jsonAt, keysOf, link, recordingFacts, requestsOf } from './support.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -13,169 +13,198 @@ afterEach(() => {
 type Vault = Awaited<ReturnType<typeof createVault>>;
 
 /** A genuine delivery that was signed `ageSeconds` ago. */
-async function deliverLate(vault: Vault, twin: Twin, body: string, ageSeconds: number): Promise<number> {
+async function deliverLate(
+  vault: Vault,
+  fakeProvider: FakeProvider,
+  body: string,
+  ageSeconds: number,
+): Promise<number> {
   const bytes = new TextEncoder().encode(body);
   const signedAt = Math.floor(Date.now() / 1000) - ageSeconds;
-  const headers = await twin.sign(bytes, vault.signing[twin.id] ?? '', signedAt);
+  const headers = await fakeProvider.sign(bytes, vault.signing[fakeProvider.id] ?? '', signedAt);
   const init = { method: 'POST', body, headers };
-  return (await vault.send(new Request(`https://vault.example/webhooks/${twin.id}`, init))).status;
+  return (await vault.send(new Request(`https://vault.example/webhooks/${fakeProvider.id}`, init))).status;
 }
 
-function bodyOf(twin: Twin, run: string): string {
-  return twin.announce(announcement(run, { wav: link('/audio/mono.wav', run) }));
+function bodyOf(fakeProvider: FakeProvider, run: string): string {
+  return fakeProvider.announce(recordingFacts(run, { wav: link('/audio/mono.wav', run) }));
 }
 
-describe.for([sautikitTwin, telnyxTwin])('a genuine delivery of $id outside the tolerance', (twin) => {
-  const deadKey = (run: string) => `dead/${twin.id}/event-${run}.json`;
-  const replayOf = async (vault: Vault, key: string) => {
-    const headers = { authorization: 'Bearer the token' };
-    const init = { method: 'POST', headers, body: JSON.stringify({ key }) };
-    return vault.send(new Request('https://vault.example/api/dead-letters/replay', init));
-  };
+describe.for([fakeSautikit, fakeTelnyx])(
+  'a genuine delivery of $id outside the tolerance',
+  (fakeProvider) => {
+    const deadKey = (run: string) => `dead/${fakeProvider.id}/event-${run}.json`;
+    const replayOf = async (vault: Vault, key: string) => {
+      const headers = { authorization: 'Bearer the token' };
+      const init = { method: 'POST', headers, body: JSON.stringify({ key }) };
+      return vault.send(new Request('https://vault.example/api/dead-letters/replay', init));
+    };
 
-  test('is 401 with an alarm that says how late it is, and a letter that can be replayed', async ({
-    expect,
-  }) => {
-    const run = `late-${twin.id}`;
-    const vault = await createVault({ VAULT_TOKEN: 'the token' });
-    const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+    test('is 401 with an alarm that says how late it is, and a letter that can be replayed', async ({
+      expect,
+    }) => {
+      const run = `late-${fakeProvider.id}`;
+      const vault = await createVault({ VAULT_TOKEN: 'the token' });
+      const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
 
-    const status = await deliverLate(vault, twin, bodyOf(twin, run), 1000);
-    const line = JSON.parse(String(log.mock.calls.at(-1)?.[0]));
-    const letter = await jsonAt<DeadLetter>(deadKey(run));
-    const replayed = await replayOf(vault, deadKey(run));
+      const status = await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), 1000);
+      const line = JSON.parse(String(log.mock.calls.at(-1)?.[0]));
+      const letter = await jsonAt<DeadLetter>(deadKey(run));
+      const replayed = await replayOf(vault, deadKey(run));
 
-    expect(status).toBe(401);
-    expect(line).toMatchObject({
-      event: 'delivery',
-      outcome: 'rejected',
-      code: 'genuine_but_late',
-      isAlarm: true,
+      expect(status).toBe(401);
+      expect(line).toMatchObject({
+        event: 'delivery',
+        outcome: 'rejected',
+        code: 'genuine_but_late',
+        isAlarm: true,
+      });
+      expect(line.detail).toMatch(/^100[01] s; SIGNATURE_TOLERANCE_SECONDS admits it from there on$/);
+      expect(letter).toMatchObject({
+        failure: { code: 'genuine_but_late', advice: expect.stringContaining('SIGNATURE_TOLERANCE_SECONDS') },
+        delivery: { rawBody: bodyOf(fakeProvider, run) },
+        attempts: [],
+      });
+      expect(await requestsOf(run)).toEqual([]);
+      expect(replayed.status).toBe(202);
+      expect(await keysOf(deadKey(run))).toEqual([]);
+      expect(await keysOf(`inbox/${fakeProvider.id}/event-${run}`)).toHaveLength(1);
     });
-    expect(line.detail).toMatch(/^100[01] s; SIGNATURE_TOLERANCE_SECONDS admits it from there on$/);
-    expect(letter).toMatchObject({
-      failure: { code: 'genuine_but_late', advice: expect.stringContaining('SIGNATURE_TOLERANCE_SECONDS') },
-      delivery: { rawBody: bodyOf(twin, run) },
-      attempts: [],
+
+    test('keeps the first letter, however often it comes', async ({ expect }) => {
+      const run = `often-${fakeProvider.id}`;
+      const vault = await createVault();
+
+      await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), 1000);
+      const first = await env.RECORDINGS.head(deadKey(run));
+      for (const age of [1001, 5000, 86_400])
+        await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), age);
+
+      expect((await env.RECORDINGS.head(deadKey(run)))?.etag).toBe(first?.etag);
+      expect(await keysOf(`dead/${fakeProvider.id}/event-${run}`)).toHaveLength(1);
     });
-    expect(await requestsOf(run)).toEqual([]);
-    expect(replayed.status).toBe(202);
-    expect(await keysOf(deadKey(run))).toEqual([]);
-    expect(await keysOf(`inbox/${twin.id}/event-${run}`)).toHaveLength(1);
-  });
 
-  test('keeps the first letter, however often it comes', async ({ expect }) => {
-    const run = `often-${twin.id}`;
-    const vault = await createVault();
+    test('leaves no letter of what is archived already, even if KV has forgotten', async ({ expect }) => {
+      const run = `done-${fakeProvider.id}`;
+      const vault = await createVault();
+      await vault.deliver(fakeProvider, bodyOf(fakeProvider, run));
+      await env.DEDUPE.delete(`seen/${fakeProvider.id}/event-${run}`);
 
-    await deliverLate(vault, twin, bodyOf(twin, run), 1000);
-    const first = await env.RECORDINGS.head(deadKey(run));
-    for (const age of [1001, 5000, 86_400]) await deliverLate(vault, twin, bodyOf(twin, run), age);
+      const status = await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), 1000);
 
-    expect((await env.RECORDINGS.head(deadKey(run)))?.etag).toBe(first?.etag);
-    expect(await keysOf(`dead/${twin.id}/event-${run}`)).toHaveLength(1);
-  });
+      expect(status).toBe(401);
+      expect(await keysOf(`dead/${fakeProvider.id}/event-${run}`)).toEqual([]);
+    });
 
-  test('leaves no letter of what is archived already, even if KV has forgotten', async ({ expect }) => {
-    const run = `done-${twin.id}`;
-    const vault = await createVault();
-    await vault.deliver(twin, bodyOf(twin, run));
-    await env.DEDUPE.delete(`seen/${twin.id}/event-${run}`);
+    test('leaves no letter of what is pending', async ({ expect }) => {
+      const run = `waits-${fakeProvider.id}`;
+      const vault = await createVault();
+      const body = fakeProvider.announce(recordingFacts(run, { wav: link('/status/503', run) }));
+      await vault.deliver(fakeProvider, body);
 
-    const status = await deliverLate(vault, twin, bodyOf(twin, run), 1000);
+      await deliverLate(vault, fakeProvider, body, 1000);
 
-    expect(status).toBe(401);
-    expect(await keysOf(`dead/${twin.id}/event-${run}`)).toEqual([]);
-  });
+      expect(await keysOf(`inbox/${fakeProvider.id}/event-${run}`)).toHaveLength(1);
+      expect(await keysOf(`dead/${fakeProvider.id}/event-${run}`)).toEqual([]);
+    });
 
-  test('leaves no letter of what is pending', async ({ expect }) => {
-    const run = `waits-${twin.id}`;
-    const vault = await createVault();
-    const body = twin.announce(announcement(run, { wav: link('/status/503', run) }));
-    await vault.deliver(twin, body);
+    test('is kept when it comes from the future, too', async ({ expect }) => {
+      const run = `early-${fakeProvider.id}`;
+      const vault = await createVault();
 
-    await deliverLate(vault, twin, body, 1000);
+      expect(await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), -1000)).toBe(401);
 
-    expect(await keysOf(`inbox/${twin.id}/event-${run}`)).toHaveLength(1);
-    expect(await keysOf(`dead/${twin.id}/event-${run}`)).toEqual([]);
-  });
+      expect(await jsonAt<DeadLetter>(deadKey(run))).toMatchObject({
+        failure: { code: 'genuine_but_early' },
+      });
+    });
 
-  test('is kept when it comes from the future, too', async ({ expect }) => {
-    const run = `early-${twin.id}`;
-    const vault = await createVault();
+    test('is archived when the provider signs it anew, and its letter goes withTimeout a day', async ({
+      expect,
+    }) => {
+      const run = `anew-${fakeProvider.id}`;
+      const vault = await createVault();
+      await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), 1000);
 
-    expect(await deliverLate(vault, twin, bodyOf(twin, run), -1000)).toBe(401);
+      await vault.deliver(fakeProvider, bodyOf(fakeProvider, run));
 
-    expect(await jsonAt<DeadLetter>(deadKey(run))).toMatchObject({ failure: { code: 'genuine_but_early' } });
-  });
+      expect(await keysOf(`recordings/${fakeProvider.id}/2026/06/27/call-${run}/`)).toHaveLength(2);
+      expect(await keysOf(`inbox/${fakeProvider.id}/event-${run}`)).toEqual([]);
+    });
 
-  test('is archived when the provider signs it anew, and its letter goes within a day', async ({
-    expect,
-  }) => {
-    const run = `anew-${twin.id}`;
-    const vault = await createVault();
-    await deliverLate(vault, twin, bodyOf(twin, run), 1000);
+    test('keeps what cannot be read as an event, and nothing of another kind', async ({ expect }) => {
+      const vault = await createVault();
+      const before = await keysOf();
 
-    await vault.deliver(twin, bodyOf(twin, run));
+      await deliverLate(
+        vault,
+        fakeProvider,
+        '{"kind":"call.started","data":{"event_type":"call.started"}}',
+        1000,
+      );
+      const ofAnotherKind = await keysOf();
+      await deliverLate(vault, fakeProvider, `not an event ${fakeProvider.id}`, 1000);
 
-    expect(await keysOf(`recordings/${twin.id}/2026/06/27/call-${run}/`)).toHaveLength(2);
-    expect(await keysOf(`inbox/${twin.id}/event-${run}`)).toEqual([]);
-  });
+      expect(ofAnotherKind).toEqual(before);
+      const [key = ''] = (await keysOf()).filter((name) => !before.includes(name));
+      expect(key).toMatch(new RegExp(`^dead/${fakeProvider.id}/sha256-`));
+    });
 
-  test('keeps what cannot be read as an event, and nothing of another kind', async ({ expect }) => {
-    const vault = await createVault();
-    const before = await keysOf();
+    test('stays a 401 when the letter can not be written, and says so', async ({ expect }) => {
+      const vault = await createVault();
+      const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+      vi.spyOn(vault.bindings.RECORDINGS, 'put').mockRejectedValue(new Error('R2 is away'));
 
-    await deliverLate(vault, twin, '{"kind":"call.started","data":{"event_type":"call.started"}}', 1000);
-    const ofAnotherKind = await keysOf();
-    await deliverLate(vault, twin, `not an event ${twin.id}`, 1000);
+      const status = await deliverLate(
+        vault,
+        fakeProvider,
+        bodyOf(fakeProvider, `unwritten-${fakeProvider.id}`),
+        1000,
+      );
 
-    expect(ofAnotherKind).toEqual(before);
-    const [key = ''] = (await keysOf()).filter((name) => !before.includes(name));
-    expect(key).toMatch(new RegExp(`^dead/${twin.id}/sha256-`));
-  });
+      expect(status).toBe(401);
+      const outcomes = log.mock.calls.map(([line]) => JSON.parse(String(line)).outcome);
+      expect(outcomes).toEqual(['late_delivery_not_stored', 'rejected']);
+    });
 
-  test('stays a 401 when the letter can not be written, and says so', async ({ expect }) => {
-    const vault = await createVault();
-    const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
-    vi.spyOn(vault.bindings.RECORDINGS, 'put').mockRejectedValue(new Error('R2 is away'));
+    test('that is forged leaves nothing', async ({ expect }) => {
+      const vault = await createVault();
+      const stranger = await createVault();
+      const before = await keysOf();
 
-    const status = await deliverLate(vault, twin, bodyOf(twin, `unwritten-${twin.id}`), 1000);
+      expect(
+        await deliverLate(
+          { ...vault, signing: stranger.signing },
+          fakeProvider,
+          bodyOf(fakeProvider, 'x'),
+          1000,
+        ),
+      ).toBe(401);
 
-    expect(status).toBe(401);
-    const outcomes = log.mock.calls.map(([line]) => JSON.parse(String(line)).outcome);
-    expect(outcomes).toEqual(['late_delivery_not_kept', 'rejected']);
-  });
-
-  test('that is forged leaves nothing', async ({ expect }) => {
-    const vault = await createVault();
-    const stranger = await createVault();
-    const before = await keysOf();
-
-    expect(await deliverLate({ ...vault, signing: stranger.signing }, twin, bodyOf(twin, 'x'), 1000)).toBe(
-      401,
-    );
-
-    expect(await keysOf()).toEqual(before);
-  });
-});
+      expect(await keysOf()).toEqual(before);
+    });
+  },
+);
 
 describe('what a manifest says of its delivery’s verification', () => {
   test.for([
-    [telnyxTwin, 'ed25519', 'publicKey'],
-    [sautikitTwin, 'timestamped', 'secretFingerprint'],
-    [sautikitPlainTwin, 'plain', 'secretFingerprint'],
-  ] as const)('of $id: the scheme, and which key or secret', async ([twin, scheme, name], { expect }) => {
-    const run = `verified-${scheme}`;
-    const vault = await createVault();
+    [fakeTelnyx, 'ed25519', 'publicKey'],
+    [fakeSautikit, 'timestamped', 'secretFingerprint'],
+    [fakeSautikitPlain, 'plain', 'secretFingerprint'],
+  ] as const)(
+    'of $id: the scheme, and which key or secret',
+    async ([fakeProvider, scheme, name], { expect }) => {
+      const run = `verified-${scheme}`;
+      const vault = await createVault();
 
-    await vault.deliver(twin, bodyOf(twin, run));
+      await vault.deliver(fakeProvider, bodyOf(fakeProvider, run));
 
-    const manifest = `recordings/${twin.id}/2026/06/27/call-${run}/rec-${run}.json`;
-    const { delivery } = await jsonAt<Manifest>(manifest);
-    expect(delivery.verifiedBy).toMatchObject({ scheme, [name]: expect.any(String) });
-    const text = JSON.stringify(delivery.verifiedBy);
-    if (name === 'publicKey') expect(delivery.verifiedBy?.publicKey).toBe(vault.bindings.TELNYX_PUBLIC_KEY);
-    else expect(text).not.toContain(vault.bindings.SAUTIKIT_WEBHOOK_SECRET);
-  });
+      const manifest = `recordings/${fakeProvider.id}/2026/06/27/call-${run}/rec-${run}.json`;
+      const { delivery } = await jsonAt<Manifest>(manifest);
+      expect(delivery.verifiedBy).toMatchObject({ scheme, [name]: expect.any(String) });
+      const text = JSON.stringify(delivery.verifiedBy);
+      if (name === 'publicKey') expect(delivery.verifiedBy?.publicKey).toBe(vault.bindings.TELNYX_PUBLIC_KEY);
+      else expect(text).not.toContain(vault.bindings.SAUTIKIT_WEBHOOK_SECRET);
+    },
+  );
 });

@@ -1,12 +1,11 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { archive } from '../../src/archive/attempt.ts';
+import { runAttempt } from '../../src/archive/attempt.ts';
 import { newLease, takeLease } from '../../src/archive/lease.ts';
-import { consume } from '../../src/archive/queue-consumer.ts';
-import { fromQueue } from '../../src/archive/recording.ts';
 import type { Services } from '../../src/http/services.ts';
+import { consumeMessage } from '../../src/queue.ts';
 import type { InboxEntry, Manifest } from '../../src/recording.ts';
-import { within } from '../../src/shared/with-timeout.ts';
+import { withTimeout } from '../../src/shared/with-timeout.ts';
 import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { jsonAt, keysOf, requestsOf, sha256At, testServices, wavEvent } from './support.ts';
@@ -20,7 +19,7 @@ async function taken(run: string, path = '/audio/mono.wav') {
   const event = wavEvent(run, path);
   const delivery = { receivedAt: new Date(startMs).toISOString(), headers: {}, rawBody: '{}' };
   const lease = newLease({ now, newToken: () => 'first' });
-  const entry: InboxEntry = { version: 1, announcement: run, event, delivery, attempts: [], lease };
+  const entry: InboxEntry = { version: 1, fingerprint: run, event, delivery, attempts: [], lease };
   const pending = await createInbox(env.RECORDINGS).create(entry);
   if (pending === undefined) throw new Error('Cannot test: the entry exists');
   return { clock, pending, services: testServices({ now }) };
@@ -29,7 +28,7 @@ async function taken(run: string, path = '/audio/mono.wav') {
 /** Another worker, after the first one's lease has lapsed. */
 async function succeed({ key }: PendingEntry, services: Services, clock: { nowMs: number }) {
   clock.nowMs += 61_000;
-  return consume({ version: 1, inboxKey: key }, services);
+  return consumeMessage({ version: 1, inboxKey: key }, services);
 }
 
 async function findings(run: string) {
@@ -51,7 +50,7 @@ describe('a worker whose lease has lapsed', () => {
     const change = () => new Promise<never>(() => undefined);
     const dying = { ...services, fetch: refusing, inbox: { ...services.inbox, change } };
 
-    void archive(pending, fromQueue, dying);
+    void runAttempt(pending, 'queue', dying);
     while ((await findings('first')).dead === 0) await scheduler.wait(20);
     const between = await findings('first');
     await succeed(pending, services, clock);
@@ -64,7 +63,11 @@ describe('a worker whose lease has lapsed', () => {
     const { clock, pending, services } = await taken('given-up');
     const remove = async () => undefined;
 
-    await archive(pending, fromQueue, { ...services, fetch: refusing, inbox: { ...services.inbox, remove } });
+    await runAttempt(pending, 'queue', {
+      ...services,
+      fetch: refusing,
+      inbox: { ...services.inbox, remove },
+    });
     const between = await findings('given-up');
     await succeed(pending, services, clock);
 
@@ -84,7 +87,7 @@ describe('a worker whose lease has lapsed', () => {
       },
     };
 
-    const end = await archive(pending, fromQueue, { ...services, fetch: refusing, deadLetters });
+    const end = await runAttempt(pending, 'queue', { ...services, fetch: refusing, deadLetters });
 
     expect(end).toMatchObject({ outcome: 'archived', bytes: 0 });
     expect(await findings('second')).toEqual(archived);
@@ -99,7 +102,7 @@ describe('a worker whose lease has lapsed', () => {
       return new Response('', { status: 410 });
     };
 
-    await archive(pending, fromQueue, { ...services, fetch: slow });
+    await runAttempt(pending, 'queue', { ...services, fetch: slow });
 
     expect(await findings('third')).toEqual(archived);
   });
@@ -118,7 +121,7 @@ describe('a worker whose lease has lapsed', () => {
       },
     };
 
-    await archive(pending, fromQueue, { ...services, recordings });
+    await runAttempt(pending, 'queue', { ...services, recordings });
 
     expect(await findings('fourth')).toEqual(archived);
   });
@@ -133,7 +136,7 @@ describe('a worker whose lease has lapsed', () => {
       return response;
     };
 
-    const end = await archive(pending, fromQueue, { ...services, fetch: stopping });
+    const end = await runAttempt(pending, 'queue', { ...services, fetch: stopping });
 
     expect(end).toMatchObject({ outcome: 'lost', code: 'lease_lost' });
     expect(await requestsOf('slow')).toHaveLength(2);
@@ -144,18 +147,18 @@ describe('a worker whose lease has lapsed', () => {
 describe('an entry', () => {
   test('is removed by nobody whose lease has lapsed', async ({ expect }) => {
     const { clock, pending, services } = await taken('zombie');
-    const other = { ...pending.entry, announcement: 'another', lease: undefined };
+    const other = { ...pending.entry, fingerprint: 'another', lease: undefined };
     const seen = {
       ...services.seen,
-      async mark() {
+      async markSeen() {
         await succeed(pending, services, clock);
         await services.inbox.create(other); // The provider announces something else under the same id.
       },
     };
 
-    await archive(pending, fromQueue, { ...services, seen });
+    await runAttempt(pending, 'queue', { ...services, seen });
 
-    expect(await services.inbox.read(pending.key)).toMatchObject({ entry: { announcement: 'another' } });
+    expect(await services.inbox.read(pending.key)).toMatchObject({ entry: { fingerprint: 'another' } });
   });
 
   test('whose last attempt stored the audio and died is archived, not dead', async ({ expect }) => {
@@ -168,7 +171,7 @@ describe('an entry', () => {
     const spent = await services.inbox.change(pending, (entry) => ({ ...entry, attempts }));
     const writeManifest = () => new Promise<never>(() => undefined);
     const dying = { ...services, recordings: { ...services.recordings, writeManifest } };
-    void archive(spent ?? pending, fromQueue, dying);
+    void runAttempt(spent ?? pending, 'queue', dying);
     while ((await findings('last')).objects === 0) await scheduler.wait(20);
 
     await succeed(pending, { ...services, fetch: refusing }, clock);
@@ -193,7 +196,7 @@ describe('what comes in parts', () => {
       },
     };
 
-    await archive(pending, fromQueue, { ...services, recordings });
+    await runAttempt(pending, 'queue', { ...services, recordings });
 
     const manifest = await jsonAt<Manifest>(key.replace('.wav', '.json'));
     expect(manifest.files).toMatchObject([{ bytes: 29, sha256: await sha256At(key) }]);
@@ -227,11 +230,11 @@ describe('what comes in parts', () => {
       const head = env.RECORDINGS.head.bind(env.RECORDINGS);
       const { key } = await services.inbox.create({
         ...entry,
-        announcement: 'over-2',
+        fingerprint: 'over-2',
         event,
         dueAt: pending.entry.delivery.receivedAt,
       });
-      await consume({ version: 1, inboxKey: key }, services);
+      await consumeMessage({ version: 1, inboxKey: key }, services);
       blind = async () => (looks++ === 0 ? null : head(audioKey));
     }
     const audioKey = 'recordings/telnyx/2026/06/27/call-over/rec-over.wav';
@@ -247,7 +250,7 @@ describe('what comes in parts', () => {
     const { startUpload } = createRecordings(bucket);
     real.startUpload = startUpload;
 
-    await archive(pending, fromQueue, { ...services, recordings });
+    await runAttempt(pending, 'queue', { ...services, recordings });
 
     const manifest = await jsonAt<Manifest>(audioKey.replace('.wav', '.json'));
     expect(manifest.eventId).toBe('event-over-2');
@@ -258,7 +261,7 @@ describe('what comes in parts', () => {
     const { clock, pending, services } = await taken('crashed', '/big-chunked/6000000');
     const key = 'recordings/telnyx/2026/06/27/call-crashed/rec-crashed.wav';
     const etagOf = () => new Promise<never>(() => undefined);
-    void archive(pending, fromQueue, { ...services, recordings: { ...services.recordings, etagOf } });
+    void runAttempt(pending, 'queue', { ...services, recordings: { ...services.recordings, etagOf } });
     while ((await findings('crashed')).objects < 2) await scheduler.wait(20);
     await env.RECORDINGS.put(key, 'RIFF....WAVE of another event');
 
@@ -286,10 +289,10 @@ describe('what comes in parts', () => {
     const { startUpload } = createRecordings(bucket);
     const recordings = { ...services.recordings, startUpload };
 
-    const end = await archive(pending, fromQueue, {
+    const end = await runAttempt(pending, 'queue', {
       ...services,
       recordings,
-      within: (ms, work) => within(ms / 50, work),
+      withTimeout: (ms, work) => withTimeout(ms / 50, work),
     });
 
     expect(end).toMatchObject({ outcome: 'pending', code: 'storage_failed' });
@@ -323,7 +326,7 @@ describe('a lease', () => {
       },
     };
 
-    const end = await archive(pending, fromQueue, { ...services, inbox, recordings });
+    const end = await runAttempt(pending, 'queue', { ...services, inbox, recordings });
 
     expect(end.outcome).toBe('archived');
     expect(clock.nowMs - startMs).toBeGreaterThan(180_000);
@@ -340,7 +343,7 @@ describe('a lease', () => {
       throw new Error('We encountered an internal error (10001)');
     };
 
-    const end = await archive(pending, fromQueue, { ...services, inbox: { ...services.inbox, change } });
+    const end = await runAttempt(pending, 'queue', { ...services, inbox: { ...services.inbox, change } });
 
     expect(tries).toBeGreaterThan(1);
     expect(end.outcome).toBe('archived');

@@ -2,7 +2,7 @@ import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { ok } from '../../src/shared/result.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
-import { copyAudio } from '../../src/transfer/transfer.ts';
+import { transferFile } from '../../src/transfer/transfer.ts';
 import { testServices } from './support.ts';
 
 const BLOCK_BYTES = 64 * 1024;
@@ -44,7 +44,7 @@ function gauge(totalBytes: number) {
 
 async function copy(totalBytes: number, headers: Record<string, string>) {
   const { body, bucket, most, taken } = gauge(totalBytes);
-  const services = { ...testServices(), recordings: createRecordings(bucket), keepLease: async () => true };
+  const services = { ...testServices(), recordings: createRecordings(bucket) };
   const limits = {
     announcedBytes: undefined,
     isSizeBinding: () => false,
@@ -55,7 +55,10 @@ async function copy(totalBytes: number, headers: Record<string, string>) {
     handOverBytes: 1e12,
   };
   const open = async () => ok(new Response(body, { headers }));
-  const copied = await copyAudio(open, { keyOf: () => 'a.wav', metadata: {}, limits }, services);
+  const copied = await transferFile(
+    { open, keyOf: () => 'a.wav', metadata: {}, limits, renewLease: async () => true },
+    services,
+  );
   return { copied, mostBytes: most(), takenBytes: taken() };
 }
 

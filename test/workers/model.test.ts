@@ -1,23 +1,23 @@
 import { env } from 'cloudflare:workers';
 import fc from 'fast-check';
 import { test } from 'vitest';
-import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
-import { consume } from '../../src/archive/queue-consumer.ts';
+import { runFastPath } from '../../src/archive/fast-path.ts';
 import type { Services } from '../../src/http/services.ts';
 import { providers } from '../../src/providers/index.ts';
+import { consumeMessage } from '../../src/queue.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { auditWhenDue } from '../../src/recover/audit.ts';
-import { tidyDeadLetters } from '../../src/recover/purge.ts';
+import { purgeDeadLetters } from '../../src/recover/purge.ts';
 import { reconcile } from '../../src/recover/reconcile.ts';
 import { replay } from '../../src/recover/replay.ts';
-import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { type Blow, createMortal } from './mortal.ts';
-import { announcement, jsonAt, keysOf, link, receiveSigned, sha256At, testServices } from './support.ts';
+import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
+import { createFaultInjector, type Fault } from './fault-injector.ts';
+import { jsonAt, keysOf, link, receiveSigned, recordingFacts, sha256At, testServices } from './support.ts';
 
 const startMs = Date.UTC(2026, 5, 27, 10, 6, 10);
-const keys = { telnyx: await telnyxTwin.newKey(), sautikit: await sautikitTwin.newKey() };
-const twins = { telnyx: telnyxTwin, sautikit: sautikitTwin };
+const keys = { telnyx: await fakeTelnyx.newKey(), sautikit: await fakeSautikit.newKey() };
+const fakeProviders = { telnyx: fakeTelnyx, sautikit: fakeSautikit };
 
 /** What is announced. Of `rc` there are two events; those of Sautikit name one call, and no recording. */
 const events = [
@@ -44,18 +44,18 @@ type Step =
       /** A link that is signed anew. */
       readonly signature: number;
       readonly call: number;
-      readonly blow: Blow;
+      readonly fault: Fault;
     }
   | {
-      readonly kind: 'cron' | 'message' | 'replay' | 'tidy' | 'audit';
+      readonly kind: 'cron' | 'message' | 'replay' | 'purge' | 'audit';
       readonly call: number;
-      readonly blow: Blow;
+      readonly fault: Fault;
     }
   | { readonly kind: 'clock'; readonly seconds: number }
   | { readonly kind: 'forget' }
   | { readonly kind: 'origin'; readonly origin: Origin };
 
-const blow = fc.constantFrom<Blow>(
+const fault = fc.constantFrom<Fault>(
   'nothing',
   'nothing',
   'dies before',
@@ -74,11 +74,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       event: fc.nat(events.length - 1),
       signature: fc.nat(2),
       call,
-      blow,
+      fault,
     }),
   },
-  { weight: 5, arbitrary: fc.record({ kind: fc.constantFrom('cron', 'message'), call, blow }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('replay', 'tidy', 'audit'), call, blow }) },
+  { weight: 5, arbitrary: fc.record({ kind: fc.constantFrom('cron', 'message'), call, fault }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('replay', 'purge', 'audit'), call, fault }) },
   {
     weight: 3,
     arbitrary: fc.record({ kind: fc.constant('clock'), seconds: fc.integer({ min: 1, max: 400 }) }),
@@ -141,32 +141,32 @@ function createWorld(run: string) {
     };
   }
 
-  function servicesWith(mortal: ReturnType<typeof createMortal>): Services {
+  function servicesWith(injector: ReturnType<typeof createFaultInjector>): Services {
     const push = async (message: unknown) => void world.messages.push(message);
     return {
       ...base,
-      ...mortal.services,
+      ...injector.services,
       apis,
       now: () => world.nowMs,
       wait: async (ms) => {
         world.nowMs += ms;
       },
-      transfers: {
+      queue: {
         send: (inboxKey) => push({ version: 1, inboxKey }),
         sendAll: async (inboxKeys) => {
           for (const inboxKey of inboxKeys) await push({ version: 1, inboxKey });
         },
         sendChore: push,
       },
-      fetch: fetchIn(mortal.services.fetch),
+      fetch: fetchIn(injector.services.fetch),
     };
   }
 
-  /** Lets something run under a blow; a crash takes the queue with it, as it does locally. */
-  async function under(fatalCall: number, strike: Blow, work: (services: Services) => Promise<unknown>) {
-    const mortal = createMortal(fatalCall, strike);
-    const working = work(servicesWith(mortal)).catch(() => undefined); // The cron fails aloud.
-    if ((await Promise.race([working, mortal.death])) === 'dead') world.messages.length = 0;
+  /** Lets something run under a fault; a crash takes the queue with it, as it does locally. */
+  async function under(fatalCall: number, strike: Fault, work: (services: Services) => Promise<unknown>) {
+    const injector = createFaultInjector(fatalCall, strike);
+    const working = work(servicesWith(injector)).catch(() => undefined); // The cron fails aloud.
+    if ((await Promise.race([working, injector.death])) === 'dead') world.messages.length = 0;
   }
 
   async function deliver(index: number, signature: number, services: Services): Promise<void> {
@@ -177,18 +177,20 @@ function createWorld(run: string) {
     ]);
     const recordingId = recording === undefined ? undefined : `${run}-${recording}`;
     const ids = { eventId: `${run}-${event}`, callId: run };
-    const announced = announcement(run, Object.fromEntries(links), { ...ids, sizeBytes: undefined });
+    const announced = recordingFacts(run, Object.fromEntries(links), { ...ids, sizeBytes: undefined });
     // Without a recording's id Sautikit's event names its call alone.
-    const body = twins[id].announce({ ...announced, recordingId: recordingId as string });
+    const body = fakeProviders[id].announce({ ...announced, recordingId: recordingId as string });
     const rawBody = new TextEncoder().encode(body);
     const { trusted, signing } = keys[id];
-    const headers = new Headers(await twins[id].sign(rawBody, signing, Math.floor(services.now() / 1000)));
+    const headers = new Headers(
+      await fakeProviders[id].sign(rawBody, signing, Math.floor(services.now() / 1000)),
+    );
     const secrets = { values: [trusted], scheme: 'any', toleranceSeconds: 300 };
     const provider = providers.find((one) => one.id === id);
     if (provider === undefined) throw new Error(`Cannot test: no provider ${id}`);
     const { outcome, pending } = await receiveSigned({ rawBody, headers }, provider, secrets, services);
     if (outcome === 'accepted' || outcome === 'duplicate') world.accepted.add(index);
-    for (const entry of pending) await archiveOrHandOver(entry, services);
+    for (const entry of pending) await runFastPath(entry, services);
   }
 
   async function replayOne(services: Services): Promise<void> {
@@ -197,13 +199,13 @@ function createWorld(run: string) {
   }
 
   const works: Record<
-    'cron' | 'message' | 'replay' | 'tidy' | 'audit',
+    'cron' | 'message' | 'replay' | 'purge' | 'audit',
     (services: Services) => Promise<void>
   > = {
     cron: (services) => reconcile(world.nowMs, services),
     message: takeMessage,
     replay: replayOne,
-    tidy: (services) => tidyDeadLetters(services),
+    purge: (services) => purgeDeadLetters(services),
     audit: async (services) => {
       await env.RECORDINGS.delete('audit/telnyx.json'); // So that one is due.
       await auditWhenDue({ ...services, now: () => Date.UTC(2026, 5, 27, 12) });
@@ -218,17 +220,17 @@ function createWorld(run: string) {
       world.origin = one.origin;
       world.wasEver.add(one.origin);
     } else if (one.kind === 'deliver')
-      await under(one.call, one.blow, (services) => deliver(one.event, one.signature, services));
-    else await under(one.call, one.blow, works[one.kind]);
+      await under(one.call, one.fault, (services) => deliver(one.event, one.signature, services));
+    else await under(one.call, one.fault, works[one.kind]);
   }
 
   /** A message is acknowledged at the end, or comes again; how long after is the clock's matter. */
   async function takeMessage(services: Services): Promise<void> {
     const [message] = world.messages;
     if (message === undefined) return;
-    const verdict = await consume(message, services);
+    const verdict = await consumeMessage(message, services);
     world.messages.shift();
-    if (verdict !== 'done') world.messages.push(message);
+    if (verdict.retryAfterSeconds !== undefined) world.messages.push(message);
   }
 
   const pending = async () => [
@@ -248,7 +250,7 @@ function createWorld(run: string) {
       }
       for (const _ of [...world.messages]) await under(0, 'nothing', takeMessage);
     }
-    await under(0, 'nothing', (services) => tidyDeadLetters(services));
+    await under(0, 'nothing', (services) => purgeDeadLetters(services));
   }
 
   return { world, play, heal, pending };

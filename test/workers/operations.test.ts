@@ -5,8 +5,8 @@ import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen } from '../../src/storage/seen.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { announcement, attempt, link, receiveSigned, testServices } from './support.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
+import { attempt, link, receiveSigned, recordingFacts, testServices } from './support.ts';
 
 /** The binding itself, with every call of its methods counted by name. */
 function counted<T extends object>(binding: T, name: string, counts: Record<string, number>): T {
@@ -32,10 +32,10 @@ test('what the owner pays for one recording of one file, and for a duplicate', a
     deadLetters: createDeadLetters(bucket),
     recordings: createRecordings(bucket),
   });
-  const key = await telnyxTwin.newKey();
-  const body = telnyxTwin.announce(announcement('paid', { wav: link('/audio/mono.wav', 'paid') }));
+  const key = await fakeTelnyx.newKey();
+  const body = fakeTelnyx.announce(recordingFacts('paid', { wav: link('/audio/mono.wav', 'paid') }));
   const rawBody = new TextEncoder().encode(body);
-  const headers = new Headers(await telnyxTwin.sign(rawBody, key.signing, Math.floor(Date.now() / 1000)));
+  const headers = new Headers(await fakeTelnyx.sign(rawBody, key.signing, Math.floor(Date.now() / 1000)));
   const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
 
   const { pending } = await receiveSigned({ rawBody, headers }, telnyx, secrets, services);

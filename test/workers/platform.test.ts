@@ -1,35 +1,35 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
-import { consume } from '../../src/archive/queue-consumer.ts';
+import { runFastPath } from '../../src/archive/fast-path.ts';
 import type { Services } from '../../src/http/services.ts';
 import { sautikit } from '../../src/providers/sautikit.ts';
+import { consumeMessage } from '../../src/queue.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
-import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
-import { announcement, jsonAt, keysOf, link, receiveSigned, requestsOf, testServices } from './support.ts';
+import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
+import { jsonAt, keysOf, link, receiveSigned, recordingFacts, requestsOf, testServices } from './support.ts';
 
-const key = await sautikitTwin.newKey();
+const key = await fakeSautikit.newKey();
 const secrets = { values: [key.trusted], scheme: 'any', toleranceSeconds: 300 };
 const folderOf = (run: string) => `recordings/sautikit/2026/06/27/call-${run}/`;
 
 async function deliver(run: string, path: string, services: Services) {
-  const body = sautikitTwin.announce(announcement(run, { wav: link(path, run) }, { sizeBytes: undefined }));
+  const body = fakeSautikit.announce(recordingFacts(run, { wav: link(path, run) }, { sizeBytes: undefined }));
   const rawBody = new TextEncoder().encode(body);
   const headers = new Headers(
-    await sautikitTwin.sign(rawBody, key.signing, Math.floor(services.now() / 1000)),
+    await fakeSautikit.sign(rawBody, key.signing, Math.floor(services.now() / 1000)),
   );
   const { outcome, pending } = await receiveSigned({ rawBody, headers }, sautikit, secrets, services);
-  for (const entry of pending) await archiveOrHandOver(entry, services);
+  for (const entry of pending) await runFastPath(entry, services);
   return { outcome, pending };
 }
 
 describe('a KV that is late', () => {
   test.for([
     ['an old absence', undefined],
-    ['an old value', { state: 'archived', announcement: 'another' }],
+    ['an old value', { state: 'archived', fingerprint: 'another' }],
   ] as const)('and shows %s costs no second download', async ([title, shown], { expect }) => {
     const run = title.replaceAll(' ', '-');
     const services = testServices();
@@ -46,7 +46,7 @@ describe('a KV that is late', () => {
   });
 });
 
-/** R2 as it is at the edge: a second write to a key within a second is refused. */
+/** R2 as it is at the edge: a second write to a key withTimeout a second is refused. */
 function oneWriteASecond(bucket: R2Bucket, now: () => number): R2Bucket {
   const writtenMs = new Map<string, number>();
   return new Proxy(bucket, {
@@ -85,8 +85,8 @@ describe('an R2 that takes one write a second per key', () => {
 
     const { pending } = await deliver(run, path, services);
     for (let messages = 0; messages < 9; messages++) {
-      const verdict = await consume({ version: 1, inboxKey: pending[0]?.key }, services);
-      if (verdict !== 'done') nowMs += verdict.retryAfterSeconds * 1000;
+      const verdict = await consumeMessage({ version: 1, inboxKey: pending[0]?.key }, services);
+      if (verdict.retryAfterSeconds !== undefined) nowMs += verdict.retryAfterSeconds * 1000;
     }
 
     expect(await keysOf(folderOf(run))).toHaveLength(objects);
@@ -112,7 +112,7 @@ describe('what a dead worker leaves', () => {
     const fetch = async () => new Response('', { status: 410 });
 
     nowMs += 3_600_000;
-    await consume({ version: 1, inboxKey: pending[0]?.key }, { ...services, fetch });
+    await consumeMessage({ version: 1, inboxKey: pending[0]?.key }, { ...services, fetch });
 
     const { files } = await jsonAt<Manifest>(`${folderOf('orphan')}rec-orphan.json`);
     expect(files).toMatchObject([

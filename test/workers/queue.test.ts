@@ -2,12 +2,11 @@ import { createExecutionContext, createMessageBatch, getQueueResult } from 'clou
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { newLease } from '../../src/archive/lease.ts';
-import { consume, consumeDead } from '../../src/archive/queue-consumer.ts';
 import worker from '../../src/index.ts';
+import { consumeDeadLettered, consumeMessage } from '../../src/queue.ts';
 import type { InboxEntry } from '../../src/recording.ts';
 import { reconcile } from '../../src/recover/reconcile.ts';
-import type { PendingEntry } from '../../src/storage/inbox.ts';
-import { createInbox } from '../../src/storage/inbox.ts';
+import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
 import { jsonAt, keysOf, requestsOf, testServices, wavEvent } from './support.ts';
 
 const nowMs = Date.UTC(2026, 5, 27, 10, 7);
@@ -16,7 +15,7 @@ const iso = (ms: number) => new Date(ms).toISOString();
 function entryOf(run: string, more: Partial<InboxEntry> = {}): InboxEntry {
   const event = wavEvent(run);
   const delivery = { receivedAt: iso(nowMs), headers: {}, rawBody: '{}' };
-  return { version: 1, announcement: `announcement-${run}`, event, delivery, attempts: [], ...more };
+  return { version: 1, fingerprint: `fingerprint-${run}`, event, delivery, attempts: [], ...more };
 }
 
 async function create(run: string, more: Partial<InboxEntry> = {}): Promise<PendingEntry> {
@@ -28,11 +27,11 @@ async function create(run: string, more: Partial<InboxEntry> = {}): Promise<Pend
 const at = (ms: number) => ({ now: () => ms });
 const message = ({ key }: PendingEntry) => ({ version: 1, inboxKey: key });
 
-describe('consume()', () => {
+describe('consumeMessage()', () => {
   test('archives a free entry, and is done', async ({ expect }) => {
     const pending = await create('free', { dueAt: iso(nowMs) });
 
-    expect(await consume(message(pending), testServices(at(nowMs)))).toBe('done');
+    expect(await consumeMessage(message(pending), testServices(at(nowMs)))).toEqual({});
 
     expect(await keysOf('recordings/telnyx/2026/06/27/call-free/')).toHaveLength(2);
     expect(await keysOf(pending.key)).toEqual([]);
@@ -41,7 +40,7 @@ describe('consume()', () => {
   test('is done with what is finished', async ({ expect }) => {
     const services = testServices();
 
-    expect(await consume({ version: 1, inboxKey: 'inbox/telnyx/none.json' }, services)).toBe('done');
+    expect(await consumeMessage({ version: 1, inboxKey: 'inbox/telnyx/none.json' }, services)).toEqual({});
     expect(services.lines).toEqual([]);
   });
 
@@ -49,7 +48,7 @@ describe('consume()', () => {
     const lease = newLease({ now: () => nowMs, newToken: () => 'another' });
     const pending = await create('leased', { lease });
 
-    const verdict = await consume(message(pending), testServices(at(nowMs + 20_000)));
+    const verdict = await consumeMessage(message(pending), testServices(at(nowMs + 20_000)));
 
     expect(verdict).toEqual({ retryAfterSeconds: 40 });
     expect(await requestsOf('leased')).toEqual([]);
@@ -60,11 +59,11 @@ describe('consume()', () => {
     const pending = await create('lapsed', { lease });
     const refused = async () => new Response('', { status: 503 });
 
-    await consume(message(pending), testServices({ ...at(nowMs + 60_000), fetch: refused }));
+    await consumeMessage(message(pending), testServices({ ...at(nowMs + 60_000), fetch: refused }));
 
     expect(await jsonAt<InboxEntry>(pending.key)).toMatchObject({
       attempts: [
-        { number: 1, at: iso(nowMs + 60_000), failures: [{ code: 'attempt_died' }] },
+        { number: 1, at: iso(nowMs + 60_000), failures: [{ code: 'attempt_crashed' }] },
         { number: 2, failures: [{ code: 'download_refused' }] },
       ],
     });
@@ -73,19 +72,23 @@ describe('consume()', () => {
   test('comes when an entry is due, and not before', async ({ expect }) => {
     const pending = await create('due', { dueAt: iso(nowMs + 90_000) });
 
-    expect(await consume(message(pending), testServices(at(nowMs)))).toEqual({ retryAfterSeconds: 90 });
-    expect(await consume(message(pending), testServices(at(nowMs + 90_000)))).toBe('done');
+    expect(await consumeMessage(message(pending), testServices(at(nowMs)))).toEqual({
+      retryAfterSeconds: 90,
+    });
+    expect(await consumeMessage(message(pending), testServices(at(nowMs + 90_000)))).toEqual({});
   });
 
   test('of five that want an entry at once one gets it', async ({ expect }) => {
     const pending = await create('racers', { dueAt: iso(nowMs) });
 
     const verdicts = await Promise.all(
-      Array.from({ length: 5 }, () => consume(message(pending), testServices(at(nowMs)))),
+      Array.from({ length: 5 }, () => consumeMessage(message(pending), testServices(at(nowMs)))),
     );
 
     expect(await requestsOf('racers')).toHaveLength(1);
-    expect(verdicts.filter((verdict) => verdict === 'done').length).toBeGreaterThanOrEqual(1);
+    expect(
+      verdicts.filter((verdict) => verdict.retryAfterSeconds === undefined).length,
+    ).toBeGreaterThanOrEqual(1);
     expect(await keysOf('recordings/telnyx/2026/06/27/call-racers/')).toHaveLength(2);
   });
 
@@ -93,17 +96,17 @@ describe('consume()', () => {
     const attempts = Array.from({ length: 23 }, (_, index) => ({
       number: index + 1,
       at: iso(nowMs),
-      failures: [{ code: 'attempt_died' }],
+      failures: [{ code: 'attempt_crashed' }],
     }));
     const lease = newLease({ now: () => nowMs, newToken: () => 'the 24th' });
     const pending = await create('poison', { attempts, lease });
 
-    const verdict = await consume(message(pending), testServices(at(nowMs + 61_000)));
+    const verdict = await consumeMessage(message(pending), testServices(at(nowMs + 61_000)));
 
-    expect(verdict).toBe('done');
+    expect(verdict).toEqual({});
     expect(await requestsOf('poison')).toEqual([]);
     expect(await jsonAt('dead/telnyx/event-poison.json')).toMatchObject({
-      failure: { code: 'attempts_exhausted', detail: 'Last: attempt_died' },
+      failure: { code: 'attempts_exhausted', detail: 'Last: attempt_crashed' },
     });
   });
 
@@ -112,7 +115,7 @@ describe('consume()', () => {
     async ([body], { expect }) => {
       const services = testServices();
 
-      expect(await consume(body, services)).toEqual({ retryAfterSeconds: 600 });
+      expect(await consumeMessage(body, services)).toEqual({ retryAfterSeconds: 600 });
       expect(services.lines).toMatchObject([{ event: 'message', outcome: 'unknown_version' }]);
     },
   );
@@ -120,12 +123,12 @@ describe('consume()', () => {
   test.for([
     'not json',
     '{"version":2}',
-    '{"version":1,"announcement":"a","event":{},"delivery":{},"attempts":[]}',
+    '{"version":1,"fingerprint":"a","event":{},"delivery":{},"attempts":[]}',
   ])('leaves an entry where it is that it does not understand: %s', async (text, { expect }) => {
     await env.RECORDINGS.put('inbox/telnyx/strange.json', text);
     const services = testServices();
 
-    expect(await consume({ version: 1, inboxKey: 'inbox/telnyx/strange.json' }, services)).toBe('done');
+    expect(await consumeMessage({ version: 1, inboxKey: 'inbox/telnyx/strange.json' }, services)).toEqual({});
     expect(services.lines).toMatchObject([{ outcome: 'entry_unreadable', key: 'inbox/telnyx/strange.json' }]);
     expect(await (await env.RECORDINGS.get('inbox/telnyx/strange.json'))?.text()).toBe(text);
   });
@@ -137,23 +140,37 @@ describe('consume()', () => {
       throw new Error('R2 is away (10001)');
     };
 
-    expect(await consume(message(pending), { ...services, inbox: { ...services.inbox, read } })).toEqual({
+    expect(
+      await consumeMessage(message(pending), { ...services, inbox: { ...services.inbox, read } }),
+    ).toEqual({
       retryAfterSeconds: 60,
     });
     expect(services.lines).toMatchObject([{ event: 'fault', outcome: 'message_not_consumed' }]);
   });
 });
 
-describe('consumeDead()', () => {
+describe('consumeDeadLettered()', () => {
   test('lets the cron send again what names an entry', async ({ expect }) => {
     const services = testServices();
 
-    expect(await consumeDead('m1', { version: 1, inboxKey: 'inbox/telnyx/e.json' }, services)).toBe('done');
-    expect(services.lines).toMatchObject([{ event: 'message', outcome: 'died', key: 'inbox/telnyx/e.json' }]);
+    expect(
+      await consumeDeadLettered(
+        { id: 'm1', body: { version: 1, inboxKey: 'inbox/telnyx/e.json' } },
+        services,
+      ),
+    ).toEqual({});
+    expect(services.lines).toMatchObject([
+      { event: 'message', outcome: 'dead_lettered', key: 'inbox/telnyx/e.json' },
+    ]);
   });
 
   test('keeps what names none', async ({ expect }) => {
-    expect(await consumeDead('m2', { version: 7, to: 'the future' }, testServices(at(nowMs)))).toBe('done');
+    expect(
+      await consumeDeadLettered(
+        { id: 'm2', body: { version: 7, to: 'the future' } },
+        testServices(at(nowMs)),
+      ),
+    ).toEqual({});
 
     expect(await jsonAt('dead/queue/m2.json')).toEqual({
       version: 1,
@@ -165,14 +182,17 @@ describe('consumeDead()', () => {
 
   test('has it again when it can not be kept', async ({ expect }) => {
     const services = testServices();
-    const keepMessage = async () => {
+    const quarantineMessage = async () => {
       throw new Error('R2 is away (10001)');
     };
 
-    const verdict = await consumeDead('m3', 'x', {
-      ...services,
-      deadLetters: { ...services.deadLetters, keepMessage },
-    });
+    const verdict = await consumeDeadLettered(
+      { id: 'm3', body: 'x' },
+      {
+        ...services,
+        deadLetters: { ...services.deadLetters, quarantineMessage },
+      },
+    );
 
     expect(verdict).toEqual({ retryAfterSeconds: 60 });
   });
@@ -198,7 +218,7 @@ describe('the queue handler', () => {
   test('acknowledges what is done', async ({ expect }) => {
     const finished = { version: 1, inboxKey: 'inbox/telnyx/finished.json' };
 
-    expect(await handle('callvault-transfers', finished)).toEqual({
+    expect(await handle('callvault-queue', finished)).toEqual({
       explicitAcks: ['m'],
       retried: 0,
       retries: [],
@@ -206,7 +226,7 @@ describe('the queue handler', () => {
   });
 
   test('retries with a delay what is not', async ({ expect }) => {
-    expect(await handle('callvault-transfers', { version: 9 })).toEqual({
+    expect(await handle('callvault-queue', { version: 9 })).toEqual({
       explicitAcks: [],
       retried: 1,
       retries: [600],
@@ -214,7 +234,7 @@ describe('the queue handler', () => {
   });
 
   test('tells the dead-letter queue by its name', async ({ expect }) => {
-    expect(await handle('callvault-transfers-dead', { version: 9 })).toMatchObject({ explicitAcks: ['m'] });
+    expect(await handle('callvault-queue-dead', { version: 9 })).toMatchObject({ explicitAcks: ['m'] });
     expect(await keysOf('dead/queue/m.json')).toHaveLength(1);
   });
 });
@@ -275,7 +295,7 @@ describe('reconcile()', () => {
   test('sends each entry of a long inbox as often, though a look at all takes two runs', async ({
     expect,
   }) => {
-    await testServices().reconcileMark.write(undefined);
+    await testServices().reconcileCursor.write(undefined);
     const sent = new Map<string, number>();
     const list = async (cursor: string | undefined) => {
       const page = Number(cursor ?? 0) + 1;
@@ -289,7 +309,7 @@ describe('reconcile()', () => {
     const long = {
       ...services,
       inbox: { ...services.inbox, list },
-      transfers: { ...services.transfers, sendAll },
+      queue: { ...services.queue, sendAll },
     };
 
     for (let minute = 1; minute <= 300; minute++) await reconcile(nowMs + minute * 60_000, long);
@@ -307,7 +327,7 @@ describe('reconcile()', () => {
       throw new Error('Too Many Requests');
     };
 
-    const running = reconcile(nowMs + 60_000, { ...services, transfers: { ...services.transfers, sendAll } });
+    const running = reconcile(nowMs + 60_000, { ...services, queue: { ...services.queue, sendAll } });
 
     await expect(running).rejects.toThrow('Too Many Requests');
     expect(services.lines).toMatchObject([{ event: 'reconcile', outcome: 'failed' }]);

@@ -2,8 +2,8 @@ import { env } from 'cloudflare:workers';
 import fc from 'fast-check';
 import { test } from 'vitest';
 import type { Manifest } from '../../src/recording.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { announcement, createVault, jsonAt, keysOf, link, sha256At } from './support.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
+import { createVault, jsonAt, keysOf, link, recordingFacts, sha256At } from './support.ts';
 
 /** Two recordings, each announced by two events, the first also with both formats. */
 const events = [
@@ -35,12 +35,12 @@ test('any order and repetition of deliveries ends in one object per file', async
           formats.map((format) => [format, link(`/audio/mono.${format}`, run)]),
         );
         const ids = { eventId: `${run}-${event}`, callId: run, recordingId: recording };
-        return telnyxTwin.announce(announcement(run, links, ids));
+        return fakeTelnyx.announce(recordingFacts(run, links, ids));
       };
 
       for (const { group, forget } of groups) {
         if (forget) for (const { event } of events) await env.DEDUPE.delete(`seen/telnyx/${run}-${event}`);
-        const responses = await Promise.all(group.map((index) => vault.deliver(telnyxTwin, body(index))));
+        const responses = await Promise.all(group.map((index) => vault.deliver(fakeTelnyx, body(index))));
         for (const response of responses) expect(response.status).toBe(200);
       }
 

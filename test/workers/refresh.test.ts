@@ -1,27 +1,32 @@
 import { describe, test } from 'vitest';
-import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
+import { runFastPath } from '../../src/archive/fast-path.ts';
 import type { ApiAccess } from '../../src/providers/api-client.ts';
 import { providers } from '../../src/providers/index.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { Manifest } from '../../src/recording.ts';
-import { within } from '../../src/shared/with-timeout.ts';
+import { withTimeout } from '../../src/shared/with-timeout.ts';
 import { download } from '../../src/transfer/download.ts';
-import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import type { Twin } from '../fixtures/twin.ts';
+import type { FakeProvider } from '../../tools/fake-providers/fake-provider.ts';
+import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { API_KEY } from '../support/api-twin.ts';
-import { arrivedMs, type LifeEnd, live } from './life.ts';
+import { arrivedMs, type LifeEnd, live } from './run-to-completion.ts';
 import { jsonAt, link, originUrl, receiveSigned, requestsOf, testServices } from './support.ts';
 
-/** A vault that may ask the twin of a provider's API, which behaves as `mode` says. */
-function apisOf({ id }: Twin, mode: string, run: string, key: string): ReadonlyMap<string, ApiAccess> {
+/** A vault that may ask the fakeProvider of a provider's API, which behaves as `mode` says. */
+function apisOf(
+  { id }: FakeProvider,
+  mode: string,
+  run: string,
+  key: string,
+): ReadonlyMap<string, ApiAccess> {
   const api = providers.find((provider) => provider.id === id)?.api;
   if (api === undefined) throw new Error(`Cannot test: ${id} has no API`);
   return new Map([[id, { api, key, baseUrl: `${originUrl}/api/${mode}/${run}/` }]]);
 }
 
 interface Way {
-  readonly twin: Twin;
+  readonly fakeProvider: FakeProvider;
   readonly mode: string;
   readonly path?: string;
   readonly key?: string;
@@ -29,16 +34,26 @@ interface Way {
   readonly sizeBytes?: number;
 }
 
-async function refresh({ twin, mode, path = '/expired', key = API_KEY, ...announced }: Way, name = mode) {
-  const run = `fresh-${name}-${twin.id}`;
-  const apis = apisOf(twin, mode, run, key);
-  const end: LifeEnd = await live({ twin, run, path, start: 'fast path', services: { apis }, announced });
+async function refresh(
+  { fakeProvider, mode, path = '/expired', key = API_KEY, ...announced }: Way,
+  name = mode,
+) {
+  const run = `fresh-${name}-${fakeProvider.id}`;
+  const apis = apisOf(fakeProvider, mode, run, key);
+  const end: LifeEnd = await live({
+    fakeProvider,
+    run,
+    path,
+    start: 'fast path',
+    services: { apis },
+    announced,
+  });
   const requests = await requestsOf(run);
   const asked = requests.filter((request) => request.path.startsWith('/api/'));
   return { end, asked, downloads: requests.filter((request) => !asked.includes(request)) };
 }
 
-describe.for([sautikitTwin, telnyxTwin])('a dead link of $id', (twin) => {
+describe.for([fakeSautikit, fakeTelnyx])('a dead link of $id', (fakeProvider) => {
   test.for([
     ['ready', 'archived', 1, 1],
     ['pending-then-ready', 'archived', 2, 2],
@@ -52,7 +67,7 @@ describe.for([sautikitTwin, telnyxTwin])('a dead link of $id', (twin) => {
   ] as const)(
     'is replaced by the API that says %s: %s',
     async ([mode, ending, asks, attempts], { expect }) => {
-      const { end, asked } = await refresh({ twin, mode });
+      const { end, asked } = await refresh({ fakeProvider, mode });
 
       expect(end).toMatchObject({ attempts, audio: ending === 'archived' ? 1 : 0 });
       expect(end.code ?? end.state).toBe(ending);
@@ -61,7 +76,7 @@ describe.for([sautikitTwin, telnyxTwin])('a dead link of $id', (twin) => {
   );
 
   test('shows the API key to the API alone, and asks once an attempt', async ({ expect }) => {
-    const { asked, downloads } = await refresh({ twin, mode: 'ready' }, 'key');
+    const { asked, downloads } = await refresh({ fakeProvider, mode: 'ready' }, 'key');
 
     expect(asked.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${API_KEY}`]);
     expect(downloads.map(({ path }) => path)).toEqual(['/expired', '/audio/mono.wav']);
@@ -69,27 +84,30 @@ describe.for([sautikitTwin, telnyxTwin])('a dead link of $id', (twin) => {
   });
 
   test('stays dead, with a hint, when the API key is wrong', async ({ expect }) => {
-    const { end } = await refresh({ twin, mode: 'ready', key: 'another' }, 'wrong');
+    const { end } = await refresh({ fakeProvider, mode: 'ready', key: 'another' }, 'wrong');
 
     expect(end).toMatchObject({ state: 'dead', code: 'attempts_exhausted' });
     expect(end.detail).toMatch(/^Last: api_refused, The API answered with status 401/);
   });
 
   test('is not asked for while the link is good', async ({ expect }) => {
-    const { end, asked } = await refresh({ twin, mode: 'ready', path: '/audio/mono.wav' }, 'good');
+    const { end, asked } = await refresh({ fakeProvider, mode: 'ready', path: '/audio/mono.wav' }, 'good');
 
     expect(end).toMatchObject({ state: 'archived', attempts: 1 });
     expect(asked).toEqual([]);
   });
 });
 
-describe.for([sautikitTwin, telnyxTwin])('a link of $id that is refused while it lives', (twin) => {
-  const lifeSeconds = twin === sautikitTwin ? 3600 : 600;
+describe.for([fakeSautikit, fakeTelnyx])('a link of $id that is refused while it lives', (fakeProvider) => {
+  const lifeSeconds = fakeProvider === fakeSautikit ? 3600 : 600;
 
   test.for(['401', '403', '404'])(
     'with %s is tried until it expires, although the API knows no recording',
     async (status, { expect }) => {
-      const { end } = await refresh({ twin, mode: 'absent', path: `/status/${status}` }, `lives${status}`);
+      const { end } = await refresh(
+        { fakeProvider, mode: 'absent', path: `/status/${status}` },
+        `lives${status}`,
+      );
 
       expect(end).toMatchObject({ state: 'dead', code: 'link_gone' });
       expect(end.seconds).toBeGreaterThanOrEqual(lifeSeconds - 40);
@@ -98,14 +116,14 @@ describe.for([sautikitTwin, telnyxTwin])('a link of $id that is refused while it
   );
 
   test('is archived when the recording comes late, after the API had none', async ({ expect }) => {
-    const { end } = await refresh({ twin, mode: 'absent', path: '/later/404/10' }, 'comes-late');
+    const { end } = await refresh({ fakeProvider, mode: 'absent', path: '/later/404/10' }, 'comes-late');
 
     expect(end).toMatchObject({ state: 'archived', attempts: 11 });
     expect(end.seconds).toBeGreaterThan(300);
   });
 
   test('ends at once when the API says that the recording is gone', async ({ expect }) => {
-    const { end } = await refresh({ twin, mode: 'gone', path: '/status/404' }, 'is-gone');
+    const { end } = await refresh({ fakeProvider, mode: 'gone', path: '/status/404' }, 'is-gone');
 
     expect(end).toMatchObject({ state: 'dead', code: 'link_gone', attempts: 1 });
   });
@@ -114,7 +132,7 @@ describe.for([sautikitTwin, telnyxTwin])('a link of $id that is refused while it
 describe('a TeXML recording whose link has expired', () => {
   async function texml(mode: string) {
     const run = `texml-${mode}`;
-    const services = testServices({ apis: apisOf(telnyxTwin, mode, run, API_KEY) });
+    const services = testServices({ apis: apisOf(fakeTelnyx, mode, run, API_KEY) });
     const form = new URLSearchParams({
       AccountSid: 'account/../1',
       CallSid: `v3:${run}`,
@@ -122,12 +140,12 @@ describe('a TeXML recording whose link has expired', () => {
       RecordingStatus: 'completed',
       RecordingUrl: link('/expired', run),
     });
-    const key = await telnyxTwin.newKey();
+    const key = await fakeTelnyx.newKey();
     const rawBody = new TextEncoder().encode(String(form));
-    const headers = new Headers(await telnyxTwin.sign(rawBody, key.signing, Math.floor(Date.now() / 1000)));
+    const headers = new Headers(await fakeTelnyx.sign(rawBody, key.signing, Math.floor(Date.now() / 1000)));
     const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
     const { pending } = await receiveSigned({ rawBody, headers }, telnyx, secrets, services);
-    for (const entry of pending) await archiveOrHandOver(entry, services);
+    for (const entry of pending) await runFastPath(entry, services);
     return { services, requests: await requestsOf(run), run };
   }
 
@@ -160,7 +178,7 @@ describe('a link that dies in the middle of the recording', () => {
     ['begins again at the fresh one, which is another version', '/dies-in-the-middle/other', 4],
   ] as const)('%s', async ([, path, downloads], { expect }) => {
     const mode = path.endsWith('same') ? 'same-version' : 'ready';
-    const { end, ...made } = await refresh({ twin: telnyxTwin, mode, path }, `middle-${mode}`);
+    const { end, ...made } = await refresh({ fakeProvider: fakeTelnyx, mode, path }, `middle-${mode}`);
 
     expect(end).toMatchObject({ state: 'archived', attempts: 1, audio: 1 });
     expect(made.asked).toHaveLength(1);
@@ -172,7 +190,7 @@ describe('Sautikit', () => {
   test('refuses for good what the API links to and is not of the announced size: another recording of the call', async ({
     expect,
   }) => {
-    const way = { twin: sautikitTwin, mode: 'ready', sizeBytes: 135_989 };
+    const way = { fakeProvider: fakeSautikit, mode: 'ready', sizeBytes: 135_989 };
     const { end, downloads } = await refresh(way, 'bound');
 
     expect(end).toMatchObject({ state: 'dead', code: 'attempts_exhausted', audio: 0 });
@@ -182,14 +200,14 @@ describe('Sautikit', () => {
 
   test('does not try a link that is over by its own word', async ({ expect }) => {
     const endedMs = arrivedMs - 2 * 60 * 60 * 1000;
-    const { end, downloads } = await refresh({ twin: sautikitTwin, mode: 'ready', endedMs }, 'late');
+    const { end, downloads } = await refresh({ fakeProvider: fakeSautikit, mode: 'ready', endedMs }, 'late');
 
     expect(end).toMatchObject({ state: 'archived', attempts: 1 });
     expect(downloads.map(({ path }) => path)).toEqual(['/audio/mono.wav']);
   });
 
   test('waits as long as the API asks for', async ({ expect }) => {
-    const { end } = await refresh({ twin: sautikitTwin, mode: 'pending-then-ready' }, 'waits');
+    const { end } = await refresh({ fakeProvider: fakeSautikit, mode: 'pending-then-ready' }, 'waits');
 
     expect(end.codes).toEqual(['recording_pending', 'archived']);
     expect(end.seconds).toBeGreaterThanOrEqual(45);
@@ -198,7 +216,7 @@ describe('Sautikit', () => {
 
   test('tries a link that is over by the clock when the API does not help', async ({ expect }) => {
     const endedMs = arrivedMs - 2 * 60 * 60 * 1000;
-    const way = { twin: sautikitTwin, mode: 'scope', path: '/audio/mono.wav', endedMs };
+    const way = { fakeProvider: fakeSautikit, mode: 'scope', path: '/audio/mono.wav', endedMs };
     const { end, downloads } = await refresh(way, 'over');
 
     expect(end).toMatchObject({ state: 'archived', attempts: 1 });
@@ -206,7 +224,7 @@ describe('Sautikit', () => {
   });
 
   test('reads a place that is relative to the API', async ({ expect }) => {
-    const { end } = await refresh({ twin: sautikitTwin, mode: 'relative' });
+    const { end } = await refresh({ fakeProvider: fakeSautikit, mode: 'relative' });
 
     expect(end).toMatchObject({ state: 'archived', attempts: 1 });
   });
@@ -219,7 +237,7 @@ describe('Sautikit', () => {
     async (row, { expect }) => {
       const [title, sizeBytes, checks] = row;
       const run = `bycall-${title.replaceAll(' ', '-')}`;
-      const apis = apisOf(sautikitTwin, 'ready', run, API_KEY);
+      const apis = apisOf(fakeSautikit, 'ready', run, API_KEY);
       const life = {
         run,
         path: '/expired',
@@ -228,7 +246,7 @@ describe('Sautikit', () => {
         announced: { sizeBytes },
       } as const;
 
-      await live({ twin: sautikitTwin, ...life });
+      await live({ fakeProvider: fakeSautikit, ...life });
 
       const manifest = await jsonAt<Manifest>(`recordings/sautikit/2026/06/27/call-${run}/rec-${run}.json`);
       expect(manifest.files[0]?.checks).toMatchObject(checks);
@@ -237,7 +255,7 @@ describe('Sautikit', () => {
   );
 
   test('says that a recording is pruned, and it is gone', async ({ expect }) => {
-    const { end } = await refresh({ twin: sautikitTwin, mode: 'pruned' });
+    const { end } = await refresh({ fakeProvider: fakeSautikit, mode: 'pruned' });
 
     expect(end).toMatchObject({ state: 'dead', code: 'link_gone', attempts: 1 });
     expect(end.detail).toContain('calls.recording_expired');
@@ -245,12 +263,12 @@ describe('Sautikit', () => {
 });
 
 test('a refusal whose body never ends holds nobody up', async ({ expect }) => {
-  const services = testServices({ within: (ms, work) => within(ms / 100, work) });
+  const services = testServices({ withTimeout: (ms, work) => withTimeout(ms / 100, work) });
 
   const answered = await download(
     link('/refusal-without-end', 'endless'),
+    { signal: AbortSignal.timeout(10_000) },
     services,
-    AbortSignal.timeout(10_000),
   );
 
   expect(answered).toMatchObject({ ok: false, error: { code: 'link_refused', detail: 'Status 403' } });

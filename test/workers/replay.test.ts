@@ -1,11 +1,11 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { consume } from '../../src/archive/queue-consumer.ts';
+import { MAX_ATTEMPTS } from '../../src/archive/retry-policy.ts';
+import { consumeMessage } from '../../src/queue.ts';
 import type { DeadLetter, InboxEntry } from '../../src/recording.ts';
 import { replay } from '../../src/recover/replay.ts';
-import { MAX_ATTEMPTS } from '../../src/shared/limits.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { announcement, createVault, jsonAt, keysOf, link, testServices } from './support.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
+import { createVault, jsonAt, keysOf, link, recordingFacts, testServices } from './support.ts';
 
 const vault = await createVault({ VAULT_TOKEN: 'the token' });
 const headers = { authorization: 'Bearer the token', 'content-type': 'application/json' };
@@ -21,7 +21,7 @@ function replayKey(key: unknown): Promise<Response> {
 /** A recording that died of its link. */
 async function die(run: string): Promise<string> {
   const links = { wav: link('/status/410', run) };
-  await vault.deliver(telnyxTwin, telnyxTwin.announce(announcement(run, links)));
+  await vault.deliver(fakeTelnyx, fakeTelnyx.announce(recordingFacts(run, links)));
   const [key] = await keysOf(`dead/telnyx/event-${run}`);
   if (key === undefined) throw new Error('Cannot test: nothing died');
   return key;
@@ -36,7 +36,7 @@ describe('POST /api/dead-letters/replay', () => {
 
     const response = await replayKey(key);
     const [message] = vault.sent.slice(-1);
-    await consume({ version: 1, inboxKey: message?.inboxKey }, testServices());
+    await consumeMessage({ version: 1, inboxKey: message?.inboxKey }, testServices());
 
     expect([response.status, await response.json()]).toEqual([202, { outcome: 'replayed' }]);
     expect(await keysOf('recordings/telnyx/2026/06/27/call-second/')).toHaveLength(2);
@@ -55,14 +55,14 @@ describe('POST /api/dead-letters/replay', () => {
     const deadLetters = {
       ...services.deadLetters,
       async removeIf(...args: Parameters<typeof removeIf>) {
-        verdicts.push(await consume(message, services)); // The old message comes just before the letter goes.
+        verdicts.push(await consumeMessage(message, services)); // The old message comes just before the letter goes.
         return removeIf(...args);
       },
     };
 
     const outcome = await replay(key, { ...services, deadLetters });
     const entry = await jsonAt<InboxEntry>(message.inboxKey);
-    await consume(message, services);
+    await consumeMessage(message, services);
 
     expect(outcome).toBe('replayed');
     expect(verdicts).toEqual([{ retryAfterSeconds: expect.any(Number) }]);
@@ -78,7 +78,7 @@ describe('POST /api/dead-letters/replay', () => {
 
     await replayKey(key);
     const between = await keysOf('dead/telnyx/event-dies-again');
-    await consume({ version: 1, inboxKey: vault.sent.at(-1)?.inboxKey }, testServices());
+    await consumeMessage({ version: 1, inboxKey: vault.sent.at(-1)?.inboxKey }, testServices());
 
     expect(between).toEqual([]);
     expect(await jsonAt<DeadLetter>(key)).toMatchObject({
@@ -99,7 +99,7 @@ describe('POST /api/dead-letters/replay', () => {
 
     await replayKey(key);
     const inboxKey = vault.sent.at(-1)?.inboxKey ?? '';
-    const verdict = await consume({ version: 1, inboxKey }, testServices());
+    const verdict = await consumeMessage({ version: 1, inboxKey }, testServices());
 
     expect(verdict).toMatchObject({ retryAfterSeconds: expect.any(Number) });
     expect((await jsonAt<InboxEntry>(inboxKey)).attempts).toHaveLength(MAX_ATTEMPTS + 1);
@@ -110,10 +110,11 @@ describe('POST /api/dead-letters/replay', () => {
     const services = testServices();
     const refused = async () => new Response('', { status: 410 });
     const sendAll = async (keys: readonly string[]) => {
-      for (const inboxKey of keys) await consume({ version: 1, inboxKey }, { ...services, fetch: refused });
+      for (const inboxKey of keys)
+        await consumeMessage({ version: 1, inboxKey }, { ...services, fetch: refused });
     };
 
-    await replay(key, { ...services, transfers: { ...services.transfers, sendAll } });
+    await replay(key, { ...services, queue: { ...services.queue, sendAll } });
 
     expect(await jsonAt<DeadLetter>(key)).toMatchObject({ attempts: [{ number: 1 }, { number: 2 }] });
     expect(await keysOf('inbox/telnyx/event-quick')).toEqual([]);
@@ -121,9 +122,9 @@ describe('POST /api/dead-letters/replay', () => {
 
   test('leaves a letter alone whose entry is still in the inbox', async ({ expect }) => {
     const key = await die('both');
-    const { event, delivery, announcement, attempts } = await jsonAt<DeadLetter>(key);
+    const { event, delivery, fingerprint, attempts } = await jsonAt<DeadLetter>(key);
     if (event === undefined) throw new Error('Cannot test: no event');
-    await testServices().inbox.create({ version: 1, announcement, event, delivery, attempts });
+    await testServices().inbox.create({ version: 1, fingerprint, event, delivery, attempts });
 
     const response = await replayKey(key);
 
@@ -145,11 +146,11 @@ describe('POST /api/dead-letters/replay', () => {
   });
 
   test('reads again what could not be read', async ({ expect }) => {
-    await vault.deliver(telnyxTwin, 'not an event');
+    await vault.deliver(fakeTelnyx, 'not an event');
     const [key = ''] = (await keysOf('dead/telnyx/sha256-')).slice(-1);
     const before = await replayKey(key);
     const letter = await jsonAt<DeadLetter>(key);
-    const rawBody = telnyxTwin.announce(announcement('reread', { wav: link('/audio/mono.wav', 'reread') }));
+    const rawBody = fakeTelnyx.announce(recordingFacts('reread', { wav: link('/audio/mono.wav', 'reread') }));
     await env.RECORDINGS.put(key, JSON.stringify({ ...letter, delivery: { ...letter.delivery, rawBody } }));
 
     const after = await replayKey(key);

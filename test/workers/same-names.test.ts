@@ -1,13 +1,12 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { archive } from '../../src/archive/attempt.ts';
-import { consume } from '../../src/archive/queue-consumer.ts';
-import { fromQueue } from '../../src/archive/recording.ts';
+import { runAttempt } from '../../src/archive/attempt.ts';
+import { consumeMessage } from '../../src/queue.ts';
 import type { Manifest, RecordingEvent } from '../../src/recording.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
-import { COMMIT_MS } from '../../src/shared/limits.ts';
 import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
+import { COMMIT_MS } from '../../src/storage/upload.ts';
 import { jsonAt, keysOf, link, sha256At } from './support.ts';
 import { away, iso, startMs, world } from './world.ts';
 
@@ -27,7 +26,7 @@ describe('two recordings of one call', () => {
     };
     return createInbox(env.RECORDINGS).create({
       version: 1,
-      announcement: event.eventId,
+      fingerprint: event.eventId,
       event,
       attempts: [],
       delivery: { receivedAt: iso(startMs), headers: {}, rawBody: `body of ${id}` },
@@ -63,7 +62,7 @@ describe('two recordings of one call', () => {
         },
       };
     };
-    const working = archive(b, fromQueue, {
+    const working = runAttempt(b, 'queue', {
       ...services,
       recordings: { ...services.recordings, startUpload: slow },
     });
@@ -76,13 +75,16 @@ describe('two recordings of one call', () => {
       clock.nowMs += 61_000;
       storing?.resolve();
       await stored?.promise;
-      await consume({ version: 1, inboxKey: a.key }, services);
+      await consumeMessage({ version: 1, inboxKey: a.key }, services);
       listing?.resolve();
       await working;
       return writeManifest(...args);
     };
 
-    await archive(a, fromQueue, { ...services, recordings: { ...services.recordings, writeManifest: late } });
+    await runAttempt(a, 'queue', {
+      ...services,
+      recordings: { ...services.recordings, writeManifest: late },
+    });
 
     const keys = await keysOf(folder('lapsed'));
     const manifests = await Promise.all(
@@ -98,13 +100,13 @@ describe('two recordings of one call', () => {
     expect,
   }) => {
     const { clock, services } = world('same-bytes');
-    await archive(await taken('same-bytes', 'a', '/audio/mono.wav'), fromQueue, services);
+    await runAttempt(await taken('same-bytes', 'a', '/audio/mono.wav'), 'queue', services);
     const second = await taken('same-bytes', 'b', '/audio/mono.wav');
-    await archive(second, fromQueue, { ...services, inbox: { ...services.inbox, remove: away } });
+    await runAttempt(second, 'queue', { ...services, inbox: { ...services.inbox, remove: away } });
     clock.nowMs += 61_000;
     const gone = async () => new Response('', { status: 410 });
 
-    await consume({ version: 1, inboxKey: second.key }, { ...services, fetch: gone });
+    await consumeMessage({ version: 1, inboxKey: second.key }, { ...services, fetch: gone });
 
     expect(await keysOf('dead/sautikit/same-bytes')).toEqual([]);
     expect(await keysOf('inbox/sautikit/same-bytes')).toEqual([]);
@@ -130,13 +132,13 @@ describe('other bytes under one name', () => {
       [1, 2, 3].map(async (n) => {
         const event = { ...one.event(`v${n}`), eventId: `three-${n}` };
         const lease = { token: event.eventId, until: iso(startMs + 60_000) };
-        const pending = await one.create(event, { announcement: event.eventId, lease });
+        const pending = await one.create(event, { fingerprint: event.eventId, lease });
         const together: typeof fetch = async () => {
           if (++waiting === 3) all.resolve();
           await all.promise;
           return new Response(wav(600_000, n), { headers: { 'content-length': '600000' } });
         };
-        await archive(pending, fromQueue, { ...one.services, fetch: together });
+        await runAttempt(pending, 'queue', { ...one.services, fetch: together });
       }),
     );
 
@@ -180,13 +182,13 @@ describe('other bytes under one name', () => {
       },
     });
     const shortly = <T>(ms: number, work: Promise<T>) =>
-      one.services.within(ms === COMMIT_MS ? 200 : ms, work);
+      one.services.withTimeout(ms === COMMIT_MS ? 200 : ms, work);
     const recordings = createRecordings(bucket);
-    await archive(pending, fromQueue, {
+    await runAttempt(pending, 'queue', {
       ...one.services,
       fetch: chunked(6_000_000, 1),
       recordings,
-      within: shortly,
+      withTimeout: shortly,
     });
     one.clock.nowMs += 10_000;
 

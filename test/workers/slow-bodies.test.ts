@@ -2,9 +2,9 @@ import { createExecutionContext } from 'cloudflare:test';
 import { describe, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { app } from '../../src/http/app.ts';
-import { BODY_MS } from '../../src/shared/limits.ts';
-import { within } from '../../src/shared/with-timeout.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
+import { BODY_MS } from '../../src/http/read-body.ts';
+import { withTimeout } from '../../src/shared/with-timeout.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { testServices } from './support.ts';
 
 /** A body whose first byte comes, and no other; and whether it was read at all. */
@@ -23,14 +23,14 @@ function endlessBody() {
 }
 
 async function post(body: ReadableStream, headers: Record<string, string>) {
-  const key = await telnyxTwin.newKey();
+  const key = await fakeTelnyx.newKey();
   const config = readConfig({ TELNYX_PUBLIC_KEY: key.trusted });
   const limits: number[] = [];
   const services = testServices({
     config,
-    within: (ms, work) => {
+    withTimeout: (ms, work) => {
       limits.push(ms);
-      return within(ms / 100, work);
+      return withTimeout(ms / 100, work);
     },
   });
   const request = new Request('https://vault.example/webhooks/telnyx', { method: 'POST', body, headers });

@@ -1,28 +1,27 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { inject } from 'vitest';
-import { type AttemptEnd, archive } from '../../src/archive/attempt.ts';
+import { type AttemptEnd, runAttempt } from '../../src/archive/attempt.ts';
 import { newLease } from '../../src/archive/lease.ts';
-import { fastPath } from '../../src/archive/recording.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Services } from '../../src/http/services.ts';
 import worker from '../../src/index.ts';
 import type { Provider, Secrets, SignedDelivery } from '../../src/providers/provider.ts';
 import { type Receipt, receive } from '../../src/receive/receive.ts';
 import type { LogLine } from '../../src/shared/log.ts';
-import { within } from '../../src/shared/with-timeout.ts';
-import { createAuditMark } from '../../src/storage/audit-state.ts';
+import { withTimeout } from '../../src/shared/with-timeout.ts';
+import { createAuditStore } from '../../src/storage/audit-store.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
-import type { ChoreMessage, QueueMessage, Transfers } from '../../src/storage/queue.ts';
-import { createReconcileMark } from '../../src/storage/reconcile-cursor.ts';
+import type { ChoreMessage, QueueMessage, TransferQueue } from '../../src/storage/queue.ts';
+import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen } from '../../src/storage/seen.ts';
 import { createMemoryBudget } from '../../src/transfer/memory-budget.ts';
 import { parseOriginPattern } from '../../src/transfer/url-policy.ts';
-import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import type { Announcement, Twin } from '../fixtures/twin.ts';
+import type { FakeProvider, RecordingFacts } from '../../tools/fake-providers/fake-provider.ts';
+import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import type { SeenRequest } from '../support/origin.ts';
 
 export const originUrl = inject('originUrl');
@@ -53,8 +52,8 @@ const unset = {
 
 /** A vault with keys of its own, over the real bindings. */
 export async function createVault(settings: Record<string, unknown> = {}) {
-  const sautikit = await sautikitTwin.newKey();
-  const telnyx = await telnyxTwin.newKey();
+  const sautikit = await fakeSautikit.newKey();
+  const telnyx = await fakeTelnyx.newKey();
   const queue = recordingQueue();
   const bindings = {
     ...env,
@@ -74,37 +73,37 @@ export async function createVault(settings: Record<string, unknown> = {}) {
     return response;
   }
   async function deliver(
-    twin: Twin,
+    fakeProvider: FakeProvider,
     body: string | Uint8Array,
     extra: Record<string, string> = {},
   ): Promise<Response> {
-    return send(await delivery(twin, signing[twin.id] ?? '', body, extra));
+    return send(await delivery(fakeProvider, signing[fakeProvider.id] ?? '', body, extra));
   }
   return { send, deliver, signing, bindings, sent: queue.sent };
 }
 
 /** A signed delivery of this moment. */
 export async function delivery(
-  twin: Twin,
+  fakeProvider: FakeProvider,
   signing: string,
   body: string | Uint8Array,
   extra: Record<string, string> = {},
 ) {
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
-  const headers = await twin.sign(bytes, signing, Math.floor(Date.now() / 1000));
+  const headers = await fakeProvider.sign(bytes, signing, Math.floor(Date.now() / 1000));
   const init = {
     method: 'POST',
     body: bytes,
-    headers: { 'content-type': twin.contentType, ...headers, ...extra },
+    headers: { 'content-type': fakeProvider.contentType, ...headers, ...extra },
   };
-  return new Request(`https://vault.example/webhooks/${twin.id}`, init);
+  return new Request(`https://vault.example/webhooks/${fakeProvider.id}`, init);
 }
 
-export function announcement(
+export function recordingFacts(
   run: string,
   links: Record<string, string>,
-  more: Partial<Announcement> = {},
-): Announcement {
+  more: Partial<RecordingFacts> = {},
+): RecordingFacts {
   return {
     eventId: `event-${run}`,
     callId: `call-${run}`,
@@ -185,11 +184,11 @@ export function recordingQueue() {
 export async function attempt(pending: PendingEntry, services: Services): Promise<AttemptEnd> {
   const inbox = createInbox(env.RECORDINGS);
   const present = await inbox.read(pending.key);
-  if (typeof present === 'string') return archive(pending, fastPath, services);
+  if (present.state !== 'present') return runAttempt(pending, 'fast', services);
   const { attempts } = present.entry;
   const lease = newLease(services);
   const leased = await inbox.change(present, () => ({ ...pending.entry, attempts, lease }));
-  return archive(leased ?? pending, fastPath, services);
+  return runAttempt(leased ?? pending, 'fast', services);
 }
 
 /** All services, over the real stores, with a log and a queue that are kept. */
@@ -199,7 +198,7 @@ export function testServices(
   const lines: LogLine[] = [];
   const sent: SentMessage[] = [];
   const chores: ChoreMessage[] = [];
-  const transfers: Transfers = {
+  const queue: TransferQueue = {
     send: async (inboxKey, delaySeconds = 0) => void sent.push({ inboxKey, delaySeconds }),
     sendAll: async (keys) => void sent.push(...keys.map((inboxKey) => ({ inboxKey, delaySeconds: 0 }))),
     sendChore: async (chore) => void chores.push(chore),
@@ -215,12 +214,12 @@ export function testServices(
     log: (line) => void lines.push(line),
     logUnverified: (line) => void lines.push(line),
     seen: createSeen(env.DEDUPE),
-    reconcileMark: createReconcileMark(env.DEDUPE),
-    auditMark: createAuditMark(env.RECORDINGS),
+    reconcileCursor: createReconcileCursor(env.DEDUPE),
+    auditStore: createAuditStore(env.RECORDINGS),
     inbox: createInbox(env.RECORDINGS),
     deadLetters: createDeadLetters(env.RECORDINGS),
     recordings: createRecordings(env.RECORDINGS),
-    transfers,
+    queue,
     origins: origin === undefined ? { only: [] } : { only: [origin] },
     maxRecordingBytes: 1_000_000_000,
     memory: createMemoryBudget(1e9),
@@ -230,7 +229,7 @@ export function testServices(
     newToken: () => crypto.randomUUID(),
     timeout: (ms) => AbortSignal.timeout(ms),
     wait: async () => undefined,
-    within,
+    withTimeout,
     ...more,
   };
 }
@@ -244,5 +243,5 @@ export async function receiveSigned(
 ): Promise<Receipt> {
   const verify = provider.readSignature(delivery.headers, secrets);
   if (!verify.ok) return { outcome: 'rejected', code: verify.error.reason, pending: [] };
-  return receive(delivery, provider, verify.value, services);
+  return receive({ ...delivery, provider, receivedMs: services.now() }, verify.value, services);
 }

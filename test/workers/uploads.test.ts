@@ -1,10 +1,10 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { COPY_BYTES, FIRST_PART_BYTES, PART_BYTES, SINGLE_PUT_BYTES } from '../../src/shared/limits.ts';
 import { ok } from '../../src/shared/result.ts';
-import { createRecordings } from '../../src/storage/recordings.ts';
+import { FIRST_PART_BYTES, PART_BYTES } from '../../src/storage/part-upload.ts';
+import { createRecordings, SINGLE_PUT_BYTES } from '../../src/storage/recordings.ts';
 import { createMemoryBudget } from '../../src/transfer/memory-budget.ts';
-import { copyAudio } from '../../src/transfer/transfer.ts';
+import { TRANSFER_BYTES, transferFile } from '../../src/transfer/transfer.ts';
 import { link, testServices } from './support.ts';
 
 const limits = {
@@ -18,11 +18,12 @@ const limits = {
 };
 
 /** One copy to a key of its own. */
-async function copy(path: string, name: string, more: Partial<Parameters<typeof copyAudio>[2]> = {}) {
-  const services = { ...testServices(), keepLease: async () => true, ...more };
+async function copy(path: string, name: string, more: Partial<Parameters<typeof transferFile>[1]> = {}) {
+  const services = { ...testServices(), ...more };
   const key = `recordings/uploads/${name}.wav`;
   const open = async () => ok(await fetch(link(path, name)));
-  return { key, copied: await copyAudio(open, { keyOf: () => key, metadata: {}, limits }, services) };
+  const job = { open, keyOf: () => key, metadata: {}, limits, renewLease: async () => true };
+  return { key, copied: await transferFile(job, services) };
 }
 
 describe('what R2 says that it stored', () => {
@@ -123,7 +124,7 @@ describe('the memory that copies take', () => {
     return { memory, used: () => used, most: () => most };
   }
 
-  const buffers = COPY_BYTES;
+  const buffers = TRANSFER_BYTES;
 
   test.for([
     ['of known length', '/big/12000000', buffers],
@@ -140,7 +141,7 @@ describe('the memory that copies take', () => {
     expect(used()).toBe(0);
   });
 
-  test('stays within the budget of the isolate, whatever is copied at once; the rest is busy', async ({
+  test('stays withTimeout the budget of the isolate, whatever is copied at once; the rest is busy', async ({
     expect,
   }) => {
     const { memory, used, most } = gauged(16 * 1024 ** 2);

@@ -1,11 +1,11 @@
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, test, vi } from 'vitest';
 import type { DeadLetter, Manifest } from '../../src/recording.ts';
+import { fakeSautikit, fakeSautikitPlain } from '../../tools/fake-providers/sautikit.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import sautikitPayloads from '../fixtures/sautikit/payloads.json';
-import { sautikitPlainTwin, sautikitTwin } from '../fixtures/sautikit/twin.ts';
 import telnyxPayloads from '../fixtures/telnyx/payloads.json';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { announcement, createVault, delivery, jsonAt, keysOf, link, requestsOf } from './support.ts';
+import { createVault, delivery, jsonAt, keysOf, link, recordingFacts, requestsOf } from './support.ts';
 
 /** Everything a vault would write to its log during a test. */
 function captureLog(): { lines: () => Record<string, unknown>[]; text: () => string } {
@@ -24,9 +24,9 @@ const post = (path: string, init: RequestInit = {}) =>
 describe('POST /webhooks/:provider', () => {
   test('accepts and archives what Sautikit announces', async ({ expect }) => {
     const vault = await createVault();
-    const recording = announcement('sautikit', { wav: link('/audio/mono.wav', 'sautikit') });
+    const recording = recordingFacts('sautikit', { wav: link('/audio/mono.wav', 'sautikit') });
 
-    const response = await vault.deliver(sautikitTwin, sautikitTwin.announce(recording));
+    const response = await vault.deliver(fakeSautikit, fakeSautikit.announce(recording));
 
     expect([response.status, await response.text()]).toEqual([200, '{"outcome":"accepted"}']);
     expect(response.headers.get('content-type')).toMatch(/^application\/json/);
@@ -34,7 +34,7 @@ describe('POST /webhooks/:provider', () => {
     expect(await keysOf(folder)).toEqual([`${folder}rec-sautikit.json`, `${folder}rec-sautikit.wav`]);
     expect(await keysOf('inbox/sautikit/')).toEqual([]);
     const manifest = await jsonAt<Manifest>(`${folder}rec-sautikit.json`);
-    expect(manifest.delivery.rawBody).toBe(sautikitTwin.announce(recording));
+    expect(manifest.delivery.rawBody).toBe(fakeSautikit.announce(recording));
     expect(manifest.delivery.headers['x-sautikit-signature']).toMatch(/^t=\d+,v1=[0-9a-f]{64}$/);
   });
 
@@ -43,8 +43,8 @@ describe('POST /webhooks/:provider', () => {
     const links = { wav: link('/audio/dual.wav', 'telnyx'), mp3: link('/audio/dual.mp3', 'telnyx') };
 
     const response = await vault.deliver(
-      telnyxTwin,
-      telnyxTwin.announce(announcement('telnyx', links, { channels: 2 })),
+      fakeTelnyx,
+      fakeTelnyx.announce(recordingFacts('telnyx', links, { channels: 2 })),
     );
 
     expect([response.status, await response.text()]).toEqual([200, '{"outcome":"accepted"}']);
@@ -63,11 +63,11 @@ describe('POST /webhooks/:provider', () => {
 
   test('answers a repeated delivery as a duplicate and asks the origin once', async ({ expect }) => {
     const vault = await createVault();
-    const body = sautikitTwin.announce(announcement('again', { wav: link('/audio/mono.wav', 'again') }));
+    const body = fakeSautikit.announce(recordingFacts('again', { wav: link('/audio/mono.wav', 'again') }));
 
     const outcomes = [];
     for (let time = 0; time < 3; time++)
-      outcomes.push(await (await vault.deliver(sautikitTwin, body)).text());
+      outcomes.push(await (await vault.deliver(fakeSautikit, body)).text());
 
     expect(outcomes).toEqual([
       '{"outcome":"accepted"}',
@@ -79,11 +79,11 @@ describe('POST /webhooks/:provider', () => {
 
   test('answers a duplicate that KV does not know of, and finds the work done', async ({ expect }) => {
     const vault = await createVault();
-    const body = sautikitTwin.announce(announcement('stale', { wav: link('/audio/mono.wav', 'stale') }));
-    await vault.deliver(sautikitTwin, body);
+    const body = fakeSautikit.announce(recordingFacts('stale', { wav: link('/audio/mono.wav', 'stale') }));
+    await vault.deliver(fakeSautikit, body);
     await env.DEDUPE.delete('seen/sautikit/event-stale');
 
-    const response = await vault.deliver(sautikitTwin, body);
+    const response = await vault.deliver(fakeSautikit, body);
 
     expect(await response.text()).toBe('{"outcome":"accepted"}');
     expect(await requestsOf('stale')).toHaveLength(1);
@@ -92,9 +92,9 @@ describe('POST /webhooks/:provider', () => {
 
   test('stores one object of 20 identical deliveries at once', async ({ expect }) => {
     const vault = await createVault();
-    const body = telnyxTwin.announce(announcement('storm', { wav: link('/audio/mono.wav', 'storm') }));
+    const body = fakeTelnyx.announce(recordingFacts('storm', { wav: link('/audio/mono.wav', 'storm') }));
 
-    const responses = await Promise.all(Array.from({ length: 20 }, () => vault.deliver(telnyxTwin, body)));
+    const responses = await Promise.all(Array.from({ length: 20 }, () => vault.deliver(fakeTelnyx, body)));
 
     // One that looked into KV before the first was archived, and into R2 after, is accepted too, and finds it done.
     const outcomes = new Set(await Promise.all(responses.map((response) => response.text())));
@@ -105,10 +105,10 @@ describe('POST /webhooks/:provider', () => {
 
   test('stores one object of two events that announce the same recording at once', async ({ expect }) => {
     const vault = await createVault();
-    const recording = announcement('twice', { wav: link('/audio/mono.wav', 'twice') });
-    const bodies = ['one', 'two'].map((eventId) => telnyxTwin.announce({ ...recording, eventId }));
+    const recording = recordingFacts('twice', { wav: link('/audio/mono.wav', 'twice') });
+    const bodies = ['one', 'two'].map((eventId) => fakeTelnyx.announce({ ...recording, eventId }));
 
-    const responses = await Promise.all(bodies.map((body) => vault.deliver(telnyxTwin, body)));
+    const responses = await Promise.all(bodies.map((body) => vault.deliver(fakeTelnyx, body)));
 
     expect(responses.map(({ status }) => status)).toEqual([200, 200]);
     const folder = 'recordings/telnyx/2026/06/27/call-twice/';
@@ -128,7 +128,7 @@ describe('POST /webhooks/:provider', () => {
       });
 
     for (const path of ['/audio/mono.wav', '/audio/dual.wav', '/audio/mono.mp3'])
-      await vault.deliver(sautikitTwin, event(path));
+      await vault.deliver(fakeSautikit, event(path));
 
     const stem = 'recordings/sautikit/1970/01/01/call-unnamed/call-unnamed';
     const [dual, mp3] = [`${stem}~_~2Faudio~2Fdual~2Ewav`, `${stem}~_~2Faudio~2Fmono~2Emp3`];
@@ -156,7 +156,7 @@ describe('POST /webhooks/:provider', () => {
 
     const outcomes = [];
     for (const attempt of [1, 1, 2]) {
-      const response = await vault.deliver(sautikitTwin, body(attempt), kind);
+      const response = await vault.deliver(fakeSautikit, body(attempt), kind);
       outcomes.push(JSON.parse(await response.text()).outcome);
     }
 
@@ -171,7 +171,7 @@ describe('POST /webhooks/:provider', () => {
     const before = await keysOf();
     const [completed] = sautikitPayloads.neighbours;
 
-    const response = await vault.deliver(sautikitTwin, JSON.stringify(completed?.body));
+    const response = await vault.deliver(fakeSautikit, JSON.stringify(completed?.body));
 
     expect([response.status, await response.text()]).toEqual([200, '{"outcome":"ignored"}']);
     expect(await keysOf()).toEqual(before);
@@ -183,7 +183,7 @@ describe('POST /webhooks/:provider', () => {
     const vault = await createVault();
     const shape = sautikitPayloads.variants.find(({ id }) => id === 'B_s3_guide');
 
-    const response = await vault.deliver(sautikitTwin, JSON.stringify(shape?.body));
+    const response = await vault.deliver(fakeSautikit, JSON.stringify(shape?.body));
 
     expect(await response.text()).toBe('{"outcome":"accepted"}');
     const letter = await jsonAt<DeadLetter>('dead/sautikit/01900000-0000-7000-8000-000000000010.json');
@@ -201,8 +201,8 @@ describe('POST /webhooks/:provider', () => {
     const shape = telnyxPayloads.variants.find((variant) => variant.id === id);
     const body = JSON.stringify(shape?.body).replaceAll('0ccc7b54', id);
 
-    const response = await vault.deliver(telnyxTwin, body);
-    const again = await vault.deliver(telnyxTwin, body);
+    const response = await vault.deliver(fakeTelnyx, body);
+    const again = await vault.deliver(fakeTelnyx, body);
 
     expect([await response.text(), await again.text()]).toEqual([answer, '{"outcome":"duplicate"}']);
     const [key = ''] = await keysOf(`dead/telnyx/${id}`);
@@ -214,7 +214,7 @@ describe('POST /webhooks/:provider', () => {
     const before = await keysOf('dead/telnyx/');
     const body = new Uint8Array([0x7b, 0xff, 0xfe, 0x00]);
 
-    const response = await vault.deliver(telnyxTwin, body);
+    const response = await vault.deliver(fakeTelnyx, body);
 
     expect([response.status, await response.text()]).toEqual([200, '{"outcome":"kept"}']);
     const [key = ''] = (await keysOf('dead/telnyx/')).filter((name) => !before.includes(name));
@@ -226,7 +226,7 @@ describe('POST /webhooks/:provider', () => {
     const vault = await createVault();
     const before = await keysOf('dead/');
 
-    await vault.deliver(telnyxTwin, '\ufeff{"bom":1}');
+    await vault.deliver(fakeTelnyx, '\ufeff{"bom":1}');
 
     const [key = ''] = (await keysOf('dead/')).filter((name) => !before.includes(name));
     expect((await jsonAt<DeadLetter>(key)).delivery.rawBody).toBe('\ufeff{"bom":1}');
@@ -240,11 +240,11 @@ describe('POST /webhooks/:provider', () => {
       RecordingStatus: 'completed',
       RecordingUrl: link('/audio/mono.mp3', 'texml'),
     });
-    const texml = { ...telnyxTwin, contentType: 'application/x-www-form-urlencoded' };
+    const texml = { ...fakeTelnyx, contentType: 'application/x-www-form-urlencoded' };
 
     const plain = await vault.deliver(
-      sautikitPlainTwin,
-      sautikitTwin.announce(announcement('plain', { wav: link('/audio/mono.wav', 'p') })),
+      fakeSautikitPlain,
+      fakeSautikit.announce(recordingFacts('plain', { wav: link('/audio/mono.wav', 'p') })),
     );
     const posted = await vault.deliver(texml, String(form));
 
@@ -264,16 +264,16 @@ describe('what is refused stores nothing', () => {
     const stranger = await createVault();
     const before = await keysOf();
     const log = captureLog();
-    const body = telnyxTwin.announce(announcement('forged', { wav: link('/audio/mono.wav', 'forged') }));
+    const body = fakeTelnyx.announce(recordingFacts('forged', { wav: link('/audio/mono.wav', 'forged') }));
     const bytes = new TextEncoder().encode(body);
     const { telnyx: signing = '' } = vault.signing;
-    const old = await telnyxTwin.sign(bytes, signing, Math.floor(Date.now() / 1000) - 301);
-    const good = await telnyxTwin.sign(bytes, signing, Math.floor(Date.now() / 1000));
+    const old = await fakeTelnyx.sign(bytes, signing, Math.floor(Date.now() / 1000) - 301);
+    const good = await fakeTelnyx.sign(bytes, signing, Math.floor(Date.now() / 1000));
     const deliveries: RequestInit[] = [
       { body },
       {
         body,
-        headers: await telnyxTwin.sign(bytes, stranger.signing.telnyx ?? '', Math.floor(Date.now() / 1000)),
+        headers: await fakeTelnyx.sign(bytes, stranger.signing.telnyx ?? '', Math.floor(Date.now() / 1000)),
       },
       { body, headers: old },
       { body: `${body} `, headers: good },
@@ -306,7 +306,7 @@ describe('what is refused stores nothing', () => {
 
   test('a Telnyx signature means nothing at Sautikit, nor the other way round', async ({ expect }) => {
     const vault = await createVault();
-    const request = await delivery(telnyxTwin, vault.signing.telnyx ?? '', '{}');
+    const request = await delivery(fakeTelnyx, vault.signing.telnyx ?? '', '{}');
 
     const response = await vault.send(new Request('https://vault.example/webhooks/sautikit', request));
 
@@ -355,10 +355,10 @@ describe('the other answers of POST /webhooks/:provider', () => {
       },
     });
 
-    const announced = await vault.deliver(telnyxTwin, new Uint8Array(limit + 1));
-    const signed = await telnyxTwin.sign(new Uint8Array(), vault.signing.telnyx ?? '', 1);
+    const announced = await vault.deliver(fakeTelnyx, new Uint8Array(limit + 1));
+    const signed = await fakeTelnyx.sign(new Uint8Array(), vault.signing.telnyx ?? '', 1);
     const streamed = await vault.send(post('/webhooks/telnyx', { body: unannounced, headers: signed }));
-    const exact = await vault.deliver(telnyxTwin, new Uint8Array(limit).fill(0x20));
+    const exact = await vault.deliver(fakeTelnyx, new Uint8Array(limit).fill(0x20));
 
     for (const response of [announced, streamed]) {
       expect([response.status, await response.text()]).toEqual([413, '{"error":"too_large"}']);
@@ -376,8 +376,8 @@ describe('the other answers of POST /webhooks/:provider', () => {
       const vault = await createVault(settings);
       const log = captureLog();
 
-      const closed = await vault.deliver(telnyxTwin, '{}');
-      const open = await vault.deliver(sautikitTwin, '{"kind":"call.started"}');
+      const closed = await vault.deliver(fakeTelnyx, '{}');
+      const open = await vault.deliver(fakeSautikit, '{"kind":"call.started"}');
 
       expect([closed.status, await closed.text()]).toEqual([503, '{"error":"unavailable"}']);
       expect(closed.headers.get('retry-after')).toMatch(/^\d+$/);
@@ -480,10 +480,10 @@ test('the log tells what happened and none of what is secret', async ({ expect }
     .replace('event-log', 'event-log-2')
     .replace('"r"', '"r2"');
 
-  await vault.deliver(sautikitTwin, body);
-  await vault.deliver(sautikitTwin, broken);
+  await vault.deliver(fakeSautikit, body);
+  await vault.deliver(fakeSautikit, broken);
   await vault.deliver(
-    sautikitTwin,
+    fakeSautikit,
     body
       .replace(secretLink, 'https://user:hidden-password@127.0.0.1/')
       .replace('event-log', 'event-log-3')

@@ -1,8 +1,8 @@
-import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
-import { consume } from '../../src/archive/queue-consumer.ts';
+import { runFastPath } from '../../src/archive/fast-path.ts';
 import type { Services } from '../../src/http/services.ts';
+import { consumeMessage } from '../../src/queue.ts';
 import { enterEvent } from '../../src/receive/enter-inbox.ts';
-import { announcementOf } from '../../src/receive/event-fingerprint.ts';
+import { eventFingerprint } from '../../src/receive/event-fingerprint.ts';
 import type { InboxEntry, RecordingEvent, RecordingFile } from '../../src/recording.ts';
 import type { PendingEntry } from '../../src/storage/inbox.ts';
 import { keysOf, link, testServices, wavEvent } from './support.ts';
@@ -38,27 +38,27 @@ export function world(run: string, answers: Record<string, number> = {}) {
     enterEvent(one, kept, { ...services, ...more });
   async function enter(one: RecordingEvent): Promise<PendingEntry> {
     const entered = await receive(one);
-    if (typeof entered === 'string') throw new Error(`Cannot test: the delivery was ${entered}`);
-    return entered;
+    if (entered.pending === undefined) throw new Error(`Cannot test: the delivery was ${entered.outcome}`);
+    return entered.pending;
   }
   /** Delivers, and works behind the answer. */
   async function deliver(one: RecordingEvent, more: Partial<Services> = {}): Promise<PendingEntry> {
     const entered = await receive(one, more);
-    if (typeof entered === 'string') throw new Error(`Cannot test: the delivery was ${entered}`);
-    await archiveOrHandOver(entered, { ...services, ...more });
-    return entered;
+    if (entered.pending === undefined) throw new Error(`Cannot test: the delivery was ${entered.outcome}`);
+    await runFastPath(entered.pending, { ...services, ...more });
+    return entered.pending;
   }
   const create = (one: RecordingEvent, more: Partial<InboxEntry> = {}) =>
     services.inbox.create({
       version: 1,
-      announcement: announcementOf(one),
+      fingerprint: eventFingerprint(one),
       event: one,
       delivery: kept(),
       attempts: [],
       ...more,
     });
   const take = (inboxKey: string, more: Partial<Services> = {}) =>
-    consume({ version: 1, inboxKey }, { ...services, ...more });
+    consumeMessage({ version: 1, inboxKey }, { ...services, ...more });
   const found = async () => ({
     inbox: (await keysOf(`inbox/telnyx/event-${run}`)).length,
     dead: (await keysOf(`dead/telnyx/event-${run}`)).length,

@@ -1,21 +1,21 @@
-import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
+import { runFastPath } from '../../src/archive/fast-path.ts';
 import { freeAtMs } from '../../src/archive/lease.ts';
-import { consume } from '../../src/archive/queue-consumer.ts';
 import type { Services } from '../../src/http/services.ts';
 import { providers } from '../../src/providers/index.ts';
+import { consumeMessage } from '../../src/queue.ts';
 import type { DeadLetter } from '../../src/recording.ts';
 import type { LogLine } from '../../src/shared/log.ts';
-import { within } from '../../src/shared/with-timeout.ts';
+import { withTimeout } from '../../src/shared/with-timeout.ts';
 import type { PendingEntry } from '../../src/storage/inbox.ts';
-import type { Announcement, Twin } from '../fixtures/twin.ts';
-import { announcement, jsonAt, keysOf, link, receiveSigned, requestsOf, testServices } from './support.ts';
+import type { FakeProvider, RecordingFacts } from '../../tools/fake-providers/fake-provider.ts';
+import { jsonAt, keysOf, link, receiveSigned, recordingFacts, requestsOf, testServices } from './support.ts';
 
 /** When every recording of these tests arrives: ten seconds after its end. */
 export const arrivedMs = Date.UTC(2026, 5, 27, 10, 6, 10);
 
 /** A recording's life in a vault whose clock the test holds. */
 export interface Life {
-  readonly twin: Twin;
+  readonly fakeProvider: FakeProvider;
   readonly run: string;
   /** The path that its link names at the origin. */
   readonly path: string;
@@ -23,7 +23,7 @@ export interface Life {
   /** Everything waits so many times less than it would. */
   readonly speed?: number;
   readonly services?: Partial<Services>;
-  readonly announced?: Partial<Announcement>;
+  readonly announced?: Partial<RecordingFacts>;
 }
 
 /** What became of it. */
@@ -46,7 +46,7 @@ export async function live(life: Life): Promise<LifeEnd> {
   const services = testServices({ ...clock.services, ...life.services });
   let pending = await accept(life, services);
   if (life.start === 'queue') pending = await withoutLease(pending, services);
-  else await archiveOrHandOver(pending, services);
+  else await runFastPath(pending, services);
   await consumeAll(pending.key, services, clock);
   return endOf(life, services, clock.now());
 }
@@ -65,20 +65,23 @@ function createClock(speed: number) {
     services: {
       now,
       timeout: (ms: number) => AbortSignal.timeout(ms / speed),
-      within: <T>(ms: number, work: Promise<T>) => within(ms / speed, work),
+      withTimeout: <T>(ms: number, work: Promise<T>) => withTimeout(ms / speed, work),
     },
   };
 }
 
-async function accept({ twin, run, path, announced }: Life, services: Services): Promise<PendingEntry> {
-  const provider = providers.find(({ id }) => id === twin.id);
-  if (provider === undefined) throw new Error(`Cannot test: no provider ${twin.id}`);
-  const key = await twin.newKey();
-  const body = twin.announce(
-    announcement(run, { wav: link(path, run) }, { sizeBytes: undefined, ...announced }),
+async function accept(
+  { fakeProvider, run, path, announced }: Life,
+  services: Services,
+): Promise<PendingEntry> {
+  const provider = providers.find(({ id }) => id === fakeProvider.id);
+  if (provider === undefined) throw new Error(`Cannot test: no provider ${fakeProvider.id}`);
+  const key = await fakeProvider.newKey();
+  const body = fakeProvider.announce(
+    recordingFacts(run, { wav: link(path, run) }, { sizeBytes: undefined, ...announced }),
   );
   const rawBody = new TextEncoder().encode(body);
-  const headers = new Headers(await twin.sign(rawBody, key.signing, Math.floor(arrivedMs / 1000)));
+  const headers = new Headers(await fakeProvider.sign(rawBody, key.signing, Math.floor(arrivedMs / 1000)));
   const secrets = { values: [key.trusted], scheme: 'any', toleranceSeconds: 300 };
   const { pending, outcome } = await receiveSigned({ rawBody, headers }, provider, secrets, services);
   const [entry] = pending;
@@ -99,17 +102,21 @@ const MAX_MESSAGES = 200;
 async function consumeAll(inboxKey: string, services: Services, clock: Clock): Promise<void> {
   for (let messages = 0; messages < MAX_MESSAGES; messages++) {
     const present = await services.inbox.read(inboxKey);
-    if (typeof present === 'string') return;
+    if (present.state !== 'present') return;
     clock.jumpTo(freeAtMs(present.entry));
-    const verdict = await consume({ version: 1, inboxKey }, services);
-    if (verdict !== 'done') clock.jumpTo(clock.now() + verdict.retryAfterSeconds * 1000);
+    const verdict = await consumeMessage({ version: 1, inboxKey }, services);
+    if (verdict.retryAfterSeconds !== undefined) clock.jumpTo(clock.now() + verdict.retryAfterSeconds * 1000);
   }
   throw new Error(`Cannot test: still pending after ${MAX_MESSAGES} messages`);
 }
 
-async function endOf({ twin, run }: Life, { lines }: { lines: LogLine[] }, nowMs: number): Promise<LifeEnd> {
-  const stored = await keysOf(`recordings/${twin.id}/2026/06/27/call-${run}/`);
-  const [deadKey] = await keysOf(`dead/${twin.id}/event-${run}`);
+async function endOf(
+  { fakeProvider, run }: Life,
+  { lines }: { lines: LogLine[] },
+  nowMs: number,
+): Promise<LifeEnd> {
+  const stored = await keysOf(`recordings/${fakeProvider.id}/2026/06/27/call-${run}/`);
+  const [deadKey] = await keysOf(`dead/${fakeProvider.id}/event-${run}`);
   const letter = deadKey === undefined ? undefined : await jsonAt<DeadLetter>(deadKey);
   const attempts = lines.filter(({ event }) => event === 'attempt');
   const manifests = stored.filter((key) => key.endsWith('.json')).length;

@@ -12,7 +12,7 @@ async function run(id: string, files: RecordingFile[], services = testServices()
   const event = { ...wavEvent(id), files };
   const entry: InboxEntry = {
     version: 1,
-    announcement: `announcement-${id}`,
+    fingerprint: `fingerprint-${id}`,
     event,
     delivery: { receivedAt: '2026-06-27T10:07:00.000Z', headers: {}, rawBody: '{}' },
     attempts: [],
@@ -46,7 +46,7 @@ describe('archive()', () => {
     expect(await keysOf(dead)).toEqual([]);
     expect(await env.DEDUPE.get('seen/telnyx/event-good', 'json')).toEqual({
       state: 'archived',
-      announcement: 'announcement-good',
+      fingerprint: 'fingerprint-good',
     });
     expect(await sha256At(`${folder}rec-good.wav`)).toBe(monoSha256);
     const audio = await env.RECORDINGS.head(`${folder}rec-good.wav`);
@@ -242,7 +242,7 @@ describe('archive()', () => {
       expect(letter.delivery.rawBody).toBe('{}');
       expect(await env.DEDUPE.get(`seen/telnyx/event-${id}`, 'json')).toEqual({
         state: 'dead',
-        announcement: `announcement-${id}`,
+        fingerprint: `fingerprint-${id}`,
         linksSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
       });
     },

@@ -1,20 +1,20 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
-import { consume } from '../../src/archive/queue-consumer.ts';
+import { runFastPath } from '../../src/archive/fast-path.ts';
 import type { Services } from '../../src/http/services.ts';
 import type { SignedDelivery } from '../../src/providers/provider.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
+import { consumeMessage } from '../../src/queue.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { reconcile } from '../../src/recover/reconcile.ts';
-import { telnyxTwin } from '../fixtures/telnyx/twin.ts';
-import { type Blow, createMortal } from './mortal.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
+import { createFaultInjector, type Fault } from './fault-injector.ts';
 import {
-  announcement,
   jsonAt,
   keysOf,
   link,
   receiveSigned,
+  recordingFacts,
   report,
   sha256At,
   testServices,
@@ -42,11 +42,11 @@ interface Delivered {
 }
 
 async function announce(scenario: Scenario, run: string): Promise<Delivered> {
-  const key = await telnyxTwin.newKey();
+  const key = await fakeTelnyx.newKey();
   const links = Object.entries(scenarios[scenario].paths).map(([format, path]) => [format, link(path, run)]);
-  const body = telnyxTwin.announce(announcement(run, Object.fromEntries(links)));
+  const body = fakeTelnyx.announce(recordingFacts(run, Object.fromEntries(links)));
   const rawBody = new TextEncoder().encode(body);
-  const headers = new Headers(await telnyxTwin.sign(rawBody, key.signing, arrivedMs / 1000));
+  const headers = new Headers(await fakeTelnyx.sign(rawBody, key.signing, arrivedMs / 1000));
   const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
   return { run, delivery: { rawBody, headers }, secrets };
 }
@@ -59,7 +59,7 @@ async function deliver(
 ): Promise<void> {
   const { outcome, pending } = await receiveSigned(delivery, telnyx, secrets, services);
   if (outcome === 'accepted' || outcome === 'duplicate') onAnswer();
-  for (const entry of pending) await archiveOrHandOver(entry, services);
+  for (const entry of pending) await runFastPath(entry, services);
 }
 
 /** The provider repeats what got no 200, and then the cron and the queue do their work, on healthy stores. */
@@ -75,7 +75,7 @@ async function heal(delivered: Delivered, wasAnswered: boolean): Promise<void> {
       nowMs = Math.max(nowMs, scheduledMs);
       services.sent.length = 0;
       await reconcile(scheduledMs, services);
-      for (const { inboxKey } of services.sent) await consume({ version: 1, inboxKey }, services);
+      for (const { inboxKey } of services.sent) await consumeMessage({ version: 1, inboxKey }, services);
     }
   }
 }
@@ -96,23 +96,23 @@ async function findings(run: string) {
   };
 }
 
-async function play(scenario: Scenario, call: number, blow: Blow) {
+async function play(scenario: Scenario, call: number, fault: Fault) {
   const delivered = await announce(
     scenario,
-    `${scenario.replaceAll(' ', '-')}-${call}-${blow.replace(' ', '-')}`,
+    `${scenario.replaceAll(' ', '-')}-${call}-${fault.replace(' ', '-')}`,
   );
-  const mortal = createMortal(call, blow);
-  const services = testServices({ ...mortal.services, now: () => arrivedMs });
+  const injector = createFaultInjector(call, fault);
+  const services = testServices({ ...injector.services, now: () => arrivedMs });
   let wasAnswered = false;
   const delivering = deliver(delivered, services, () => {
     wasAnswered = true;
   });
-  await Promise.race([delivering, mortal.death]);
+  await Promise.race([delivering, injector.death]);
   await heal(delivered, wasAnswered);
-  return { calls: mortal.calls(), ...(await findings(delivered.run)) };
+  return { calls: injector.calls(), ...(await findings(delivered.run)) };
 }
 
-const blows: readonly Blow[] = [
+const faults: readonly Fault[] = [
   'dies before',
   'dies after',
   'throws before',
@@ -125,15 +125,15 @@ describe.for(Object.keys(scenarios) as Scenario[])('%s', (scenario) => {
   const { audio } = scenarios[scenario];
   const end = { inbox: 0, dead: audio === 0 ? 1 : 0, audio, listed: audio, areProven: true };
 
-  test.for(blows)('ends well when any one call %s', async (blow, { expect }) => {
-    const { calls, ...undisturbed } = await play(scenario, 0, blow);
+  test.for(faults)('ends well when any one call %s', async (fault, { expect }) => {
+    const { calls, ...undisturbed } = await play(scenario, 0, fault);
 
     expect(undisturbed).toEqual(end);
     expect(calls).toBeGreaterThan(4);
     for (let call = 1; call <= calls; call++) {
-      const { calls: _, ...disturbed } = await play(scenario, call, blow);
+      const { calls: _, ...disturbed } = await play(scenario, call, fault);
       expect(disturbed, `call ${call} of ${calls}`).toEqual(end);
     }
-    await report('deaths', { scenario, blow, calls });
+    await report('deaths', { scenario, fault, calls });
   });
 });

@@ -1,5 +1,5 @@
 import { type JsonObject, objectAt, quantityAt, textAt } from '../shared/json.ts';
-import { type Within, within } from '../shared/with-timeout.ts';
+import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
 import { type Expected, putJson, readJson, type Store } from './objects.ts';
 
 /** An audit under way: what it asks for, which page comes next, and what it has found. Times are ISO 8601. */
@@ -31,8 +31,8 @@ export interface AuditState {
 export type StoredAudit = AuditState & { readonly expected: Expected };
 
 /** How far each provider's recordings were audited: `audit/<provider>.json`. */
-export function createAuditMark(bucket: R2Bucket, limit: Within = within) {
-  const store: Store = { bucket, within: limit };
+export function createAuditStore(bucket: R2Bucket, limit: WithTimeout = withTimeout) {
+  const store: Store = { bucket, withTimeout: limit };
   const keyOf = (provider: string) => `audit/${provider}.json`;
   return {
     async read(provider: string): Promise<StoredAudit> {
@@ -50,12 +50,12 @@ export function createAuditMark(bucket: R2Bucket, limit: Within = within) {
 
     /** `false` when another message has moved the audit on in the meantime. */
     async write(provider: string, state: AuditState, expected: Expected): Promise<boolean> {
-      return (await putJson(store, keyOf(provider), state, expected)) !== undefined;
+      return (await putJson(store, { key: keyOf(provider), value: state, expected })) !== undefined;
     },
   };
 }
 
-export type AuditMark = ReturnType<typeof createAuditMark>;
+export type AuditStore = ReturnType<typeof createAuditStore>;
 
 function readRun(run: JsonObject): AuditRun | undefined {
   const [from, to, until] = [textAt(run, 'from'), textAt(run, 'to'), textAt(run, 'until')];

@@ -1,11 +1,11 @@
 import { test } from 'vitest';
 import type { LogLine } from '../../src/shared/log.ts';
-import { thinLog } from '../../src/shared/rate-limited-log.ts';
+import { rateLimitedLog } from '../../src/shared/rate-limited-log.ts';
 
 function thinnedAt() {
   let nowMs = 1_000_000;
   const lines: LogLine[] = [];
-  const log = thinLog(
+  const log = rateLimitedLog(
     (line) => void lines.push(line),
     () => nowMs,
   );

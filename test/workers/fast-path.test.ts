@@ -1,19 +1,19 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
-import { archiveOrHandOver } from '../../src/archive/fast-path.ts';
+import { runFastPath } from '../../src/archive/fast-path.ts';
 import type { InboxEntry } from '../../src/recording.ts';
-import { sautikitTwin } from '../fixtures/sautikit/twin.ts';
-import { announcement, createVault, jsonAt, keysOf, link, requestsOf, testServices } from './support.ts';
+import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
+import { createVault, jsonAt, keysOf, link, recordingFacts, requestsOf, testServices } from './support.ts';
 
 const inboxKey = (run: string) => `inbox/sautikit/event-${run}.json`;
 
 /** Delivers over HTTP, background work included, and tells what went to the queue. */
 async function deliver(run: string, path: string, sizeBytes: number | undefined) {
   const vault = await createVault();
-  const body = sautikitTwin.announce(
-    announcement(run, { wav: link(path, run) }, { sizeBytes, endedMs: Date.now() }),
+  const body = fakeSautikit.announce(
+    recordingFacts(run, { wav: link(path, run) }, { sizeBytes, endedMs: Date.now() }),
   );
-  const response = await vault.deliver(sautikitTwin, body);
+  const response = await vault.deliver(fakeSautikit, body);
   return { outcome: await response.text(), sent: vault.sent };
 }
 
@@ -66,12 +66,12 @@ describe('behind the answer to a delivery', () => {
     await deliver('no-queue', '/status/503', undefined);
     const services = testServices();
     const pending = await services.inbox.read(inboxKey('no-queue'));
-    if (typeof pending === 'string') throw new Error('Cannot test: no entry');
+    if (pending.state !== 'present') throw new Error('Cannot test: no entry');
     const send = async () => {
       throw new Error('Too Many Requests');
     };
 
-    await archiveOrHandOver(pending, { ...services, transfers: { ...services.transfers, send } });
+    await runFastPath(pending, { ...services, queue: { ...services.queue, send } });
 
     expect(services.lines).toMatchObject([{ event: 'fault', outcome: 'not_handed_over' }]);
     expect(await keysOf(inboxKey('no-queue'))).toHaveLength(1);

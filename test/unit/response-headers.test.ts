@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
-import { statedChecksum, wavBytes } from '../../src/transfer/response-headers.ts';
-import { lengthOf } from '../../src/transfer/resumable-body.ts';
+import { wavBytes } from '../../src/transfer/audio-format.ts';
+import { lengthOf, statedChecksum } from '../../src/transfer/response-headers.ts';
 
 const md5 = '900150983cd24fb0d6963f7d28e17f72'; // Of "abc", RFC 1321.
 const base64 = 'kAFQmDzST7DWlj99KOF/cg==';

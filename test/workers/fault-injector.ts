@@ -1,15 +1,15 @@
 import { env } from 'cloudflare:workers';
-import { type Within, within } from '../../src/shared/with-timeout.ts';
-import { createAuditMark } from '../../src/storage/audit-state.ts';
+import { type WithTimeout, withTimeout } from '../../src/shared/with-timeout.ts';
+import { createAuditStore } from '../../src/storage/audit-store.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
-import { createTransfers, type QueueMessage } from '../../src/storage/queue.ts';
-import { createReconcileMark } from '../../src/storage/reconcile-cursor.ts';
+import { createTransferQueue, type QueueMessage } from '../../src/storage/queue.ts';
+import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen } from '../../src/storage/seen.ts';
 
 /** What happens at one call to a store, to the queue or to `fetch`; one that hangs has had its effect. */
-export type Blow =
+export type Fault =
   | 'dies before'
   | 'dies after'
   | 'throws before'
@@ -21,10 +21,10 @@ export type Blow =
 /** The time limits are this many times shorter, so that what hangs is given up in a test's time. */
 const SPEED = 40;
 
-const soon: Within = (ms, work) => within(ms / SPEED, work);
+const soon: WithTimeout = (ms, work) => withTimeout(ms / SPEED, work);
 
-/** Bindings of which one call, counted from 1, meets a blow. */
-export function createMortal(fatalCall: number, blow: Blow) {
+/** Bindings of which one call, counted from 1, meets a fault. */
+export function createFaultInjector(fatalCall: number, fault: Fault) {
   let calls = 0;
   let isDead = false;
   const death = Promise.withResolvers<'dead'>();
@@ -34,17 +34,17 @@ export function createMortal(fatalCall: number, blow: Blow) {
   async function pass<T>(work: () => Promise<T>, canLose: boolean): Promise<T> {
     calls++;
     if (isDead) return never;
-    const value = calls === fatalCall && blow !== 'nothing' ? await strike(work, canLose) : await work();
+    const value = calls === fatalCall && fault !== 'nothing' ? await strike(work, canLose) : await work();
     return isDead ? never : value;
   }
 
   async function strike<T>(work: () => Promise<T>, canLose: boolean): Promise<T> {
-    if (blow === 'loses') return canLose ? (null as T) : work();
-    if (blow === 'throws before') throw new Error('put: We encountered too many requests (10058)');
-    if (blow === 'dies before') return die();
+    if (fault === 'loses') return canLose ? (null as T) : work();
+    if (fault === 'throws before') throw new Error('put: We encountered too many requests (10058)');
+    if (fault === 'dies before') return die();
     await work();
-    if (blow === 'hangs') return never;
-    if (blow === 'throws after') throw new Error('put: We encountered an internal error (10001)');
+    if (fault === 'hangs') return never;
+    if (fault === 'throws after') throw new Error('put: We encountered an internal error (10001)');
     return die();
   }
 
@@ -62,13 +62,13 @@ export function createMortal(fatalCall: number, blow: Blow) {
     calls: () => calls,
     services: {
       seen: createSeen(kv, soon),
-      reconcileMark: createReconcileMark(kv, soon),
-      auditMark: createAuditMark(bucket, soon),
+      reconcileCursor: createReconcileCursor(kv, soon),
+      auditStore: createAuditStore(bucket, soon),
       inbox: createInbox(bucket, soon),
       deadLetters: createDeadLetters(bucket, soon),
       recordings: createRecordings(bucket, soon),
-      transfers: createTransfers(queue as unknown as Queue<QueueMessage>, soon),
-      within: soon,
+      queue: createTransferQueue(queue as unknown as Queue<QueueMessage>, soon),
+      withTimeout: soon,
       fetch: ((input, init) => pass(() => fetch(input, init), false)) as typeof fetch,
     },
   };

@@ -1,0 +1,23 @@
+import type { Log } from '../shared/log.ts';
+import type { DeadLetters } from '../storage/dead-letters.ts';
+import type { Inbox } from '../storage/inbox.ts';
+import type { TransferQueue } from '../storage/queue.ts';
+import type { Seen } from '../storage/seen.ts';
+import type { TransferServices } from '../transfer/services.ts';
+
+/** What archiving a recording needs of the outside. */
+export interface ArchiveServices extends TransferServices {
+  readonly inbox: Inbox;
+  readonly deadLetters: DeadLetters;
+  readonly seen: Seen;
+  readonly queue: TransferQueue;
+  readonly maxRecordingBytes: number;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  /** A string that cannot be guessed and never comes twice. */
+  readonly newToken: () => string;
+  readonly wait: (ms: number) => Promise<void>;
+  /** A signal that aborts after this time. */
+  readonly timeout: (ms: number) => AbortSignal;
+  readonly log: Log;
+}

@@ -1,0 +1,60 @@
+import { explain } from './archive/dead-letter.ts';
+import { consumeEntry, type Verdict } from './archive/queue-consumer.ts';
+import { continueAudit } from './recover/audit.ts';
+import { purgeDeadLetters } from './recover/purge.ts';
+import type { RecoverServices } from './recover/services.ts';
+import { describeError } from './shared/log.ts';
+import { readMessage } from './storage/queue.ts';
+
+/** A message that cannot be consumed now, after a store's failure, is delivered again after this. */
+const RETRY_SECONDS = 60;
+
+/** A message of another version of callvault stays in the queue until that version is back. */
+const UNKNOWN_RETRY_SECONDS = 600;
+
+/**
+ * Consumes a message: it names an inbox entry, or the next page of an audit or a purge. No message is needed forever:
+ * the entry is still there, and the cron finds it.
+ */
+export async function consumeMessage(body: unknown, services: RecoverServices): Promise<Verdict> {
+  try {
+    const message = readMessage(body);
+    if (message === undefined) {
+      services.log({ event: 'message', outcome: 'unknown_version' });
+      return { retryAfterSeconds: UNKNOWN_RETRY_SECONDS };
+    }
+    if ('inboxKey' in message) return await consumeEntry(message.inboxKey, services);
+    if (message.chore === 'audit') await continueAudit(message.provider, services);
+    else await purgeDeadLetters(services, message.cursor);
+    return {};
+  } catch (error) {
+    return notConsumed(error, services);
+  }
+}
+
+/**
+ * Consumes a message of the dead-letter queue, which failed again and again. The cron sends its entry, or its chore,
+ * anew; a message that callvault cannot read becomes a dead letter for a person.
+ */
+export async function consumeDeadLettered(
+  { id, body }: { readonly id: string; readonly body: unknown },
+  services: RecoverServices,
+): Promise<Verdict> {
+  const { log, deadLetters, now } = services;
+  const message = readMessage(body);
+  const key = message !== undefined && 'inboxKey' in message ? message.inboxKey : undefined;
+  log({ event: 'message', outcome: 'dead_lettered', key });
+  if (message !== undefined) return {};
+  try {
+    const deadAt = new Date(now()).toISOString();
+    await deadLetters.quarantineMessage({ id, body, failure: explain('unreadable_message'), deadAt });
+    return {};
+  } catch (error) {
+    return notConsumed(error, services);
+  }
+}
+
+function notConsumed(error: unknown, { log }: RecoverServices): Verdict {
+  log({ event: 'fault', outcome: 'message_not_consumed', detail: describeError(error) });
+  return { retryAfterSeconds: RETRY_SECONDS };
+}
