@@ -205,9 +205,9 @@ describe('a variable that is no setting', () => {
     expect(problems).toEqual([`${name}: is no setting; ${meant} is`]);
   });
 
-  test.for(['LOG_LEVEL', 'DEDUPE', 'TELNYX_CONNECTION_ID', 'downloadOrigins'])(
+  test.for([['LOG_LEVEL'], ['DEDUPE'], ['TELNYX_CONNECTION_ID'], ['downloadOrigins']] as const)(
     '%s is not reported',
-    (name, { expect }) => {
+    ([name], { expect }) => {
       expect(readConfig({ ...good, [name]: 'x' }).problems).toEqual([]);
     },
   );
