@@ -199,7 +199,7 @@ describe('a variable that is no setting', () => {
     ['TELNYX_PUBLIK_KEY', 'TELNYX_PUBLIC_KEY'],
     ['VAULT_TOKENS', 'VAULT_TOKEN'],
     ['SIGNATURE_TOLERENCE_SECOND', 'SIGNATURE_TOLERANCE_SECONDS'],
-  ])('%s is reported, since it resembles %s', ([name, meant], { expect }) => {
+  ] as const)('%s is reported, since it resembles %s', ([name, meant], { expect }) => {
     const { problems } = readConfig({ ...good, [name]: 'a value that must not be told' });
 
     expect(problems).toEqual([`${name}: is no setting; ${meant} is`]);
