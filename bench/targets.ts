@@ -59,7 +59,7 @@ export const targets: readonly Target[] = [
   ),
   {
     what: 'bundle, gzip',
-    limit: 40_000,
+    limit: 44_000,
     unit: 'bytes',
     measured: ({ sizes = [] }) => medianOf(sizes, /./, 'callvault', 'gzipBytes'),
     obstacle: nothing,

@@ -58,7 +58,7 @@ async function deliverAll(
 async function deliver(call: DemoCall, url: string, settings: Record<string, string>): Promise<boolean> {
   const fakeProvider = fakeProviders[call.fakeProvider];
   if (fakeProvider === undefined)
-    throw new Error(`Cannot deliver: there is no fakeProvider ${call.fakeProvider}`);
+    throw new Error(`Cannot deliver: there is no fake provider ${call.fakeProvider}`);
   const response = await postSigned(
     fakeProvider,
     url,

@@ -36,7 +36,7 @@ export async function localSettings(file: string): Promise<Record<string, string
   return readSettings(file);
 }
 
-/** What the fakeProvider signs with: HMAC has one secret on both sides, Ed25519 a private key of its own. */
+/** The key that the fake provider signs with: HMAC has one secret on both sides, Ed25519 a private key. */
 export function signingKey(
   provider: string,
   settings: Record<string, string | undefined>,

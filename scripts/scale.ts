@@ -54,7 +54,7 @@ attempts for four days. Where they are not, \`max_concurrency\` decides, and the
 attempts. A queue keeps a message for 4 days on the paid plan unless it is set otherwise, and for 24 hours on the free one. An entry whose message is gone is
 sent again by the cron, which looks at ${number(MAX_RECONCILE_PAGES * PAGE_ENTRIES)} entries a minute and sends at most ${number(MAX_RECONCILE_SENDS)} of them: each when its
 turn comes, which is every 64 minutes after the first: 300,000 entries whose messages are all gone were back in the
-queue withTimeout an hour and a half, when the cron's code was played over an inbox in memory. At 100,000 recordings a minute the consumers that
+queue within an hour and a half, when the cron's code was played over an inbox in memory. At 100,000 recordings a minute the consumers that
 wrangler.toml allows do not keep up even without an outage: \`max_concurrency\` is what to raise first. On the paid plan nothing
 binds at 10 and at 1,000.
 

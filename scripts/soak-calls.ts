@@ -26,7 +26,7 @@ export function soakAudio(name: string): Buffer {
 export function makeSoakCall(originUrl: string, index: number): SoakCall {
   const [name, formats] = index % 2 === 0 ? ['sautikit', ['wav']] : ['telnyx', ['wav', 'mp3']];
   const fakeProvider = fakeProviders[String(name)];
-  if (fakeProvider === undefined) throw new Error(`Cannot soak: there is no fakeProvider ${name}`);
+  if (fakeProvider === undefined) throw new Error(`Cannot soak: there is no fake provider ${name}`);
   const recordingId = randomUUID();
   const files = formats.map((format) => `${recordingId}-${format}`);
   const links = files.map((file, at) => [formats[at] ?? '', `${originUrl}/${manner(index + at)}/${file}`]);

@@ -120,7 +120,7 @@ export function familyOf(pid: number): number[] {
   return [...children.flatMap(familyOf), pid];
 }
 
-/** True as soon as the check is; false when it was not withTimeout the time. */
+/** True as soon as the check is; false when it was not within the time. */
 export async function waitUntil(ms: number, check: () => boolean | Promise<boolean>): Promise<boolean> {
   for (const deadline = Date.now() + ms; Date.now() < deadline; ) {
     if (await check()) return true;

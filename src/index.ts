@@ -80,7 +80,7 @@ function settle(message: Message, { retryAfterSeconds }: Verdict): void {
   else message.retry({ delaySeconds: retryAfterSeconds });
 }
 
-/** So an audit that failed is tried again withTimeout the hour, and one that is not due costs a look an hour. */
+/** So an audit that failed is tried again within the hour, and one that is not due costs a look an hour. */
 const HOURLY_MINUTE = 17;
 const DAILY_HOUR = 4;
 

@@ -1,153 +1,192 @@
-/** The domain's words; this file imports nothing. */
+import * as v from 'valibot';
+
+/** The domain's types and the schemas of what is stored. A field's comment is at its schema. */
+
+/** No value changes after it was made: a change is a new value. */
+type Immutable<T> = T extends object ? { readonly [Name in keyof T]: Immutable<T[Name]> } : T;
+
+const optionalString = v.optional(v.string());
+const optionalNumber = v.optional(v.number());
+const providerId = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]*$/));
+
+const recordingFile = v.object({
+  /** The provider's name of the format; the bytes decide what it is. */
+  claimedFormat: optionalString,
+  link: optionalString,
+  /** The provider put it into the owner's own storage: there is nothing to download. */
+  storedElsewhere: v.optional(v.boolean()),
+  sizeBytes: optionalNumber,
+  /** The time at which the link expires, by the provider. */
+  expiresAt: optionalString,
+  /** The lifetime of the link from the event's arrival, where the provider names no time. */
+  linkLifetimeSeconds: optionalNumber,
+});
+
+const eventFields = {
+  provider: providerId,
+  eventId: v.string(),
+  eventType: v.string(),
+  recordingId: v.string(),
+  callId: v.string(),
+  occurredAt: optionalString,
+  startedAt: optionalString,
+  endedAt: optionalString,
+  durationSeconds: optionalNumber,
+  channels: optionalNumber,
+  from: optionalString,
+  to: optionalString,
+  clientState: optionalString,
+};
+
+const recordingEvent = v.object({
+  ...eventFields,
+  /** The provider named only the call, of which there may be several recordings. */
+  isNamedByCall: v.optional(v.literal(true)),
+  /** Path and query of the recording below the base URL of the provider's API. */
+  apiPath: optionalString,
+  files: v.pipe(v.array(recordingFile), v.minLength(1)),
+});
+
+const verifier = v.object({
+  scheme: v.string(),
+  /** Of an asymmetric scheme: the key itself, as it is in the settings. */
+  publicKey: optionalString,
+  /** Of a scheme with a shared secret: an HMAC under it, which does not help to guess it. */
+  secretFingerprint: optionalString,
+});
+
+const storedDelivery = v.object({
+  receivedAt: v.string(),
+  /** The headers that carry the signature. */
+  headers: v.record(v.pipe(v.string(), v.regex(/^[\w-]+$/)), v.pipe(v.string(), v.regex(/^[^\r\n\0]*$/))),
+  /** Exactly the bytes received, when they are UTF-8 … */
+  rawBody: optionalString,
+  /** … else here, in base64. */
+  rawBodyBase64: optionalString,
+  /** Absent for a recording that no webhook announced, such as an audit's find. */
+  verifiedBy: v.optional(verifier),
+});
+
+const failedAttempt = v.object({
+  /** Counted from 1. */
+  number: v.number(),
+  at: v.string(),
+  failures: v.array(
+    v.object({
+      claimedFormat: optionalString,
+      code: v.pipe(v.string(), v.regex(/^[a-z_]{1,40}$/)),
+      detail: optionalString,
+      /** Of a whole body that was refused only for a claim about it; lower-case hex. */
+      sha256: optionalString,
+    }),
+  ),
+});
+
+const lease = v.object({
+  /** Random, so that no two leases make the same object: R2's etag, which decides between racers, is its MD5. */
+  token: v.string(),
+  until: v.string(),
+});
+
+/** The JSON under `inbox/`. */
+export const inboxEntrySchema = v.object({
+  version: v.literal(1),
+  /** What makes two deliveries of one event the same. */
+  fingerprint: v.string(),
+  event: recordingEvent,
+  delivery: storedDelivery,
+  attempts: v.array(failedAttempt),
+  lease: v.optional(lease),
+  dueAt: optionalString,
+  /** Earlier attempts do not count: they ended in a dead letter, or had other links. */
+  replayedAt: optionalString,
+  /** What it waits for, such as an invalid setting, without using up attempts. */
+  waitsFor: v.optional(v.object({ code: v.string(), detail: optionalString })),
+  /** SHA-256 of the links of each delivery that was merged into this entry, and of its own: none is added twice. */
+  knownLinks: v.optional(v.array(v.string())),
+  /** The arrival of the delivery that brought the newest link, if that was a later one. */
+  linkedAt: optionalString,
+  /** The entry is being merged into the one of the same event under its first key. */
+  isYielding: v.optional(v.literal(true)),
+  /** The time its dead letter was written: the entry is only still to be removed. */
+  gaveUpAt: optionalString,
+});
+
+/** The JSON under `dead/`. */
+export const deadLetterSchema = v.object({
+  version: v.literal(1),
+  fingerprint: v.string(),
+  provider: providerId,
+  eventId: v.string(),
+  eventType: optionalString,
+  failure: v.object({ code: v.string(), detail: optionalString, advice: v.string() }),
+  deadAt: v.string(),
+  /** Absent when the delivery could not be read as an event. */
+  event: v.optional(recordingEvent),
+  delivery: storedDelivery,
+  attempts: v.array(failedAttempt),
+  knownLinks: v.optional(v.array(v.string())),
+});
+
+const archivedFile = v.object({
+  format: v.string(),
+  claimedFormat: optionalString,
+  key: v.string(),
+  bytes: v.number(),
+  /** Lower-case hex, of the stored bytes. */
+  sha256: v.string(),
+  contentType: v.string(),
+  etag: v.string(),
+  attempts: v.number(),
+  archivedAt: v.string(),
+  /** The results of the checks by code: `ok`, or a difference that was overruled. */
+  checks: v.optional(v.record(v.string(), v.string())),
+  /** Where another event than the manifest's announced this file: that event, and its delivery. */
+  eventId: optionalString,
+  delivery: v.optional(storedDelivery),
+  /** Other events with the same bytes, under an id that names only a call. */
+  alsoOf: v.optional(v.array(v.string())),
+});
+
+/** The JSON beside the audio. */
+export const manifestSchema = v.object({
+  schema: v.literal(1),
+  ...eventFields,
+  files: v.array(archivedFile),
+  delivery: storedDelivery,
+});
 
 /** One audio format of a recording, as an event announces it. */
-export interface RecordingFile {
-  /** What the provider calls the format, if it says; the bytes decide what it is. */
-  readonly claimedFormat?: string | undefined;
-  readonly link?: string | undefined;
-  /** The provider put it into the owner's own storage: there is nothing for us to fetch. */
-  readonly storedElsewhere?: boolean | undefined;
-  readonly sizeBytes?: number | undefined;
-  /** When the provider says that the link dies. */
-  readonly expiresAt?: string | undefined;
-  /** How long the link lives from the event's arrival, where the provider names no time. */
-  readonly linkLifetimeSeconds?: number | undefined;
-}
+export type RecordingFile = Immutable<v.InferOutput<typeof recordingFile>>;
 
-/** What a delivery says happened, normalised; times are kept as the provider wrote them. */
-export interface RecordingEvent {
-  readonly provider: string;
-  readonly eventId: string;
-  readonly eventType: string;
-  readonly recordingId: string;
-  readonly callId: string;
-  /** The provider named only the call, of which there may be several recordings. */
-  readonly isNamedByCall?: true | undefined;
-  readonly occurredAt?: string | undefined;
-  readonly startedAt?: string | undefined;
-  readonly endedAt?: string | undefined;
-  readonly durationSeconds?: number | undefined;
-  readonly channels?: number | undefined;
-  readonly from?: string | undefined;
-  readonly to?: string | undefined;
-  readonly clientState?: string | undefined;
-  /** Where the provider's API tells of this recording: path and query below the API's base. */
-  readonly apiPath?: string | undefined;
-  readonly files: readonly RecordingFile[];
-}
+/** What a delivery says happened, normalised; times are as the provider wrote them. */
+export type RecordingEvent = Immutable<v.InferOutput<typeof recordingEvent>>;
+
+/** What a delivery was verified with, so that it can be proven after a rotation. */
+export type Verifier = Immutable<v.InferOutput<typeof verifier>>;
+
+/** The delivery as it came: enough to verify its signature again, without callvault. */
+export type StoredDelivery = Immutable<v.InferOutput<typeof storedDelivery>>;
+
+/** One attempt to archive that failed. */
+export type FailedAttempt = Immutable<v.InferOutput<typeof failedAttempt>>;
+
+/** Who works on an entry, and until when to believe it. */
+export type Lease = Immutable<v.InferOutput<typeof lease>>;
+
+/** An accepted delivery that is not finished: leased while a worker holds it, due at a time otherwise. */
+export type InboxEntry = Immutable<v.InferOutput<typeof inboxEntrySchema>>;
+
+/** Given up, and kept whole for a person. */
+export type DeadLetter = Immutable<v.InferOutput<typeof deadLetterSchema>>;
+
+/** An audio object as the manifest describes it. */
+export type ArchivedFile = Immutable<v.InferOutput<typeof archivedFile>>;
+
+/** What the event said, and what is stored. */
+export type Manifest = Immutable<v.InferOutput<typeof manifestSchema>>;
 
 /** The links of an event with their query strings, which its fingerprint leaves out. */
 export function linksText({ files }: Pick<RecordingEvent, 'files'>): string {
   return JSON.stringify(files.map(({ link = '' }) => link));
-}
-
-/** What a delivery was verified with, so that the proof can be made after a rotation. */
-export interface Verifier {
-  readonly scheme: string;
-  /** Of an asymmetric scheme: the key itself, as it is in the settings. */
-  readonly publicKey?: string | undefined;
-  /** Of a scheme with a shared secret: an HMAC under it, which does not help to guess it. */
-  readonly secretFingerprint?: string | undefined;
-}
-
-/** The delivery as it came: enough to verify its signature again, without callvault. */
-export interface StoredDelivery {
-  readonly receivedAt: string;
-  /** The headers that carry the signature. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** Exactly the bytes received, when they are UTF-8 … */
-  readonly rawBody?: string | undefined;
-  /** … else here, in base64. */
-  readonly rawBodyBase64?: string | undefined;
-  /** Absent for what no webhook announced, such as an audit's find. */
-  readonly verifiedBy?: Verifier | undefined;
-}
-
-/** One try to archive that failed, `number` counted from 1. */
-export interface FailedAttempt {
-  readonly number: number;
-  readonly at: string;
-  readonly failures: readonly {
-    readonly claimedFormat?: string | undefined;
-    readonly code: string;
-    readonly detail?: string | undefined;
-    /** Of a whole body that was refused only for a claim about it; lower-case hex. */
-    readonly sha256?: string | undefined;
-  }[];
-}
-
-/**
- * Who works on an entry, and until when to believe it. The token is random, so that no two leases make the
- * same object: R2's etag, which decides between racers, is the MD5 of the content.
- */
-export interface Lease {
-  readonly token: string;
-  readonly until: string;
-}
-
-/** An accepted delivery that is not finished: leased while somebody works on it, due at a time otherwise. */
-export interface InboxEntry {
-  readonly version: 1;
-  /** Tells two deliveries of one event apart that do not announce the same. */
-  readonly fingerprint: string;
-  readonly event: RecordingEvent;
-  readonly delivery: StoredDelivery;
-  readonly attempts: readonly FailedAttempt[];
-  readonly lease?: Lease | undefined;
-  readonly dueAt?: string | undefined;
-  /** Attempts before this time belong to an earlier life, which ended as a dead letter. */
-  readonly replayedAt?: string | undefined;
-  /** What keeps it from being tried, such as a broken setting: uses up no attempt. */
-  readonly waitsFor?: { readonly code: string; readonly detail?: string | undefined } | undefined;
-  /** SHA-256 of the links of each delivery that was merged into this one, and of its own: none comes in twice. */
-  readonly knownLinks?: readonly string[] | undefined;
-  /** When the delivery came that brought the newest of its links, if another one than its own. */
-  readonly linkedAt?: string | undefined;
-  /** It is being merged into the entry of the same announcement under the event's own key. */
-  readonly isYielding?: true | undefined;
-  /** When its dead letter was written: the entry is only still to be removed. */
-  readonly gaveUpAt?: string | undefined;
-}
-
-/** Given up, kept whole for a person. */
-export interface DeadLetter {
-  readonly version: 1;
-  readonly fingerprint: string;
-  readonly provider: string;
-  readonly eventId: string;
-  readonly eventType?: string | undefined;
-  readonly failure: { readonly code: string; readonly detail?: string | undefined; readonly advice: string };
-  readonly deadAt: string;
-  /** Absent when the delivery could not be read as an event. */
-  readonly event?: RecordingEvent | undefined;
-  readonly delivery: StoredDelivery;
-  readonly attempts: readonly FailedAttempt[];
-  readonly knownLinks?: readonly string[] | undefined;
-}
-
-/** An audio object as the manifest describes it: `sha256` is lower-case hex of the stored bytes. */
-export interface ArchivedFile {
-  readonly format: string;
-  readonly claimedFormat?: string | undefined;
-  readonly key: string;
-  readonly bytes: number;
-  readonly sha256: string;
-  readonly contentType: string;
-  readonly etag: string;
-  readonly attempts: number;
-  readonly archivedAt: string;
-  /** What was compared with the bytes on their way, by name: `ok`, or a difference that was put up with. */
-  readonly checks?: Readonly<Record<string, string>> | undefined;
-  /** Where another event than the manifest's announced this file: that event, and how it came. */
-  readonly eventId?: string | undefined;
-  readonly delivery?: StoredDelivery | undefined;
-  /** Other events whose audio turned out to be these bytes, under an id that only names a call. */
-  readonly alsoOf?: readonly string[] | undefined;
-}
-
-/** The JSON beside the audio: what was said, and what is stored. */
-export interface Manifest extends Omit<RecordingEvent, 'files' | 'isNamedByCall' | 'apiPath'> {
-  readonly schema: 1;
-  readonly files: readonly ArchivedFile[];
-  readonly delivery: StoredDelivery;
 }

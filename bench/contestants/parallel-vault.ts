@@ -1,10 +1,10 @@
 import vault from '../../src/index.ts';
-import type { TransferMessage } from '../../src/storage/queue.ts';
+import type { QueueMessage } from '../../src/storage/queue.ts';
 
 /** The local queue works on one message at a time; deployed, up to 20 consumers work side by side. */
-const waiting: TransferMessage[] = [];
+const waiting: QueueMessage[] = [];
 
-const queue = { send: async (message: TransferMessage) => void waiting.push(message) };
+const queue = { send: async (message: QueueMessage) => void waiting.push(message) };
 
 let known: Env | undefined;
 
@@ -15,8 +15,15 @@ function bindings(env: Env): Env {
 
 function ackAll(): void {}
 
-function batchOf(body: TransferMessage) {
-  const message = { id: body.inboxKey, body, attempts: 1, timestamp: new Date(), ack: ackAll, retry: ackAll };
+function batchOf(body: QueueMessage) {
+  const message = {
+    id: JSON.stringify(body),
+    body,
+    attempts: 1,
+    timestamp: new Date(),
+    ack: ackAll,
+    retry: ackAll,
+  };
   const ignored = { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } }, ackAll, retryAll: ackAll };
   return { queue: 'callvault-transfers', messages: [message], ...ignored };
 }

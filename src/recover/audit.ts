@@ -102,7 +102,7 @@ async function startAudit(audited: Audited, mark: StoredAudit, services: Recover
 /**
  * Works on the next page of an audit: fetches what is missing, moves the mark, and leaves the page after it to a
  * message of its own, since the platform bounds what one invocation may ask. Never rejects; a failure is an alarm,
- * and the cron goes on from the same page withTimeout the hour.
+ * and the cron goes on from the same page within the hour.
  */
 export async function continueAudit(provider: string, services: RecoverServices): Promise<void> {
   const audited = auditedOf(provider, services);

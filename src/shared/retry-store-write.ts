@@ -4,7 +4,7 @@ const STORE_TRIES = 3;
 /** What a store answers with 429 is tried again after this: R2 takes one write a second per key. */
 const STORE_PAUSE_MS = 1_100;
 
-/** Tries a write of the ledger again after a pause: R2 and KV refuse a second write to a key withTimeout a second. */
+/** Tries a write of the ledger again after a pause: R2 and KV refuse a second write to a key within a second. */
 export async function retryStoreWrite<T>(
   write: () => Promise<T>,
   wait: (ms: number) => Promise<void>,

@@ -1,4 +1,5 @@
-import type { DeadLetter } from '../recording.ts';
+import * as v from 'valibot';
+import { type DeadLetter, deadLetterSchema } from '../recording.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
 import { deadLetterKey } from './keys.ts';
 import {
@@ -11,7 +12,6 @@ import {
   readJson,
   type Store,
 } from './objects.ts';
-import { isDeadLetter } from './schemas.ts';
 
 /** What names a dead letter. */
 export interface LetterName {
@@ -70,7 +70,7 @@ export function createDeadLetters(bucket: R2Bucket, limit: WithTimeout = withTim
     async read(key: string): Promise<(StoredLetter & { readonly letter: DeadLetter }) | undefined> {
       const found = key.startsWith('dead/') ? await readJson(store, key) : undefined;
       const letter: unknown = found?.json;
-      return found && isDeadLetter(letter) ? { key, etag: found.etag, letter } : undefined;
+      return found && v.is(deadLetterSchema, letter) ? { key, etag: found.etag, letter } : undefined;
     },
 
     /** Removes just this version of a letter; `false` when it has changed, or is gone. */
@@ -149,7 +149,7 @@ async function findLetter(
     const found = await readJson(store, key);
     if (found?.json?.fingerprint !== fingerprint) continue;
     const letter: unknown = found.json;
-    return { key, etag: found.etag, letter: isDeadLetter(letter) ? letter : undefined };
+    return { key, etag: found.etag, letter: v.is(deadLetterSchema, letter) ? letter : undefined };
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
-import { type InboxEntry, linksText, type RecordingEvent } from '../recording.ts';
+import * as v from 'valibot';
+import { type InboxEntry, inboxEntrySchema, linksText, type RecordingEvent } from '../recording.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
 import { inboxKey } from './keys.ts';
@@ -13,7 +14,6 @@ import {
   readJson,
   type Store,
 } from './objects.ts';
-import { isInboxEntry } from './schemas.ts';
 
 /** An audit that finds something missing looks through this many pages of the inbox. */
 const MAX_PENDING_PAGES = 10;
@@ -107,7 +107,9 @@ async function readEntry(key: string, store: Store): Promise<ReadEntry> {
   const found = await readJson(store, key);
   if (found === undefined) return { state: 'absent' };
   const entry: unknown = found.json;
-  return isInboxEntry(entry) ? { state: 'present', key, etag: found.etag, entry } : { state: 'unreadable' };
+  return v.is(inboxEntrySchema, entry)
+    ? { state: 'present', key, etag: found.etag, entry }
+    : { state: 'unreadable' };
 }
 
 type Change = (entry: InboxEntry) => InboxEntry | undefined;

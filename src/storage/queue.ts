@@ -1,22 +1,19 @@
-import { isJsonObject, textAt } from '../shared/json.ts';
+import * as v from 'valibot';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
 import { STORE_MS } from './objects.ts';
 
 /** The longest delay that a queue takes; also the most that is believed of a `Retry-After`. */
 export const MAX_DELAY_SECONDS = 24 * 60 * 60;
 
-/** A message of the queue: which entry to work on. The entry itself is read when the message is consumed. */
-export interface TransferMessage {
-  readonly version: 1;
-  readonly inboxKey: string;
-}
+/** A message names an entry, which is read when the message is consumed; or the next page of an audit or a purge. */
+const queueMessage = v.union([
+  v.object({ version: v.literal(1), inboxKey: v.string() }),
+  v.object({ version: v.literal(1), chore: v.literal('audit'), provider: v.string() }),
+  v.object({ version: v.literal(1), chore: v.literal('purge'), cursor: v.string() }),
+]);
 
-/** A message that goes on with a chore: the audit of a provider, or the next dead letters to look at. */
-export type ChoreMessage =
-  | { readonly version: 1; readonly chore: 'audit'; readonly provider: string }
-  | { readonly version: 1; readonly chore: 'purge'; readonly cursor: string };
-
-export type QueueMessage = TransferMessage | ChoreMessage;
+export type QueueMessage = Readonly<v.InferOutput<typeof queueMessage>>;
+export type ChoreMessage = Extract<QueueMessage, { chore: string }>;
 
 /** The most messages of a batch. */
 const MAX_BATCH_MESSAGES = 100;
@@ -51,13 +48,5 @@ export function delaySecondsUntil(atMs: number, nowMs: number): number {
 
 /** Reads a message of this version; `undefined` for any other. */
 export function readMessage(body: unknown): QueueMessage | undefined {
-  if (!isJsonObject(body) || body.version !== 1) return undefined;
-  const { chore } = body;
-  const inboxKey = textAt(body, 'inboxKey');
-  const provider = textAt(body, 'provider');
-  const cursor = textAt(body, 'cursor');
-  if (inboxKey !== undefined) return { version: 1, inboxKey };
-  if (chore === 'audit' && provider !== undefined) return { version: 1, chore, provider };
-  if (chore === 'purge' && cursor !== undefined) return { version: 1, chore, cursor };
-  return undefined;
+  return v.is(queueMessage, body) ? body : undefined;
 }

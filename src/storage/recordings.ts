@@ -1,5 +1,5 @@
-import type { ArchivedFile, Manifest } from '../recording.ts';
-import { isJsonObject, quantityAt, textAt } from '../shared/json.ts';
+import * as v from 'valibot';
+import { type Manifest, manifestSchema } from '../recording.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
 import {
   deleteObject,
@@ -53,7 +53,7 @@ export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTime
       const found = await readJson(store, key);
       if (found === undefined) return { state: 'absent', expected: { absent: true } };
       const manifest: unknown = found.json;
-      if (!isManifest(manifest)) return { state: 'unreadable' };
+      if (!v.is(manifestSchema, manifest)) return { state: 'unreadable' };
       return { state: 'present', expected: { etag: found.etag }, manifest };
     },
 
@@ -105,16 +105,4 @@ export type Recordings = ReturnType<typeof createRecordings>;
 function describe({ key, etag, size, customMetadata = {}, httpMetadata }: R2Object): StoredObject {
   const contentType = httpMetadata?.contentType ?? '';
   return { key, etag, bytes: size, contentType, metadata: customMetadata };
-}
-
-function isManifest(value: unknown): value is Manifest {
-  if (!isJsonObject(value) || value.schema !== 1 || !Array.isArray(value.files)) return false;
-  return textAt(value, 'recordingId') !== undefined && value.files.every(isArchivedFile);
-}
-
-function isArchivedFile(value: unknown): value is ArchivedFile {
-  if (!isJsonObject(value) || quantityAt(value, 'bytes') === undefined) return false;
-  return ['format', 'key', 'sha256', 'contentType', 'etag'].every(
-    (name) => textAt(value, name) !== undefined,
-  );
 }

@@ -60,10 +60,10 @@ describe('the vault over HTTP', () => {
   const seen = async (mark: string): Promise<unknown[]> =>
     (await fetch(`${origin.url}/seen?run=${mark}`)).json();
 
-  /** A recording announced by a fakeProvider, with its own ids. */
+  /** A recording announced by a fake provider, with ids of its own. */
   function call(providerName: string, links: Record<string, string>) {
     const fakeProvider = fakeProviders[providerName];
-    if (fakeProvider === undefined) throw new Error(`Cannot test: no fakeProvider ${providerName}`);
+    if (fakeProvider === undefined) throw new Error(`Cannot test: no fake provider ${providerName}`);
     const ids = { eventId: randomUUID(), callId: randomUUID(), recordingId: randomUUID() };
     const body = fakeProvider.announce({
       ...ids,

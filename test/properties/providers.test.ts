@@ -1,6 +1,8 @@
 import fc from 'fast-check';
+import * as v from 'valibot';
 import { describe, test } from 'vitest';
 import { providers } from '../../src/providers/index.ts';
+import { inboxEntrySchema } from '../../src/recording.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
 import sautikitPayloads from '../fixtures/sautikit/payloads.json';
 import telnyxPayloads from '../fixtures/telnyx/payloads.json';
@@ -66,6 +68,26 @@ for (const provider of providers) {
           for (const { recordingId, callId, files } of parsed.events) {
             expect([recordingId, callId].every((id) => typeof id === 'string' && id !== '')).toBe(true);
             expect(files.length).toBeGreaterThan(0);
+          }
+        }),
+        { numRuns: 1000 },
+      );
+    });
+
+    test('parse() yields events that are read back from the bucket as they were written', ({ expect }) => {
+      fc.assert(
+        fc.property(body(), (rawBody) => {
+          const headers = new Headers({ 'x-sautikit-event': 'call.recording.ready' });
+          const parsed = provider.parse({ rawBody, headers });
+          for (const event of parsed.kind === 'recordings' ? parsed.events : []) {
+            const entry = {
+              version: 1,
+              fingerprint: 'a',
+              event: { ...event, provider: provider.id, eventId: event.eventId ?? 'sha256-1' },
+              delivery: { receivedAt: '2026-06-27T10:06:00Z', headers: {}, rawBody: '{}' },
+              attempts: [],
+            };
+            expect(v.parse(inboxEntrySchema, JSON.parse(JSON.stringify(entry)))).toEqual(entry);
           }
         }),
         { numRuns: 1000 },

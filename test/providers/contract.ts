@@ -18,7 +18,7 @@ export interface Scheme {
   readonly name: string;
   readonly provider: Provider;
   readonly fakeProvider: FakeProvider;
-  /** A fakeProvider of another provider, whose signature must mean nothing here. */
+  /** Another provider's fake, whose signature must mean nothing here. */
   readonly stranger: FakeProvider;
   readonly scheme: string;
   readonly captures: readonly Capture[];
@@ -92,7 +92,7 @@ export function describeContract(scheme: Scheme): void {
       });
     }
 
-    test('verify() accepts what the fakeProvider signs', async ({ expect }) => {
+    test('verify() accepts a signature of the fake provider', async ({ expect }) => {
       expect(await verdict({})).toBe('ok');
     });
 

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
-import { type ApiAsk, answerApi } from './api-twin.ts';
 import { behaviours } from './behaviours.ts';
+import { type ApiAsk, answerApi } from './fake-api.ts';
 
 /** A request that the origin saw; `run` is the test's own mark in the query. */
 export interface SeenRequest {

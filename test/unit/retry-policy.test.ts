@@ -57,7 +57,7 @@ describe('nextRetry()', () => {
     expect(waits.at(-1)).toBe(LONGEST_WAIT_MS);
   });
 
-  test('makes nine attempts withTimeout the ten minutes of a link', ({ expect }) => {
+  test('makes nine attempts within the ten minutes of a link', ({ expect }) => {
     const waits = Array.from({ length: 8 }, (_, index) => Number(waitOf(index + 1, unreachable, 1)));
 
     expect(waits.reduce((sum, ms) => sum + ms)).toBeLessThan(600_000);

@@ -3,6 +3,7 @@ import { describe, test } from 'vitest';
 import type { Services } from '../../src/http/services.ts';
 import { providers } from '../../src/providers/index.ts';
 import { consumeMessage } from '../../src/queue.ts';
+import type { ArchivedFile, Manifest } from '../../src/recording.ts';
 import { auditWhenDue, MAX_AUDIT_PAGES, planAudits } from '../../src/recover/audit.ts';
 import { AUDIT_EVERY_MS } from '../../src/recover/audit-run.ts';
 import { PURGE_PAGE_LETTERS, purgeDeadLetters } from '../../src/recover/purge.ts';
@@ -138,7 +139,17 @@ describe('an audit', () => {
     const from = '2026-06-20T00:00:00.000Z';
     const to = '2026-06-21T00:00:00.000Z';
     const path = `recordings?page[number]=${MAX_AUDIT_PAGES + 1}`;
-    const run = { from, to, until: to, path, pages: MAX_AUDIT_PAGES, listed: 0, sent: 0, startedAt: to };
+    const run = {
+      from,
+      to,
+      until: to,
+      path,
+      pages: MAX_AUDIT_PAGES,
+      listed: 0,
+      sent: 0,
+      startedAt: to,
+      restarts: 0,
+    };
     await markAt({ auditedUntil: from, run });
     const services = auditor([{ id: 'n1' }]);
 
@@ -199,7 +210,7 @@ describe('an audit', () => {
   });
 });
 
-describe('withTimeout the 1,000 calls of an invocation stays', () => {
+describe('within the 1,000 calls of an invocation stays', () => {
   test('a look at what an audit would find, which is cut where much is missing', async ({ expect }) => {
     await markAt(undefined);
     const { bucket, calls } = counted();
@@ -221,7 +232,7 @@ describe('withTimeout the 1,000 calls of an invocation stays', () => {
     expect,
   }) => {
     const services = testServices();
-    const runs = Array.from({ length: 10 }, (_, at) => `tidy-${at}`);
+    const runs = Array.from({ length: 10 }, (_, at) => `purge-${at}`);
     for (const run of runs) {
       const event = { ...wavEvent(run), provider: 'sautikit', isNamedByCall: true as const };
       const { eventId, provider, recordingId } = event;
@@ -229,16 +240,20 @@ describe('withTimeout the 1,000 calls of an invocation stays', () => {
       const failure = { code: 'link_gone', advice: '' };
       const letter = { version: 1, fingerprint: run, provider, eventId, failure, event, delivery } as const;
       await services.deadLetters.create({ ...letter, deadAt: delivery.receivedAt, attempts: [] });
-      const texts = {
+      const file: ArchivedFile = {
         format: 'wav',
         claimedFormat: 'wav',
         key: 'x.wav',
         sha256: 'x',
         contentType: 'audio/wav',
         etag: 'x',
+        bytes: 1000,
+        attempts: 1,
+        archivedAt: delivery.receivedAt,
+        alsoOf: [eventId],
       };
-      const file = { ...texts, bytes: 1000, alsoOf: [eventId] };
-      const manifest = { schema: 1, eventId: 'another', recordingId, files: [file] };
+      const { files: _files, isNamedByCall: _named, ...facts } = event;
+      const manifest: Manifest = { schema: 1, ...facts, eventId: 'another', files: [file], delivery };
       const key = `recordings/sautikit/2026/06/27/call-${run}/${recordingId}.json`;
       await env.RECORDINGS.put(key, JSON.stringify(manifest));
     }

@@ -158,7 +158,7 @@ describe('a link that dies', () => {
       const expiresMs = arrivedMs + 90_000;
       const file = { claimedFormat: 'wav', link: cdn, expiresAt: iso(expiresMs) };
 
-      const { last } = await runOut(`dies-withTimeout-${title}`, { file }, (_, clock) => {
+      const { last } = await runOut(`dies-within-${title}`, { file }, (_, clock) => {
         const step = () => {
           clock.nowMs += 95_000;
         };

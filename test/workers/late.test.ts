@@ -119,7 +119,7 @@ describe.for([fakeSautikit, fakeTelnyx])(
       });
     });
 
-    test('is archived when the provider signs it anew, and its letter goes withTimeout a day', async ({
+    test('is archived when the provider signs it anew, and its letter goes within a day', async ({
       expect,
     }) => {
       const run = `anew-${fakeProvider.id}`;

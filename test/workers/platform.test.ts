@@ -46,7 +46,7 @@ describe('a KV that is late', () => {
   });
 });
 
-/** R2 as it is at the edge: a second write to a key withTimeout a second is refused. */
+/** R2 as it is at the edge: a second write to a key within a second is refused. */
 function oneWriteASecond(bucket: R2Bucket, now: () => number): R2Bucket {
   const writtenMs = new Map<string, number>();
   return new Proxy(bucket, {

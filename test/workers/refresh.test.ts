@@ -9,11 +9,11 @@ import { download } from '../../src/transfer/download.ts';
 import type { FakeProvider } from '../../tools/fake-providers/fake-provider.ts';
 import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
-import { API_KEY } from '../support/api-twin.ts';
+import { API_KEY } from '../support/fake-api.ts';
 import { arrivedMs, type LifeEnd, live } from './run-to-completion.ts';
 import { jsonAt, link, originUrl, receiveSigned, requestsOf, testServices } from './support.ts';
 
-/** A vault that may ask the fakeProvider of a provider's API, which behaves as `mode` says. */
+/** A vault that may ask a provider's fake API, which behaves as `mode` says. */
 function apisOf(
   { id }: FakeProvider,
   mode: string,

@@ -141,7 +141,7 @@ describe('the memory that copies take', () => {
     expect(used()).toBe(0);
   });
 
-  test('stays withTimeout the budget of the isolate, whatever is copied at once; the rest is busy', async ({
+  test('stays within the budget of the isolate, whatever is copied at once; the rest is busy', async ({
     expect,
   }) => {
     const { memory, used, most } = gauged(16 * 1024 ** 2);

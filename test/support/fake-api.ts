@@ -2,7 +2,7 @@ import type { Exchange } from './behaviours.ts';
 
 export type ApiAsk = Exchange;
 
-/** The key that the fakeProvider of either API takes. */
+/** The key that both fake APIs take. */
 export const API_KEY = 'key-of-the-api';
 
 /**
