@@ -66,7 +66,7 @@ interface Config {
 
 const config: Config = unstable_readConfig({ config: join(root, 'wrangler.toml') }, { hideWarnings: true });
 const deadProducer =
-  /\[\[queues\.producers\]\]\nbinding = "TRANSFERS_DEAD"\nqueue = "callvault-queue-dead"\n/;
+  /\[\[queues\.producers\]\]\nbinding = "TRANSFERS_DEAD"\nqueue = "callvault-transfers-dead"\n/;
 
 async function withApi(use: (api: CloudflareApi) => Promise<void>): Promise<void> {
   const api = await startCloudflareApi();
@@ -107,8 +107,8 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
       expect.arrayContaining([
         { name: 'DEDUPE', type: 'kv_namespace', namespace_id: namespace?.id },
         { name: 'RECORDINGS', type: 'r2_bucket', bucket_name: 'callvault-recordings' },
-        { name: 'TRANSFERS', type: 'queue', queue_name: 'callvault-queue' },
-        { name: 'TRANSFERS_DEAD', type: 'queue', queue_name: 'callvault-queue-dead' },
+        { name: 'TRANSFERS', type: 'queue', queue_name: 'callvault-transfers' },
+        { name: 'TRANSFERS_DEAD', type: 'queue', queue_name: 'callvault-transfers-dead' },
         ...config.d1_databases.map(({ binding }, nth) => ({
           name: binding,
           type: 'd1',
@@ -119,7 +119,7 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
     expect(namespaces.map(({ title }) => title)).toEqual(['callvault-dedupe']);
     expect(buckets).toEqual([{ name: 'callvault-recordings' }]);
     expect(databases).toHaveLength(config.d1_databases.length);
-    expect(queues.map(({ queue_name }) => queue_name)).toEqual(['callvault-queue', 'callvault-queue-dead']);
+    expect(queues.map(({ queue_name }) => queue_name)).toEqual(['callvault-transfers', 'callvault-transfers-dead']);
   });
 
   test('both queues have the worker as consumer, with the settings of the configuration', ({ expect }) => {
@@ -147,7 +147,7 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
 
     expect(wanted).toHaveLength(2);
     expect(actual).toEqual(Object.fromEntries(wanted));
-    expect(actual).toHaveProperty(['callvault-queue', 0, 'dead_letter_queue'], 'callvault-queue-dead');
+    expect(actual).toHaveProperty(['callvault-transfers', 0, 'dead_letter_queue'], 'callvault-transfers-dead');
   });
 
   test('the cron comes every minute', ({ expect }) => {
@@ -180,7 +180,7 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
       );
 
       expect(status).not.toBe(0);
-      expect(output).toContain('Queue "callvault-queue-dead" does not exist');
+      expect(output).toContain('Queue "callvault-transfers-dead" does not exist');
       expect(api.changes).toEqual([]);
       expect(api.unknown).toEqual([]);
     }));

@@ -218,7 +218,7 @@ describe('the queue handler', () => {
   test('acknowledges what is done', async ({ expect }) => {
     const finished = { version: 1, inboxKey: 'inbox/telnyx/finished.json' };
 
-    expect(await handle('callvault-queue', finished)).toEqual({
+    expect(await handle('callvault-transfers', finished)).toEqual({
       explicitAcks: ['m'],
       retried: 0,
       retries: [],
@@ -226,7 +226,7 @@ describe('the queue handler', () => {
   });
 
   test('retries with a delay what is not', async ({ expect }) => {
-    expect(await handle('callvault-queue', { version: 9 })).toEqual({
+    expect(await handle('callvault-transfers', { version: 9 })).toEqual({
       explicitAcks: [],
       retried: 1,
       retries: [600],
@@ -234,7 +234,7 @@ describe('the queue handler', () => {
   });
 
   test('tells the dead-letter queue by its name', async ({ expect }) => {
-    expect(await handle('callvault-queue-dead', { version: 9 })).toMatchObject({ explicitAcks: ['m'] });
+    expect(await handle('callvault-transfers-dead', { version: 9 })).toMatchObject({ explicitAcks: ['m'] });
     expect(await keysOf('dead/queue/m.json')).toHaveLength(1);
   });
 });
