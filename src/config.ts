@@ -52,7 +52,9 @@ interface Reader {
   readonly warnings: string[];
 }
 
-/** Reads and checks all settings. An invalid one never opens what was closed, nor stops what works without it. */
+/**
+ * Reads and checks all settings. An invalid one never opens what was closed, nor stops what works without it.
+ */
 export function readConfig(env: object): Config {
   const known = new Set<string>();
   const problems: string[] = [];

@@ -18,13 +18,16 @@ import { createRecordings } from './storage/recordings.ts';
 import { createSeen } from './storage/seen.ts';
 import { createMemoryBudget } from './transfer/memory-budget.ts';
 
-/** What all copies of an isolate may hold: half of its 128 MB, since R2's client holds what it sends as well. */
+/**
+ * The memory of all transfers of an isolate: half of its 128 MB, since R2's client holds the bytes that it
+ * sends as well.
+ */
 const ISOLATE_BUDGET_BYTES = 64 * 1024 ** 2;
 
 const now = () => Date.now();
 const known = new WeakMap<Env, Services>();
 
-/** Settings and bindings do not change under a running isolate: they are read, and complained of, once. */
+/** Settings and bindings do not change while an isolate runs: they are read, and reported, once. */
 function servicesOf(env: Env): Services {
   const services = known.get(env) ?? createServices(env);
   known.set(env, services);
@@ -61,7 +64,7 @@ function createServices(env: Env): Services {
   };
 }
 
-/** The name of the dead-letter queue in wrangler.toml ends so. */
+/** The end of the dead-letter queue's name in wrangler.toml. */
 const DEAD_SUFFIX = '-dead';
 
 async function queue(batch: MessageBatch, env: Env): Promise<void> {
@@ -80,11 +83,11 @@ function settle(message: Message, { retryAfterSeconds }: Verdict): void {
   else message.retry({ delaySeconds: retryAfterSeconds });
 }
 
-/** So an audit that failed is tried again within the hour, and one that is not due costs a look an hour. */
+/** Each hour, so that an audit that failed is retried within the hour. */
 const HOURLY_MINUTE = 17;
 const DAILY_HOUR = 4;
 
-/** Awaited, not handed to waitUntil, which would cut it off. One chore that fails keeps no other from its turn. */
+/** Runs the chores that are due. Awaited: `waitUntil` would cut them off. A chore that fails stops no other. */
 async function scheduled({ scheduledTime }: ScheduledController, env: Env): Promise<void> {
   const services = servicesOf(env);
   const time = new Date(scheduledTime);
@@ -94,11 +97,11 @@ async function scheduled({ scheduledTime }: ScheduledController, env: Env): Prom
   if (isHourly && time.getUTCHours() === DAILY_HOUR) chores.push(() => purgeDeadLetters(services));
   const errors: unknown[] = [];
   for (const chore of chores) await chore().catch((error: unknown) => errors.push(error));
-  if (errors.length > 0) throw errors[0]; // So that Cloudflare shows the run as failed.
+  if (errors.length > 0) throw errors[0]; // Cloudflare then shows the run as failed.
 }
 
-function answer(request: Request, env: Env, context: ExecutionContext): Response | Promise<Response> {
+function respond(request: Request, env: Env, context: ExecutionContext): Response | Promise<Response> {
   return app.fetch(request, servicesOf(env), context);
 }
 
-export default { fetch: answer, queue, scheduled } satisfies ExportedHandler<Env, QueueMessage>;
+export default { fetch: respond, queue, scheduled } satisfies ExportedHandler<Env, QueueMessage>;

@@ -13,8 +13,8 @@ const RETRY_SECONDS = 60;
 const UNKNOWN_RETRY_SECONDS = 600;
 
 /**
- * Consumes a message: it names an inbox entry, or the next page of an audit or a purge. No message is needed forever:
- * the entry is still there, and the cron finds it.
+ * Consumes a message: it names an inbox entry, or the next page of an audit or a purge. No message is needed
+ * forever: the entry is still there, and the cron finds it.
  */
 export async function consumeMessage(body: unknown, services: RecoverServices): Promise<Verdict> {
   try {
@@ -33,8 +33,8 @@ export async function consumeMessage(body: unknown, services: RecoverServices): 
 }
 
 /**
- * Consumes a message of the dead-letter queue, which failed again and again. The cron sends its entry, or its chore,
- * anew; a message that callvault cannot read becomes a dead letter for a person.
+ * Consumes a message of the dead-letter queue, which failed again and again. The cron sends its entry, or its
+ * chore, anew; a message that callvault cannot read becomes a dead letter for a person.
  */
 export async function consumeDeadLettered(
   { id, body }: { readonly id: string; readonly body: unknown },

@@ -83,7 +83,9 @@ const failedAttempt = v.object({
 });
 
 const lease = v.object({
-  /** Random, so that no two leases make the same object: R2's etag, which decides between racers, is its MD5. */
+  /**
+   * Random, so that no two leases make the same object: R2's etag, which decides between racers, is its MD5.
+   */
   token: v.string(),
   until: v.string(),
 });
@@ -102,7 +104,9 @@ export const inboxEntrySchema = v.object({
   replayedAt: optionalString,
   /** What it waits for, such as an invalid setting, without using up attempts. */
   waitsFor: v.optional(v.object({ code: v.string(), detail: optionalString })),
-  /** SHA-256 of the links of each delivery that was merged into this entry, and of its own: none is added twice. */
+  /**
+   * SHA-256 of the links of each delivery that was merged into this entry, and of its own: none is added twice.
+   */
   knownLinks: v.optional(v.array(v.string())),
   /** The arrival of the delivery that brought the newest link, if that was a later one. */
   linkedAt: optionalString,

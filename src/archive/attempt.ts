@@ -14,8 +14,8 @@ import { exhaustedBy, nextRetry } from './retry-policy.ts';
 import type { ArchiveServices } from './services.ts';
 
 /**
- * The end of an attempt. `lost`: another worker holds the entry, and this one changes nothing more. `pending` without
- * `retryAtMs`: the outcome could not be saved, so the lease must expire first.
+ * The end of an attempt. `lost`: another worker holds the entry, and this one changes nothing more. `pending`
+ * without `retryAtMs`: the outcome could not be saved, so the lease must expire first.
  */
 export interface AttemptEnd {
   readonly outcome: 'archived' | 'pending' | 'dead' | 'lost';
@@ -28,8 +28,8 @@ export interface AttemptEnd {
 }
 
 /**
- * Archives the recording of a leased inbox entry. The entry ends archived or dead, or stays pending with the failures
- * in its history. Never rejects: after a bug the entry stays, and its lease expires.
+ * Archives the recording of a leased inbox entry. The entry ends archived or dead, or stays pending with the
+ * failures in its history. Never rejects: after a bug the entry stays, and its lease expires.
  */
 export async function runAttempt(
   pending: PendingEntry,
@@ -122,7 +122,9 @@ async function setAside(
   return { outcome: 'pending', retryAtMs: parseTimeMs(dueAt), code, detail };
 }
 
-/** The time the first link expires, in ms since 1970: also of one that can be replaced, since the API may fail. */
+/**
+ * The time the first link expires, in ms since 1970: also of one that can be replaced, since the API may fail.
+ */
 function firstExpiryMs(entry: InboxEntry): number {
   return Math.min(...entry.event.files.map((file) => linkExpiresMs(file, receivedMs(entry))));
 }

@@ -11,8 +11,9 @@ import { isComplete } from './place.ts';
 import type { ArchiveServices } from './services.ts';
 
 /**
- * Closes an entry whose files are all archived. The entry is removed last: a worker that crashes before leaves it, and
- * the next attempt finds the work done. Success wins over an earlier attempt that gave up: its dead letter is removed.
+ * Closes an entry whose files are all archived. The entry is removed last: a worker that crashes before leaves
+ * it, and the next attempt finds the work done. Success wins over an earlier attempt that gave up: its dead
+ * letter is removed.
  */
 export async function closeArchived(lease: HeldLease, services: ArchiveServices): Promise<void> {
   const { entry } = lease.pending();
@@ -38,8 +39,8 @@ export type GivenUp =
   | { readonly outcome: 'pending'; readonly code: FailureCode; readonly retryAtMs: number };
 
 /**
- * Makes a dead letter of an entry, unless another worker has archived it in the meantime, or a delivery has added a
- * fresh link.
+ * Makes a dead letter of an entry, unless another worker has archived it in the meantime, or a delivery has
+ * added a fresh link.
  */
 export async function giveUp(
   { lease, entry, links }: Tried,

@@ -6,7 +6,7 @@ import { MAX_CONFLICTS } from '../storage/objects.ts';
 import { linkedBy, offerOf, withLinks } from './fresh-links.ts';
 import type { ArchiveServices } from './services.ts';
 
-/** What is kept of an entry that no further attempt will help. */
+/** The dead letter of an entry that is given up. */
 export function deadLetter(entry: InboxEntry, { code, detail }: FileFailure, nowMs: number): DeadLetter {
   const { provider, eventId, eventType } = entry.event;
   const failure = explain(code, detail);
@@ -14,14 +14,15 @@ export function deadLetter(entry: InboxEntry, { code, detail }: FileFailure, now
   return { ...kept, provider, eventId, eventType, failure, deadAt: new Date(nowMs).toISOString() };
 }
 
-/** A failure with the sentence that tells the owner what to do. */
+/** A failure with the advice of its code. */
 export function explain(code: FailureCode, detail?: string): DeadLetter['failure'] {
   return { code, detail, advice: failureCodes[code].advice };
 }
 
 /**
- * Removes the letter that a new entry continues, while the entry is held: after the entry is there, so that a crash
- * in between leaves both, and success removes the letter. What was added to the letter since it was read comes along.
+ * Removes the letter that a new entry continues. The entry is created first and held meanwhile: a crash in
+ * between leaves both, and success removes the letter. Attempts and links added to the letter since it was read
+ * are moved.
  */
 export async function absorbLetter(
   entered: PendingEntry,
@@ -41,7 +42,7 @@ export async function absorbLetter(
   return held;
 }
 
-/** Adds what a letter has, and an entry lacks: attempts, and links that live longer. */
+/** Adds the attempts and longer links that a letter has and an entry lacks. */
 async function withLetter(entry: InboxEntry, letter: DeadLetter): Promise<(entry: InboxEntry) => InboxEntry> {
   const { event = entry.event, attempts, delivery } = letter;
   const offered = await offerOf(linkedBy(event, delivery), entry);

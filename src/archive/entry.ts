@@ -1,19 +1,19 @@
 import type { FailedAttempt, InboxEntry } from '../recording.ts';
 import { parseTimeMs } from '../shared/time.ts';
 
-/** How often this has been tried in its present life. */
+/** The number of failed attempts that count: since the last replay or fresh link. */
 export function triesOf({ attempts, replayedAt }: InboxEntry): number {
-  const bornMs = parseTimeMs(replayedAt) ?? Number.NEGATIVE_INFINITY;
-  return attempts.filter(({ at }) => (parseTimeMs(at) ?? 0) >= bornMs).length;
+  const countedFromMs = parseTimeMs(replayedAt) ?? Number.NEGATIVE_INFINITY;
+  return attempts.filter(({ at }) => (parseTimeMs(at) ?? 0) >= countedFromMs).length;
 }
 
-/** The entry as no worker has it. */
+/** The entry without a lease and without a due time. */
 export function withoutLease(present: InboxEntry): InboxEntry {
   const { lease: _lease, dueAt: _due, waitsFor: _waits, ...entry } = present;
   return entry;
 }
 
-/** The entry without a lease, and with one more failed attempt in its history. */
+/** The entry without a lease, with one more failed attempt in its history. */
 export function withAttempt(
   present: InboxEntry,
   failures: FailedAttempt['failures'],
@@ -24,7 +24,7 @@ export function withAttempt(
   return { ...entry, attempts: [...entry.attempts, attempt] };
 }
 
-/** When the provider's delivery came, in ms since 1970. */
+/** The time the provider's delivery came, in ms since 1970. */
 export function receivedMs({ delivery }: InboxEntry): number {
   return parseTimeMs(delivery.receivedAt) ?? 0;
 }

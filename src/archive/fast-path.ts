@@ -5,7 +5,10 @@ import { runAttempt } from './attempt.ts';
 import { LEASE_MS } from './lease.ts';
 import type { ArchiveServices } from './services.ts';
 
-/** Runs the first attempt in the background after the response; the queue continues what it does not finish. Never rejects. */
+/**
+ * Runs the first attempt in the background after the response; the queue continues what it does not finish.
+ * Never rejects.
+ */
 export async function runFastPath(pending: PendingEntry, services: ArchiveServices): Promise<void> {
   if (pending.entry.lease === undefined) return handOver(pending, services.now(), services);
   const { outcome, retryAtMs } = await runAttempt(pending, 'fast', services);

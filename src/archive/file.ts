@@ -21,8 +21,8 @@ export type Mode = 'fast' | 'queue';
 export const LARGE_RECORDING_BYTES = 64 * 1024 ** 2;
 
 /**
- * The time that the downloads of one attempt may take. The platform cancels background work 30 s after the response,
- * without running a `catch`; a consumer has 15 minutes.
+ * The time that the downloads of one attempt may take. The platform cancels background work 30 s after the
+ * response, without running a `catch`; a consumer has 15 minutes.
  */
 export const deadlineMs: Readonly<Record<Mode, number>> = { fast: 25_000, queue: 14 * 60_000 };
 

@@ -8,7 +8,7 @@ import type { ArchiveServices } from './services.ts';
 /** A lease expires after this; longer than the fast path, which never renews it. */
 export const LEASE_MS = 60_000;
 
-/** A lease with less left is renewed; two stalls and a renewal fit into the rest. */
+/** A lease with less time left is renewed; two stalls and a renewal fit into the rest. */
 const LEASE_RENEWAL_MS = 40_000;
 
 type LeaseServices = Pick<ArchiveServices, 'inbox' | 'now' | 'newToken'>;
@@ -21,7 +21,7 @@ function leaseEnd(nowMs: number): string {
   return new Date(nowMs + LEASE_MS).toISOString();
 }
 
-/** When an entry may be worked on: the end of its lease, or when it is due; in ms since 1970. */
+/** The time an entry is free for a worker, in ms since 1970: the end of its lease, or its due time. */
 export function freeAtMs({ lease, dueAt }: InboxEntry): number {
   return parseTimeMs(lease?.until) ?? parseTimeMs(dueAt) ?? 0;
 }
@@ -38,10 +38,10 @@ export async function takeLease(
   );
 }
 
-/** The entry under a new lease; a worker that let the one before expire counts as crashed. */
+/** The entry under a new lease. If its last lease has expired, that worker counts as crashed. */
 export function withLease(present: InboxEntry, lease: Lease): InboxEntry {
   const { lease: expired, dueAt: _, waitsFor: _waits, ...rest } = present;
-  // What crashes its worker must not be tried for ever, so that each crash is an attempt.
+  // Each crash is an attempt: an entry that crashes its worker must not be retried forever.
   const entry = expired === undefined ? rest : withCrash(present, expired);
   return { ...entry, lease };
 }
@@ -50,12 +50,12 @@ function withCrash(entry: InboxEntry, { until }: Lease): InboxEntry {
   return withAttempt(entry, [{ code: 'attempt_crashed' }], parseTimeMs(until) ?? 0);
 }
 
-/** A lease that this worker holds, with the entry as it was last written. */
+/** A lease that this worker holds, and the entry as last written. */
 export interface HeldLease {
   readonly pending: () => PendingEntry;
-  /** To be called as the work moves on: renews a lease that nears its end. `false` when it is lost. */
+  /** Renews the lease when it nears its end; `false` when it is lost. To be called at each block. */
   readonly renew: () => Promise<boolean>;
-  /** Changes the entry, and returns it as it is then; `undefined` when the lease is lost. */
+  /** Changes the entry, and returns it changed; `undefined` when the lease is lost. */
   readonly change: (change: (entry: InboxEntry) => InboxEntry) => Promise<InboxEntry | undefined>;
 }
 
@@ -76,7 +76,7 @@ export function holdLease(taken: PendingEntry, services: LeaseServices): HeldLea
     try {
       return (await change((entry) => ({ ...entry, lease }))) !== undefined;
     } catch {
-      return freeAtMs(pending.entry) > services.now(); // While it lasts, the next block tries again.
+      return freeAtMs(pending.entry) > services.now(); // Until it expires, the next block tries again.
     }
   }
 

@@ -17,8 +17,8 @@ export interface Listing {
 }
 
 /**
- * Adds files to a manifest by compare-and-set. A file that another delivery announced than the one the manifest was
- * made from carries that delivery. Fails after too many conflicts, and for the manifest of another event.
+ * Adds files to a manifest by compare-and-set. A file that another delivery announced than the one the manifest
+ * was made from carries that delivery. Fails after too many conflicts, and for the manifest of another event.
  */
 export async function addToManifest(
   { place: { keys, stored, recordingId }, entry, files }: Listing,
@@ -51,7 +51,9 @@ function withFiles(
   return isSame ? manifest : { ...manifest, files: [...known, ...added] };
 }
 
-/** Another event may have claimed something else of the same bytes: that it was overruled must not be forgotten. */
+/**
+ * Another event may have claimed something else of the same bytes: that it was overruled must not be forgotten.
+ */
 function withChecks(listed: ArchivedFile, files: readonly ArchivedFile[]): ArchivedFile {
   const same = files.find((file) => isListed(file, [listed]) && file.sha256 === listed.sha256);
   const overruled = Object.entries(same?.checks ?? {}).filter(([, result]) => result.startsWith('differs'));
@@ -104,9 +106,9 @@ interface Verification {
 type VerifyServices = Pick<TransferServices, 'recordings' | 'now' | 'withTimeout'>;
 
 /**
- * Compares listed files with the objects that lie there, and lists what lies there. R2 cannot make an upload in parts
- * create-once: it may have replaced an object that another event of the recording had stored and listed, or have been
- * replaced by it.
+ * Compares listed files with the objects that lie there, and lists what lies there. R2 cannot make an upload in
+ * parts create-once: it may have replaced an object that another event of the recording had stored and listed,
+ * or have been replaced by it.
  */
 export async function verifyFiles(
   { key, suspects, renewLease }: Verification,

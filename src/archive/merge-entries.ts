@@ -6,17 +6,17 @@ import { linkedIn, offerOf, withLinks } from './fresh-links.ts';
 import type { ArchiveServices } from './services.ts';
 
 /**
- * The end of a merge: `kept`, the entry that this worker holds and goes on with; `merged` into another entry; or
- * `lost` to another worker.
+ * The end of a merge: `kept`, the entry that this worker holds and goes on with; `merged` into another entry;
+ * or `lost` to another worker.
  */
 export type MergeEnd =
   | { readonly outcome: 'kept'; readonly pending: PendingEntry }
   | { readonly outcome: 'merged' | 'lost' };
 
 /**
- * Merges an entry under a second key into the one of the same event under its first key, if there is one: the first
- * key was freed, and the event delivered again, before KV showed it. One event fingerprint is one entry. While the
- * entry is yielding, no delivery adds a link to it.
+ * Merges an entry under a second key into the one of the same event under its first key, if there is one: the
+ * first key was freed, and the event delivered again, before KV showed it. One event fingerprint is one entry.
+ * While the entry is yielding, no delivery adds a link to it.
  */
 export async function mergeEntries(taken: PendingEntry, services: ArchiveServices): Promise<MergeEnd> {
   const { inbox } = services;
@@ -36,7 +36,9 @@ export async function mergeEntries(taken: PendingEntry, services: ArchiveService
   return pending === undefined ? { outcome: 'lost' } : { outcome: 'kept', pending };
 }
 
-/** Adds the attempts and the longer links of a yielding entry to the first; `false` when the first is closed. */
+/**
+ * Adds the attempts and the longer links of a yielding entry to the first; `false` when the first is closed.
+ */
 async function mergeInto(
   first: PendingEntry,
   yielding: InboxEntry,

@@ -9,20 +9,21 @@ import {
 import type { Recordings, StoredManifest, StoredObject } from '../storage/recordings.ts';
 import { differs } from '../transfer/checks.ts';
 
-/** Where the recording of an event belongs. */
+/** The place of a recording in the bucket, and what lies there. */
 export interface Place {
   readonly keys: RecordingKeys;
   readonly recordingId: string;
   readonly stored: StoredManifest;
-  /** Audio of other events under the id that they share: other bytes than these are another recording. */
+  /** Audio of other events under the shared id: other bytes than these are another recording. */
   readonly others: readonly StoredObject[];
-  /** Audio of this event that lies beside that of others, under an id that is not its own. */
+  /** Audio of this event that lies under an id that belongs to another event. */
   readonly strays: readonly StoredObject[];
 }
 
 /**
- * Where the recording of an event belongs: at its id. An id that only names a call belongs to the event whose audio
- * lies there, in whatever format; the recording of another event has a place of its own, which is looked at first.
+ * Finds the place of an event's recording: at its id. An id that names only a call belongs to the event whose
+ * audio lies there, in any format; the recording of another event has a place of its own, which is looked at
+ * first.
  */
 export async function placeOf(event: RecordingEvent, recordings: Recordings): Promise<Place> {
   const keys = await recordingKeys(event);
@@ -41,7 +42,7 @@ export async function placeOf(event: RecordingEvent, recordings: Recordings): Pr
   return isOwn ? { ...own, ...none } : { keys, recordingId, stored, ...none };
 }
 
-/** Whether a manifest is an event's, or lists its audio: the same bytes, announced by both. */
+/** Whether a manifest is the event's, or lists its audio because both have the same bytes. */
 function isAnnouncedBy({ eventId }: RecordingEvent, manifest: Manifest): boolean {
   return manifest.eventId === eventId || manifest.files.some(({ alsoOf = [] }) => alsoOf.includes(eventId));
 }
@@ -55,7 +56,7 @@ async function ownPlace(event: RecordingEvent, recordings: Recordings) {
   };
 }
 
-/** The audio under a shared id, by whether it is this event's. */
+/** The audio under a shared id: this event's, and that of others. */
 async function sharers({ stem }: RecordingKeys, { eventId }: RecordingEvent, recordings: Recordings) {
   const eventPart = await keyPart(eventId);
   const audio = await recordings.findAudio(`${stem}.`);
@@ -65,7 +66,7 @@ async function sharers({ stem }: RecordingKeys, { eventId }: RecordingEvent, rec
   };
 }
 
-/** What is known of audio before it is stored. */
+/** Audio before it is stored, as far as it is known. */
 interface KnownAudio {
   readonly format: string;
   readonly bytes: number | undefined;
@@ -73,8 +74,8 @@ interface KnownAudio {
 }
 
 /**
- * Where a file may go, in this order, as long as other bytes lie there: beside what may be the same audio of another
- * event, only to be compared; under its own name; under a further one.
+ * The keys for a file, in order; the next one is used when other bytes lie under the one before. First that of
+ * another event's audio which may be the same, only to compare; then its own; then a further one.
  */
 export function keysFor(
   { keys, stored, others }: Place,
@@ -96,8 +97,8 @@ export function keysFor(
 }
 
 /**
- * The files of an event that the manifest does not list: by what the event calls them, since the same recording
- * announced again means the same files; but another announced size may mean other bytes.
+ * The files of an event that the manifest does not list. They are compared by `claimedFormat`: a recording
+ * announced again means the same files, unless another size is announced, which may mean other bytes.
  */
 export function missingFiles({ files }: RecordingEvent, { stored }: Place): readonly RecordingFile[] {
   if (stored.state !== 'present') return files;
@@ -110,7 +111,7 @@ export function missingFiles({ files }: RecordingEvent, { stored }: Place): read
   });
 }
 
-/** Whether all that an event announces is in the bucket. */
+/** Whether all files that an event announces are in the bucket. */
 export async function isComplete(
   event: RecordingEvent,
   { recordings }: { readonly recordings: Recordings },

@@ -81,9 +81,9 @@ async function listFiles(
 }
 
 /**
- * Finds where the stored files of an event belong. Under an id that names only a call, another event may have stored
- * audio at the same time: then this event's is moved to its own place. Bytes that are another event's as well are
- * listed in that event's manifest.
+ * Finds where the stored files of an event belong. Under an id that names only a call, another event may have
+ * stored audio at the same time: then this event's is moved to its own place. Bytes that are another event's as
+ * well are listed in that event's manifest.
  */
 async function settle(
   { place, files }: Placed,

@@ -10,8 +10,8 @@ import type { ArchiveServices } from './services.ts';
 type OrphanJob = Pick<FileJob, 'entry' | 'place' | 'renewLease'>;
 
 /**
- * Finds the audio that a crashed attempt has stored and not listed, also when its link has expired in the meantime.
- * Lists no objects at the first attempt.
+ * Finds the audio that a crashed attempt has stored and not listed, also when its link has expired in the
+ * meantime. Lists no objects at the first attempt.
  */
 export async function recoverOrphans(job: OrphanJob, services: ArchiveServices): Promise<FileEnd[]> {
   const { entry } = job;
@@ -49,7 +49,8 @@ async function recoverOrphan(
 }
 
 /**
- * The object of just this event fingerprint; under a recording's own name also one of another event of the recording.
+ * The object of just this event fingerprint; under a recording's own name also one of another event of the
+ * recording.
  */
 async function findOrphan(
   { keys, stored, others }: Place,

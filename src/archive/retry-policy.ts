@@ -6,46 +6,48 @@ import { triesOf } from './entry.ts';
 /** With the waits below, the last attempt comes after about four days: by chance 2.7 to 5.3. */
 export const MAX_ATTEMPTS = 24;
 
-/** A copy that finds no room is tried again after this. */
+/** A transfer without memory in a busy isolate is retried after this. */
 const BUSY_SECONDS = 10;
 
-/** The last attempt before a link dies comes so long before that. */
+/** The last attempt before a link expires is this long before. */
 const LAST_CHANCE_MS = 15_000;
 
-/** What waits for a broken setting is tried again after this at first, later after its age, at last after an hour. */
+/**
+ * An entry that waits for a setting is retried after this at first, then after its age, at last once an hour.
+ */
 const SETTING_WAIT_MS = 60_000;
 const LONGEST_SETTING_WAIT_MS = 60 * 60_000;
 
 export const LONGEST_WAIT_MS = 20 * 60 * 60_000;
 
-/** Each wait is longer than the one before by this: nine attempts in the first 10 minutes. */
+/** The factor of each wait to the one before: nine attempts in the first 10 minutes. */
 export const WAIT_GROWTH = 1.8;
 
-/** The first wait between two attempts; early ones come fast, since Telnyx's links live 10 minutes. */
+/** The first wait; early attempts are close together, since Telnyx's links expire after 10 minutes. */
 export const FIRST_WAIT_MS = 2_000;
 
-/** What is to be done about a failed attempt: another one at a time, or none, for this reason. */
+/** What follows a failed attempt: another one at a time, or a dead letter for this reason. */
 export type RetryDecision =
   | { readonly retryAtMs: number; readonly failure: FileFailure; readonly usesNoAttempt: boolean }
   | { readonly giveUp: FileFailure };
 
-/** What a decision depends on besides the attempts; times are in ms since 1970. */
+/** What a decision depends on besides the entry; times are in ms since 1970. */
 export interface RetryContext {
   readonly nowMs: number;
   /** From 0 up to 1. */
   readonly random: number;
-  /** When the delivery came. */
+  /** The time the delivery came. */
   readonly receivedMs: number;
-  /** When the first of the links expires that cannot be replaced. */
+  /** The time the first link expires. */
   readonly linkExpiresMs: number;
 }
 
-/** What is no fault of the recording's, its link's or its provider's. */
-const notTried: readonly FailureCode[] = ['setting_broken', 'isolate_busy'];
+/** Failures that are not the recording's, its link's or its provider's: they use up no attempt. */
+const withoutAttempt: readonly FailureCode[] = ['setting_broken', 'isolate_busy'];
 
 /**
- * Decides after an attempt that failed, which the entry has in its history already. While one file may still
- * come the recording is not given up; what keeps it pending is told before what is permanent.
+ * Decides what follows a failed attempt, which is in the entry's history already. While one file may still be
+ * archived, the recording is not given up.
  */
 export function nextRetry(
   entry: InboxEntry,
@@ -56,11 +58,11 @@ export function nextRetry(
   const [worst] = transient;
   if (worst === undefined) return { giveUp: failures[0] };
   const { nowMs } = context;
-  if (transient.every(({ code }) => notTried.includes(code)))
+  if (transient.every(({ code }) => withoutAttempt.includes(code)))
     return { retryAtMs: nowMs + idleMs(worst, context), failure: worst, usesNoAttempt: true };
   const tried = triesOf(entry);
   if (tried >= MAX_ATTEMPTS) {
-    // One file waits for a setting, whatever became of the other.
+    // One file waits for a setting, whatever happened to the other.
     const waiting = transient.find(({ code }) => code === 'setting_broken');
     if (waiting === undefined) return { giveUp: exhausted(worst) };
     return { retryAtMs: nowMs + idleMs(waiting, context), failure: waiting, usesNoAttempt: true };
@@ -69,7 +71,7 @@ export function nextRetry(
   return { retryAtMs: atMs, failure: worst, usesNoAttempt: false };
 }
 
-/** A setting may be corrected at any time: often at first, while links live, and then once an hour. */
+/** A setting may be corrected at any time: often at first, before links expire, and then once an hour. */
 function idleMs(failure: FileFailure, { nowMs, receivedMs, random }: RetryContext): number {
   const { code, retryAfterSeconds = BUSY_SECONDS } = failure;
   if (code === 'isolate_busy') return retryAfterSeconds * 1000 * (1 + random);
@@ -77,7 +79,9 @@ function idleMs(failure: FileFailure, { nowMs, receivedMs, random }: RetryContex
   return Math.min(Math.max(ageMs, SETTING_WAIT_MS), LONGEST_SETTING_WAIT_MS) * (1 + random / 10);
 }
 
-/** Why there is no attempt left, if so: what kills its worker never comes to a decision. */
+/**
+ * The failure of an entry without attempts left. An entry that crashes its worker never reaches `nextRetry`.
+ */
 export function exhaustedBy(entry: InboxEntry): FileFailure | undefined {
   const last = entry.attempts.at(-1)?.failures[0];
   if (triesOf(entry) < MAX_ATTEMPTS || last === undefined) return undefined;
@@ -90,8 +94,8 @@ function exhausted({ claimedFormat, code, detail }: FailedAttempt['failures'][nu
 }
 
 /**
- * The other side's `Retry-After` wins over a shorter wait of our own; where it asks for less, our own keeps the
- * attempts from being used up. Jitter keeps many entries from coming at once.
+ * A `Retry-After` longer than the nominal wait wins; a shorter one would use up the attempts. Jitter spreads
+ * entries that failed together.
  */
 function waitMs(tried: number, failures: readonly FileFailure[], { random }: RetryContext): number {
   if (failures.every(({ code }) => code === 'handed_over')) return 0;
@@ -101,7 +105,7 @@ function waitMs(tried: number, failures: readonly FileFailure[], { random }: Ret
   return Math.max(askedMs, nominalMs * (0.5 + random / 2));
 }
 
-/** Just before the link expires; once that has been, nothing is urgent any more. */
+/** The time just before the link expires; Infinity once that is over. */
 function lastChance({ nowMs, random, linkExpiresMs }: RetryContext): number {
   const chanceMs = linkExpiresMs - LAST_CHANCE_MS * (1 + random);
   return chanceMs > nowMs ? chanceMs : Number.POSITIVE_INFINITY;

@@ -5,7 +5,7 @@ import { operations } from './operations.ts';
 import type { AppEnv } from './services.ts';
 import { webhooks } from './webhooks.ts';
 
-/** The whole HTTP side. No middleware stands before the webhooks: most requests end at a signature. */
+/** All routes. No middleware runs before the webhooks: most requests end at the signature. */
 export const app = new Hono<AppEnv>();
 
 app.route('/webhooks', webhooks);

@@ -2,7 +2,7 @@ import { createMiddleware } from 'hono/factory';
 import { timingSafeEqual } from 'hono/utils/buffer';
 import type { AppEnv } from './services.ts';
 
-/** Lets only the owner through: whoever sends `VAULT_TOKEN` as a Bearer token. Closed while that is unset. */
+/** Allows requests with `VAULT_TOKEN` as Bearer token; refuses all while it is unset. */
 export const ownerOnly = createMiddleware<AppEnv>(async (c, next) => {
   const { vaultToken } = c.env.config;
   if (vaultToken === undefined)

@@ -5,17 +5,17 @@ import { isJsonObject } from '../shared/json.ts';
 import { ownerOnly } from './auth.ts';
 import type { AppEnv } from './services.ts';
 
-/** What an operator does, behind the token. */
+/** The operator's routes, behind the token. */
 export const operations = new Hono<AppEnv>();
 
 operations.use(ownerOnly);
 
-/** `GET /api/dead-letters?cursor=`: the key, code and time of each, without opening them. */
+/** `GET /api/dead-letters?cursor=`: the key, code and time of each. */
 operations.get('/dead-letters', async (c) => c.json(await c.env.deadLetters.list(c.req.query('cursor'))));
 
-/** `POST /api/dead-letters/replay` with `{"key":"dead/…"}`: back into the inbox. */
+/** `POST /api/dead-letters/replay` with `{"key":"dead/…"}`: moves the letter back into the inbox. */
 operations.post('/dead-letters/replay', async (c) => {
-  const body: unknown = await c.req.json().catch(() => undefined); // Not JSON names no key.
+  const body: unknown = await c.req.json().catch(() => undefined); // A body that is not JSON names no key.
   const key = isJsonObject(body) && typeof body.key === 'string' ? body.key : undefined;
   if (key === undefined) return c.json({ error: 'bad_request', hint: 'Send {"key":"dead/…"}' }, 400);
   const outcome = await replay(key, c.env);
@@ -23,17 +23,17 @@ operations.post('/dead-letters/replay', async (c) => {
   return c.json(outcome === 'replayed' ? { outcome } : { error: outcome }, statuses[outcome]);
 });
 
-/** `GET /api/audit`: what each provider holds that is not here; changes nothing. */
+/** `GET /api/audit`: the recordings that providers hold and the bucket lacks; changes nothing. */
 operations.get('/audit', async (c) => c.json({ audits: (await planAudits(c.env)).map(summaryOf) }));
 
 /** `POST /api/audit`: the same, and starts fetching what is missing, page by page through the queue. */
 operations.post('/audit', async (c) => {
-  await startAudits(c.env); // First: what a look finds may be too much for one invocation.
+  await startAudits(c.env); // First, since the plan may be too much for one invocation.
   const audits = await planAudits(c.env);
   return c.json({ audits: audits.map(summaryOf) }, 202);
 });
 
-/** Ids and times alone: what the provider said of a recording holds numbers and links. */
+/** Ids and times alone: a provider's description of a recording has phone numbers and links. */
 function summaryOf({ missing, ...audit }: Audit) {
   const told = missing.map(({ event: { recordingId, callId, startedAt } }) => ({
     recordingId,

@@ -7,10 +7,10 @@ import { type Receipt, receive } from '../receive/receive.ts';
 import { isAnnouncedTooLarge, readBody } from './read-body.ts';
 import type { AppEnv } from './services.ts';
 
-/** Said in a 503's `Retry-After`: long enough for an owner's deploy or a store's hiccup to pass. */
+/** The `Retry-After` of a 503: a deploy, or a store's short failure, is over by then. */
 const RETRY_AFTER_SECONDS = 30;
 
-/** A delivery's body; the largest published one is under 4 KiB, so nobody honest comes near. */
+/** The largest body of a delivery; the largest published one is under 4 KiB. */
 const MAX_DELIVERY_BYTES = 256 * 1024;
 
 /** `POST /webhooks/:provider`. */
@@ -23,24 +23,24 @@ webhooks.all('/:provider', async (c) => {
   if (c.req.method !== 'POST') return c.json({ error: 'method_not_allowed' }, 405, { Allow: 'POST' });
   const { log, logUnverified, now } = c.env;
   const startedMs = now();
-  const { pending, outcome, ...facts } = await takeDelivery(c, provider);
+  const { pending, outcome, ...fields } = await receiveRequest(c, provider);
   for (const entry of pending) c.executionCtx.waitUntil(runFastPath(entry, c.env));
-  const eventType = loggableType(facts.eventType);
-  const isGenuine = facts.scheme !== undefined;
+  const eventType = loggableType(fields.eventType);
+  const isGenuine = fields.scheme !== undefined;
   const write = isGenuine ? log : logUnverified;
-  write({ event: 'delivery', provider: provider.id, outcome, ...facts, eventType, ms: now() - startedMs });
-  return answers[outcome]();
+  write({ event: 'delivery', provider: provider.id, outcome, ...fields, eventType, ms: now() - startedMs });
+  return responses[outcome]();
 });
 
-/** A kind is a name; whatever else stands in its place could be anything. */
+/** An event type for the log: only if it is a name. */
 function loggableType(eventType: string | undefined): string | undefined {
   return eventType === undefined || /^[A-Za-z][\w.-]{0,63}$/.test(eventType) ? eventType : 'unprintable';
 }
 
 type Outcome = Receipt['outcome'] | 'too_large';
-type Taken = Omit<Receipt, 'outcome'> & { readonly outcome: Outcome };
+type Received = Omit<Receipt, 'outcome'> & { readonly outcome: Outcome };
 
-async function takeDelivery(c: Context<AppEnv>, provider: Provider): Promise<Taken> {
+async function receiveRequest(c: Context<AppEnv>, provider: Provider): Promise<Received> {
   const services = c.env;
   const settings = services.config.providers.get(provider.id) ?? { state: 'unset' };
   if (settings.state !== 'ready')
@@ -56,8 +56,8 @@ async function takeDelivery(c: Context<AppEnv>, provider: Provider): Promise<Tak
   return receive(arrival, verify.value, services);
 }
 
-/** One answer per outcome: what will never work is not retried, what is not written down yet is. */
-const answers: Readonly<Record<Outcome, () => Response>> = {
+/** The response to each outcome: a provider retries after 503 and not after the others. */
+const responses: Readonly<Record<Outcome, () => Response>> = {
   accepted: prepared(200, { outcome: 'accepted' }),
   duplicate: prepared(200, { outcome: 'duplicate' }),
   ignored: prepared(200, { outcome: 'ignored' }),
@@ -67,7 +67,7 @@ const answers: Readonly<Record<Outcome, () => Response>> = {
   unavailable: prepared(503, { error: 'unavailable' }, { 'Retry-After': String(RETRY_AFTER_SECONDS) }),
 };
 
-/** Text and headers are made once: this is a tenth of what a rejection costs. */
+/** Makes body and headers once: this saves a tenth of a rejection's CPU. */
 function prepared(status: number, body: object, more: Record<string, string> = {}): () => Response {
   const text = JSON.stringify(body);
   const init = { status, headers: new Headers({ 'Content-Type': 'application/json', ...more }) };

@@ -59,8 +59,8 @@ function failureOf(refreshed: Exclude<Refreshed, { kind: 'link' }>, isYoung: boo
 }
 
 /**
- * Sends one request to a provider's API; `path` is relative to its base. The key goes to that host alone: redirects
- * are returned, never followed.
+ * Sends one request to a provider's API; `path` is relative to its base. The key goes to that host alone:
+ * redirects are returned, never followed.
  */
 export async function askApi(
   { path, signal }: { readonly path: string; readonly signal: AbortSignal },

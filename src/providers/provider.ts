@@ -4,21 +4,23 @@ import type { JsonObject } from '../shared/json.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { secondsOutside } from '../signatures/timestamp.ts';
 
-/** A delivery before anything about it is believed: the bytes as received and all headers. */
+/** A delivery that is not verified yet: the bytes as received and all headers. */
 export interface SignedDelivery {
   readonly rawBody: Uint8Array;
   readonly headers: Headers;
 }
 
-/** A provider's checked settings. `values` are secrets or public keys, any of which may fit (rotation). */
+/**
+ * A provider's checked settings. `values` are secrets or public keys; during a rotation any of them may fit.
+ */
 export interface Secrets {
   readonly values: readonly string[];
-  /** One of `settings.scheme.choices`, or empty for a provider that has one scheme only. */
+  /** One of `settings.scheme.choices`, or empty for a provider with one scheme. */
   readonly scheme: string;
   readonly toleranceSeconds: number;
 }
 
-/** Why a delivery was refused. A genuine one may be outside the tolerance, late or early by `offBySeconds`. */
+/** The reason a delivery is refused. A genuine one may be outside the tolerance by `offBySeconds`. */
 export type Rejection =
   | { readonly reason: Exclude<RejectionReason, 'genuine_but_late' | 'genuine_but_early'> }
   | {
@@ -27,35 +29,35 @@ export type Rejection =
       readonly verifier: Verifier;
     };
 
-/** What the delivery was verified with, or why it was refused. */
+/** What the delivery was verified with, or the rejection. */
 export type Verified = Result<Verifier, Rejection>;
 
-/** Verifies a body by a signature that the headers carried; never throws on any input. */
+/** Verifies a body by the signature in the headers; never throws on any input. */
 export type VerifyBody = (rawBody: Uint8Array, nowSeconds: number) => Promise<Verified>;
 
-/** An event as parsed; one event a body may lack an `eventId`: it is named by the body's SHA-256. */
+/** An event as parsed. One event of a body may lack an `eventId`: the body's SHA-256 names it. */
 export type ParsedEvent = Omit<RecordingEvent, 'provider' | 'eventId'> & {
   readonly eventId?: string | undefined;
 };
 
-/** A delivery with nothing to archive, to be kept for a person. */
+/** A delivery that announces no recording, stored as a dead letter for a person. */
 export interface Quarantined {
   readonly kind: 'quarantined';
   readonly code: 'unreadable_event' | 'provider_reported_error';
   readonly detail: string;
   readonly eventId?: string | undefined;
   readonly eventType?: string | undefined;
-  /** What tells it from another delivery of the same event: without what counts or times the attempts. */
+  /** The part of the body that differs between two events: without counts and times of attempts. */
   readonly contents?: unknown;
 }
 
-/** What a genuine delivery says; a recording has at least one file, if only to say that there is no link. */
+/** The contents of a genuine delivery. A recording has at least one file, also when it has no link. */
 export type Parsed =
   | { readonly kind: 'recordings'; readonly events: readonly ParsedEvent[] }
   | { readonly kind: 'ignored'; readonly eventType: string }
   | Quarantined;
 
-/** An answer of a provider's API, whose redirects are not followed. */
+/** An answer of a provider's API; redirects are not followed. */
 export interface ApiAnswer {
   readonly status: number;
   readonly location: string | null;
@@ -63,58 +65,58 @@ export interface ApiAnswer {
   readonly body: JsonObject | undefined;
 }
 
-/** What the API says of a recording's link; `absent` may change while the recording is young. */
+/** The API's answer about a link; `absent` may change while the recording is young. */
 export type Refreshed =
   | { readonly kind: 'link'; readonly link: string }
   | { readonly kind: 'pending'; readonly retryAfterSeconds: number | undefined }
   | { readonly kind: 'absent' | 'gone' | 'refused' | 'failed'; readonly detail: string };
 
-/** A recording that the provider's API lists: what a webhook would have announced, and how else it may be named. */
+/** A recording in the API's list, as a webhook would have announced it. */
 export interface ListedRecording {
   readonly event: ParsedEvent;
-  /** Other ids and times that a webhook may have given to this recording: they name other keys. */
+  /** Other ids and times that a webhook may use for this recording: they make other keys. */
   readonly otherNames: readonly Partial<
     Pick<RecordingEvent, 'callId' | 'recordingId' | 'startedAt' | 'occurredAt'>
   >[];
-  /** What the API said of it, to be kept. */
-  readonly said: string;
+  /** The recording as the API lists it, to be stored. */
+  readonly json: string;
 }
 
-/** One page of a list; `next` is the path of the one after it. */
+/** One page of a list; `next` is the path of the next one. */
 export interface ListedPage {
   readonly recordings: readonly ListedRecording[];
-  /** When those began that the provider is still preparing: ISO 8601, or empty when it does not say. */
+  /** Start times of recordings that the provider is still preparing: ISO 8601, or empty if unknown. */
   readonly unfinishedAt: readonly string[];
-  /** How many recordings, or pages of them, there are, if the API says so. */
+  /** The number of all recordings, or of all pages, if the API states it. */
   readonly total?: number | undefined;
   readonly next?: string | undefined;
 }
 
-/** How a provider's API lists what was recorded between two times (ISO 8601, both included). */
+/** The list of recordings between two times (ISO 8601, both included), by a provider's API. */
 export interface RecordingList {
   readonly firstPath: (from: string, to: string) => string;
-  /** Nothing when the answer is not such a list; never throws on any input. */
+  /** `undefined` when the answer is no such list; never throws on any input. */
   readonly readPage: (answer: ApiAnswer, path: string) => ListedPage | undefined;
 }
 
-/** How a provider's API gives a fresh link: what to ask is in an event's `apiPath`. */
+/** A provider's API for fresh links; the path of a recording is the event's `apiPath`. */
 export interface ProviderApi {
-  /** The secret that opens the API. */
+  /** The name of the secret that holds the API key. */
   readonly keySetting: string;
   readonly urlSetting: { readonly name: string; readonly fallback: string };
   /** The value of the Authorization header. */
   readonly authorization: (key: string) => string;
-  /** The API knows a call, and not which of its recordings: a fresh link may be another's. */
+  /** The API knows the call alone: a fresh link may be that of another recording of the call. */
   readonly namesCallOnly?: true;
   /** Reads an answer that is neither 429 nor 5xx; never throws on any input. */
   readonly readLink: (answer: ApiAnswer, event: RecordingEvent, file: RecordingFile) => Refreshed;
-  /** Absent for an API that cannot list recordings. */
+  /** Absent for an API that lists no recordings. */
   readonly list?: RecordingList;
 }
 
 /**
- * A provider is data and pure functions: no I/O, no clock, no names of other providers.
- * To add one: this file's shape in `<id>.ts`, a line in `index.ts`, a test and a folder of fixtures.
+ * A provider is data and pure functions: no I/O, no clock, no names of other providers. A further one is a file
+ * `<id>.ts`, a line in `index.ts`, a test, a fake provider and a folder of fixtures.
  */
 export interface Provider {
   /** Kebab-case; names the URL, the keys in the bucket and the fixtures. */
@@ -122,34 +124,34 @@ export interface Provider {
   /** The provider's own page on this webhook. */
   readonly docs: string;
   readonly settings: {
-    /** The secret that holds the values, and what is wrong with a value, if anything. */
+    /** The name of the secret that holds the values, and the check of one value. */
     readonly secret: string;
     readonly secretProblem: (value: string) => string | undefined;
-    /** Why a value works and is weak; absent where a sound value cannot be weak. */
+    /** The reason a valid value is weak; absent where a valid value cannot be weak. */
     readonly secretWarning?: (value: string) => string | undefined;
-    /** The variable that pins the signature scheme, for providers that document more than one. */
+    /** The variable that sets the signature scheme, for providers that document more than one. */
     readonly scheme?: {
       readonly name: string;
       readonly choices: readonly string[];
       readonly fallback: string;
-      /** What a choice that cannot be read counts as. */
+      /** An invalid choice counts as this. */
       readonly strictest: string;
     };
   };
-  /** The headers that carry the signature: kept beside the audio, so that it can be verified again. */
+  /** The headers that carry the signature. They are stored, so that it can be verified again. */
   readonly signatureHeaders: readonly string[];
   /**
-   * Reads the signature from the headers, or tells why there is none to verify; never throws on any input.
-   * The body of a delivery without one is not read.
+   * Reads the signature from the headers; never throws on any input. The body of a delivery without a
+   * well-formed one is not read.
    */
   readonly readSignature: (headers: Headers, secrets: Secrets) => Result<VerifyBody, Rejection>;
-  /** Reads a delivery that was verified; never throws on any input. */
+  /** Parses a verified delivery; never throws on any input. */
   readonly parse: (delivery: SignedDelivery) => Parsed;
   /** Absent for a provider without an API for recordings. */
   readonly api?: ProviderApi;
 }
 
-/** An id as one part of a path below an API's base, or nothing for what would lead elsewhere. */
+/** An id as one part of a URL's path; `undefined` for `.` and `..`, which lead elsewhere. */
 export function pathPart(id: string): string | undefined {
   return id === '.' || id === '..' ? undefined : encodeURIComponent(id.toWellFormed());
 }

@@ -2,7 +2,8 @@ import { type JsonObject, objectAt, quantityAt, textAt } from '../shared/json.ts
 import { type ApiAnswer, type ProviderApi, pathPart, type Refreshed } from './provider.ts';
 
 /**
- * `GET /v1/calls/{id}/recording`: a redirect to a link that lives 15 minutes. The API knows one recording a call.
+ * `GET /v1/calls/{id}/recording`: a redirect to a link that expires after 15 minutes. The API knows one
+ * recording a call.
  * @see https://www.sautikit.com/developers/guides/record-and-stream-to-s3
  * @see https://sautikit.com/developers/errors/calls.recording_expired
  */
@@ -14,7 +15,7 @@ export const sautikitApi: ProviderApi = {
   readLink,
 };
 
-/** Where the API tells of a call's recording. */
+/** The path of a call's recording; `undefined` for an id that is no part of a path. */
 export function apiPathOf(callId: string): string | undefined {
   const part = pathPart(callId);
   return part && `calls/${part}/recording`;
@@ -32,7 +33,7 @@ function readLink({ status, location, body }: ApiAnswer): Refreshed {
   return { kind: status === 401 || status === 403 ? 'refused' : 'failed', detail };
 }
 
-/** Two envelopes are in use: `{error:{code}}` and a bare `{code}`. Only what is surely a code is repeated. */
+/** Two envelopes are in use: `{error:{code}}` and a bare `{code}`. Only a known code goes into the log. */
 function codeOf(body: JsonObject): string | undefined {
   const code = textAt(objectAt(body, 'error') ?? body, 'code');
   return code !== undefined && /^((calls|api_key)\.[a-z_]{1,40}|recording_unavailable)$/.test(code)

@@ -18,7 +18,7 @@ import {
 } from './provider.ts';
 import { apiPathOf, sautikitApi } from './sautikit-api.ts';
 
-/** A shorter HMAC secret is reported as weak, which also shows one that its own comma has cut in two. */
+/** A shorter secret is reported as weak: so is one that its own comma has cut in two. */
 const MIN_SECRET_LENGTH = 16;
 
 const SIGNATURE = 'x-sautikit-signature';
@@ -35,7 +35,7 @@ export const sautikit: Provider = {
   docs: 'https://www.sautikit.com/developers/webhooks/call-recording-ready',
   settings: {
     secret: 'SAUTIKIT_WEBHOOK_SECRET',
-    secretProblem: () => undefined, // Any string is a secret: its prefix is kept and nothing is decoded.
+    secretProblem: () => undefined, // Any string is a valid secret: it is used with its prefix, and not decoded.
     secretWarning: (value) =>
       value.length < MIN_SECRET_LENGTH ? `has fewer than ${MIN_SECRET_LENGTH} characters` : undefined,
     scheme: {
@@ -51,7 +51,7 @@ export const sautikit: Provider = {
   api: sautikitApi,
 };
 
-/** A signature header, taken apart: the MACs in hex, and the signed time where there is one. */
+/** The parts of a signature header: the MACs in hex, and the signed time in the timestamped scheme. */
 type Signature =
   | { scheme: 'plain'; macs: readonly string[] }
   | { scheme: 'timestamped'; macs: readonly string[]; timestamp: string };
@@ -59,7 +59,7 @@ type Signature =
 function readSignature(headers: Headers, secrets: Secrets): Result<VerifyBody, Rejection> {
   const header = headers.get(SIGNATURE);
   if (header === null) return rejected('signature_missing');
-  const signature = takeApart(header);
+  const signature = parseSignature(header);
   const macs = signature?.macs.map(decodeHex).filter((mac) => mac !== undefined) ?? [];
   if (signature === undefined || macs.length !== signature.macs.length)
     return rejected('signature_malformed');
@@ -78,7 +78,7 @@ async function verifyBody(
 ): Promise<Verified> {
   const { scheme } = signature;
   if (scheme === 'plain' && endsInTime(rawBody)) return rejected('scheme_ambiguous');
-  // The body comes first, unlike in Stripe's scheme, and the time is signed as it was sent.
+  // The body comes first, unlike in Stripe's scheme. The time is signed as it was sent.
   const content = scheme === 'plain' ? rawBody : concat(rawBody, utf8(`.${signature.timestamp}`));
   const secret = await matchingSecret(secrets.values, signature.decoded, content);
   if (secret === undefined) return rejected('signature_mismatch');
@@ -89,15 +89,15 @@ async function verifyBody(
 }
 
 /**
- * A bare MAC, or a list of `key=value` in any order whose unknown keys (a `v2` to come) are skipped.
- * Several `v1` are the MACs of several secrets, as others send them while a secret is rotated.
+ * Parses a bare MAC, or a list of `key=value` in any order; unknown keys are skipped. Several `v1` are the MACs
+ * of several secrets: other providers send them while a secret is rotated.
  */
-function takeApart(header: string): Signature | undefined {
+function parseSignature(header: string): Signature | undefined {
   if (!header.includes('=')) return isMac(header) ? { scheme: 'plain', macs: [header] } : undefined;
   const pairs = header.split(',').map((piece) => /^([^=\s]+)=(\S+)$/.exec(piece.trim()) ?? []);
   const valuesOf = (name: string) => pairs.flatMap(([, key, value = '']) => (key === name ? value : []));
   const macs = valuesOf('v1');
-  const [timestamp, ...others] = valuesOf('t'); // Two times: the header came twice.
+  const [timestamp, ...others] = valuesOf('t'); // Two times mean that the header came twice.
   const isWhole = pairs.every(([, key]) => key !== undefined) && others.length === 0;
   const isSigned = macs.length > 0 && macs.length <= MAX_SIGNATURES && macs.every(isMac);
   return timestamp !== undefined && isWhole && isSigned
@@ -110,8 +110,9 @@ function isMac(text: string): boolean {
 }
 
 /**
- * A timestamped MAC is also the plain MAC of the bytes `body.time`: a captured delivery could be sent so at any
- * later time. No JSON object ends like that.
+ * Whether a body ends like the signed content of the timestamped scheme. Its MAC is also the plain MAC of the
+ * bytes `body.time`: a captured delivery could be replayed in that form at any time. No JSON object ends like
+ * that.
  */
 function endsInTime(rawBody: Uint8Array): boolean {
   return /\.\d{1,15}$/.test(lastCharacters(rawBody));
@@ -143,7 +144,9 @@ function parseType(eventType: string | undefined, body: JsonObject): Parsed {
   };
 }
 
-/** A kind to come (`call.recording.ready.v2`), or one that names a recording (`call.recording.failed`). */
+/**
+ * An unknown kind of recording event, such as `call.recording.ready.v2`, or any event with a recording's id.
+ */
 function namesRecording(eventType: string, body: JsonObject): boolean {
   const places = [objectAt(body, 'data'), objectAt(body, 'payload'), body];
   const hasRecording = (place: JsonObject | undefined) =>
@@ -151,7 +154,7 @@ function namesRecording(eventType: string, body: JsonObject): boolean {
   return eventType.startsWith(EVENT_TYPE) || places.some(hasRecording);
 }
 
-/** Headers are not signed, and whoever repeats a delivery can change them: the body has the first word. */
+/** The kind in the body wins: headers are not signed, and a repeated delivery may change them. */
 function unsignedType(headers: Headers): string | undefined {
   const texts = ['x-sautikit-event', 'x-sautikit-event-kind'].map((name) => headers.get(name) ?? '');
   const types = texts.flatMap((text) => text.split(', ')).filter((type) => /^[a-z][a-z0-9._]*$/.test(type));
@@ -162,7 +165,9 @@ function isRecording(body: JsonObject): boolean {
   return textAt(detailOf(body), 'download_url', 'recording_id') !== undefined;
 }
 
-/** The event page puts the details into `data`, the S3 guide into `payload`, the switch beside each other. */
+/**
+ * The event page puts the details into `data`, the S3 guide into `payload`, the switch into the event itself.
+ */
 function detailOf(body: JsonObject): JsonObject {
   return objectAt(body, 'data') ?? objectAt(body, 'payload') ?? body;
 }
@@ -175,7 +180,7 @@ function parseRecording(body: JsonObject): Parsed {
   if (callId === undefined) return unreadable('The event names neither a call nor a recording');
   const link = textAt(detail, 'download_url');
   const size = quantityAt(detail, 'size_bytes', 'recording_size_bytes');
-  const sizeBytes = Number.isInteger(size) && size !== 0 ? size : undefined; // 0 says nothing.
+  const sizeBytes = Number.isInteger(size) && size !== 0 ? size : undefined; // 0 means unknown.
   const event = {
     eventId: textAt(body, 'event_id'),
     eventType: EVENT_TYPE,

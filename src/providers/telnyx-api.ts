@@ -5,7 +5,7 @@ import type { ApiAnswer, ProviderApi, Refreshed } from './provider.ts';
 import { telnyxList } from './telnyx-list.ts';
 
 /**
- * `GET /v2/recordings/{id}`, or the recordings of a leg, or TeXML's resource: fresh links at each request.
+ * `GET /v2/recordings/{id}`, or the recordings of a leg, or TeXML's resource: each request gives fresh links.
  * @see https://developers.telnyx.com/api-reference/call-recordings/retrieve-a-call-recording
  * @see https://developers.telnyx.com/api-reference/texml-rest-commands/fetch-recording-resource
  */
@@ -30,7 +30,7 @@ function readLink({ status, body }: ApiAnswer, event: RecordingEvent, file: Reco
   return link === undefined ? { kind: 'pending', retryAfterSeconds: undefined } : { kind: 'link', link };
 }
 
-/** A leg may have been recorded several times: the one that began when the event says. */
+/** The recording of a leg that began at the event's time: a leg may have several. */
 function amongAll(recordings: readonly unknown[], { startedAt }: RecordingEvent): JsonObject | undefined {
   const startedMs = parseTimeMs(startedAt);
   const began = (recording: JsonObject) => parseTimeMs(textAt(recording, 'recording_started_at'));
@@ -38,12 +38,12 @@ function amongAll(recordings: readonly unknown[], { startedAt }: RecordingEvent)
   return startedMs === undefined && all.length === 1 ? all[0] : all.find((one) => began(one) === startedMs);
 }
 
-/** An event without a link has not said which format it means: the one that loses nothing. */
+/** The link of the file's format; for an event without a format WAV, which is lossless. */
 function freshLink(links: JsonObject, { claimedFormat }: RecordingFile): string | undefined {
   return claimedFormat === undefined ? textAt(links, 'wav', 'mp3') : textAt(links, claimedFormat);
 }
 
-/** TeXML's resource has one link, in the format that was recorded. */
+/** TeXML's resource has one link, in the recorded format. */
 function readTexmlLink(body: JsonObject): Refreshed {
   const link = textAt(body, 'media_url');
   return link === undefined ? { kind: 'pending', retryAfterSeconds: undefined } : { kind: 'link', link };

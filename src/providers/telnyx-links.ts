@@ -2,12 +2,12 @@ import type { RecordingFile } from '../recording.ts';
 import { type JsonObject, objectAt, textAt } from '../shared/json.ts';
 import { pathPart } from './provider.ts';
 
-/** Of `recording_urls`; the public ones live as long as the file. */
+/** The lifetime of `recording_urls`; public links do not expire. */
 const LINK_LIFETIME_SECONDS = 600;
 
 /**
- * A file per format that has a link, the lasting public links (off by default) as the last resort;
- * without any link one file that says so.
+ * One file a format that has a link: a public one (off by default) only where there is no other. Without any
+ * link, one file without a link.
  */
 export function filesOf(payload: JsonObject): RecordingFile[] {
   const links = objectAt(payload, 'recording_urls') ?? {};
@@ -25,7 +25,7 @@ export function filesOf(payload: JsonObject): RecordingFile[] {
   return files.length > 0 ? files : [{}];
 }
 
-/** The first candidate that we can fetch; or that the recording is in the owner's storage, or nowhere. */
+/** The first link that can be downloaded; else a file in the owner's storage, or one without a link. */
 export function linkOf(candidates: readonly string[]): RecordingFile {
   const others = candidates.filter((candidate) => !isOwnersStorage(candidate));
   const link = others.find((candidate) => /^https?:/i.test(candidate)) ?? others[0];
@@ -33,7 +33,8 @@ export function linkOf(candidates: readonly string[]): RecordingFile {
 }
 
 /**
- * The owner told Telnyx to use the owner's storage: not a link, or an Azure one without a signature.
+ * Whether Telnyx was set to use the owner's storage: the URL has another scheme, or is an Azure one without a
+ * signature.
  * @see https://developers.telnyx.com/docs/voice/programmable-voice/storing-call-recordings
  */
 function isOwnersStorage(link: string): boolean {
@@ -43,7 +44,7 @@ function isOwnersStorage(link: string): boolean {
   return ['gs:', 's3:'].includes(url.protocol) || (isAzure && !url.searchParams.has('sig'));
 }
 
-/** Where the API tells of a recording: by its own id, else among those of its leg. */
+/** The path of a recording by its own id, else of the recordings of its leg. */
 export function apiPathOf(payload: JsonObject): string | undefined {
   const recordingId = textAt(payload, 'recording_id');
   const part = recordingId && pathPart(recordingId);
@@ -52,7 +53,7 @@ export function apiPathOf(payload: JsonObject): string | undefined {
   return leg && `recordings?filter[call_leg_id]=${encodeURIComponent(leg.toWellFormed())}`;
 }
 
-/** Where the API tells of a recording that TeXML made. */
+/** The path of a recording that TeXML made. */
 export function texmlPathOf(accountId: string | undefined, recordingId: string): string | undefined {
   const account = accountId && pathPart(accountId);
   const recording = pathPart(recordingId);

@@ -2,7 +2,10 @@ import { isJsonObject, type JsonObject, objectAt, quantityAt, textAt } from '../
 import type { ApiAnswer, ListedPage, ListedRecording, RecordingList } from './provider.ts';
 import { apiPathOf, filesOf } from './telnyx-links.ts';
 
-/** Each recording may cost twelve looks into the bucket, and the free plan allows 1,000 an invocation. */
+/**
+ * Recordings of one page: each may cost twelve reads of the bucket, and the free plan allows 1,000 an
+ * invocation.
+ */
 const PAGE_SIZE = 50;
 
 /**
@@ -20,10 +23,10 @@ function readPage({ status, body }: ApiAnswer, path: string): ListedPage | undef
   const meta = objectAt(body, 'meta') ?? {};
   const [, asked] = /page\[number\]=(\d+)/.exec(path) ?? [];
   const number = Number(asked ?? 1);
-  // An API that answers another page, or more than it was asked for, is not believed.
+  // An answer with another page, or with more recordings than were asked for, is refused.
   if (body.data.length > PAGE_SIZE || (quantityAt(meta, 'page_number') ?? number) !== number)
     return undefined;
-  // A full page may be followed by another, whatever the API says of their number, or fails to say.
+  // A full page is followed by the next, even if the API states a smaller number of pages or none.
   const isLast = body.data.length < PAGE_SIZE && number >= (quantityAt(meta, 'total_pages') ?? 1);
   const next = isLast ? undefined : path.replace(/page\[number\]=\d+/, `page[number]=${number + 1}`);
   const all = body.data.filter(isJsonObject);
@@ -40,7 +43,7 @@ function isCompleted(recording: JsonObject): boolean {
   return textAt(recording, 'status') === 'completed';
 }
 
-/** As a webhook would have announced it. */
+/** The recording as a webhook would have announced it. */
 function readRecording(recording: JsonObject): ListedRecording[] {
   const recordingId = textAt(recording, 'id');
   if (recordingId === undefined) return [];
@@ -60,12 +63,12 @@ function readRecording(recording: JsonObject): ListedRecording[] {
     apiPath: apiPathOf({ recording_id: recordingId }),
     files: filesOf({ recording_urls: recording.download_urls }),
   };
-  return [{ event, otherNames: otherNames(recording, recordingId), said: JSON.stringify(recording) }];
+  return [{ event, otherNames: otherNames(recording, recordingId), json: JSON.stringify(recording) }];
 }
 
 /**
- * A webhook names the call by whichever id it carries, and may name the recording by its leg and start. TeXML's
- * callback calls the call by its control id, and tells no time.
+ * The other names of a recording. A webhook may name the call by any of its ids, and the recording by its leg
+ * and start. TeXML's callback names the call by its control id, and states no time.
  */
 function otherNames(recording: JsonObject, recordingId: string): ListedRecording['otherNames'] {
   const leg = textAt(recording, 'call_leg_id');

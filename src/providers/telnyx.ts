@@ -22,9 +22,9 @@ import { apiPathOf, filesOf, linkOf, texmlPathOf } from './telnyx-links.ts';
 const SIGNATURE = 'telnyx-signature-ed25519';
 const TIMESTAMP = 'telnyx-timestamp';
 
-/** API v2's names and, with an underscore, API v1's. */
+/** The names in API v2 and, with an underscore, in API v1. */
 const savedTypes = ['call.recording.saved', 'conference.recording.saved', 'recording_saved'];
-/** Telnyx makes two of a recording; each costs its requests at every attempt. */
+/** Files of one event; Telnyx makes two. Each file costs requests at every attempt. */
 const MAX_FILES = 8;
 const errorTypes = ['call.recording.error', 'recording_error'];
 
@@ -59,7 +59,7 @@ function readSignature(headers: Headers, secrets: Secrets): Result<VerifyBody, R
   });
 }
 
-/** The content type is not signed, so the body itself tells JSON from TeXML's form, which starts with a name. */
+/** The content type is not signed: the body itself tells JSON from TeXML's form, which starts with a name. */
 function parse({ rawBody }: SignedDelivery): Parsed {
   const text = decodeUtf8(rawBody);
   if (text === undefined) return unreadable('The body is not UTF-8');
@@ -68,7 +68,7 @@ function parse({ rawBody }: SignedDelivery): Parsed {
   return /^[A-Za-z]+=/.test(text) ? parseTexml(text) : unreadable('The body is neither JSON nor a form');
 }
 
-/** The wire wraps the event in `data`; the event's own page shows it bare. */
+/** Deliveries wrap the event in `data`; the event's own page shows it without. */
 function parseEvent(event: JsonObject): Parsed {
   const eventType = textAt(event, 'event_type');
   if (eventType === undefined) return unreadable('The event names no event_type');
@@ -81,17 +81,17 @@ function parseEvent(event: JsonObject): Parsed {
   return { ...unknown, eventId: eventIdOf(event), eventType, contents: payload };
 }
 
-/** Another version of a kind that carries a recording, such as `call.recording.saved.v2`. */
+/** Whether a kind is another version of one with a recording, such as `call.recording.saved.v2`. */
 function isSavedLike(eventType: string): boolean {
   return savedTypes.some((type) => eventType.startsWith(type));
 }
 
-/** API v1 names the event `webhook_id`; both names are read from the signed body. */
+/** The event's id, which API v1 calls `webhook_id`. */
 function eventIdOf(event: JsonObject): string | undefined {
   return textAt(event, 'webhook_id', 'id');
 }
 
-/** The schema says `reason`, the example on the event's page `result`. */
+/** An error event. Its schema has `reason`, the example on its page `result`. */
 function parseError(event: JsonObject, eventType: string, payload: JsonObject): Parsed {
   const detail = textAt(payload, 'reason', 'result') ?? 'The provider gave no reason';
   return {
@@ -131,14 +131,14 @@ function parseSaved(event: JsonObject, eventType: string, payload: JsonObject): 
   return { kind: 'recordings', events: [recording] };
 }
 
-/** One leg may be recorded several times, so a leg alone does not name a recording. */
+/** A leg alone does not name a recording: it may be recorded several times. */
 function recordingIdOf(payload: JsonObject, startedAt: string | undefined): string | undefined {
   const leg = textAt(payload, 'call_leg_id');
   const legAndStart = leg === undefined || startedAt === undefined ? undefined : `${leg}_${startedAt}`;
   return textAt(payload, 'recording_id') ?? legAndStart;
 }
 
-/** Rarely said; and an end equal to the start is a slip of the documentation, not a length. */
+/** The duration, which is rarely stated. An end equal to the start, as in the documentation, gives none. */
 function durationOf(payload: JsonObject, startedAt?: string, endedAt?: string): number | undefined {
   const seconds = quantityAt(payload, 'duration_secs');
   if (seconds !== undefined) return seconds;
@@ -153,7 +153,7 @@ function channelsOf(channels: string | undefined): number | undefined {
   return channels === 'dual' || channels === '2' ? 2 : undefined;
 }
 
-/** The caller's own base64: decoded where it is printable text, else left as it came. */
+/** The caller's own state in base64: decoded if it is printable text, else left as it came. */
 function decodeClientState(encoded: string | undefined): string | undefined {
   const bytes = encoded === undefined ? undefined : decodeBase64(encoded);
   const text = bytes === undefined ? undefined : decodeUtf8(bytes);
@@ -161,7 +161,7 @@ function decodeClientState(encoded: string | undefined): string | undefined {
 }
 
 /**
- * TeXML's recording status callback: a form without an envelope, an event id or a time.
+ * Parses TeXML's recording status callback: a form without an envelope, an event id or a time.
  * @see https://developers.telnyx.com/api-reference/callbacks/texml-recording-completed
  */
 function parseTexml(text: string): Parsed {

@@ -11,7 +11,9 @@ import { MAX_CONFLICTS } from '../storage/objects.ts';
 import type { SeenEvent } from '../storage/seen.ts';
 import { eventFingerprint } from './event-fingerprint.ts';
 
-/** `accepted` without `pending`: another worker holds the entry, and continues with the links that were added. */
+/**
+ * `accepted` without `pending`: another worker holds the entry, and continues with the links that were added.
+ */
 export interface Entered {
   readonly outcome: 'accepted' | 'duplicate';
   /** The entry to be archived now. */
@@ -29,8 +31,8 @@ interface NewEvent {
 
 /**
  * Enters an event into the inbox. The same event with another link, query included, revives a dead one with its
- * history, and gives a pending entry the link that lives longer. Only an archived event is seen for good: while KV is
- * late, a repeated delivery costs an attempt, and never a link.
+ * history, and gives a pending entry the link that lives longer. Only an archived event is seen for good: while
+ * KV is late, a repeated delivery costs an attempt, and never a link.
  */
 export async function enterEvent(
   event: RecordingEvent,
@@ -61,7 +63,10 @@ async function isSeen(known: SeenEvent, event: RecordingEvent, fingerprint: stri
   return known.state === 'archived';
 }
 
-/** Creates the entry, or returns the one that is there. Leased to the fast path, or for the queue if announced as large. */
+/**
+ * Creates the entry, or returns the one that is there. Leased to the fast path, or for the queue if announced
+ * as large.
+ */
 async function create(
   { event, fingerprint, delivery }: NewEvent,
   services: ArchiveServices,
@@ -72,8 +77,9 @@ async function create(
 }
 
 /**
- * Finds the entry of an event that was finished before, or makes one of its dead letter. The event freed its first key
- * then: an entry that came with it may have another. `undefined` when the links are the ones that failed.
+ * Finds the entry of an event that was finished before, or makes one of its dead letter. The event freed its
+ * first key then: an entry that came with it may have another. `undefined` when the links are the ones that
+ * failed.
  */
 async function findOrRevive(arrived: NewEvent, services: ArchiveServices): Promise<Created | undefined> {
   const { inbox, deadLetters } = services;
@@ -102,9 +108,9 @@ async function findOrRevive(arrived: NewEvent, services: ArchiveServices): Promi
 }
 
 /**
- * Gives a pending entry the links of a repeated delivery that live longer. A worker that holds the entry tries them
- * next; an entry that no worker holds is leased, since the links may expire before its turn. `undefined` when the
- * entry was closed in the meantime.
+ * Gives a pending entry the links of a repeated delivery that live longer. A worker that holds the entry tries
+ * them next; an entry that no worker holds is leased, since the links may expire before its turn. `undefined`
+ * when the entry was closed in the meantime.
  */
 async function offerLinks(
   present: PendingEntry,

@@ -17,9 +17,10 @@ export async function bodyId(rawBody: Uint8Array): Promise<string> {
 }
 
 /**
- * What makes two deliveries of one event the same: the recording and its files, not the bytes. A retry may count its
- * attempts, state another time and carry a link that was signed anew; but one delivery may have a link that another
- * lacks. Not hashed: each repeated delivery is compared with it, and a digest is a tenth of that cost.
+ * What makes two deliveries of one event the same: the recording and its files, not the bytes. A retry may
+ * count its attempts, state another time and carry a link that was signed anew; but one delivery may have a
+ * link that another lacks. Not hashed: each repeated delivery is compared with it, and a digest is a tenth of
+ * that cost.
  */
 export function eventFingerprint({ recordingId, callId, files }: RecordingEvent): string {
   const announced = files.map(({ claimedFormat, link, storedElsewhere, sizeBytes }) => ({

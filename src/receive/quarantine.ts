@@ -31,8 +31,8 @@ export async function quarantineLetter(
 type OutsideTolerance = Extract<Rejection, { offBySeconds: number }>;
 
 /**
- * Stores a genuine delivery outside the tolerance as a dead letter, once and replayable, unless its recording is
- * archived or pending. The answer stays 401: the delivery may have been captured and sent again.
+ * Stores a genuine delivery outside the tolerance as a dead letter, once and replayable, unless its recording
+ * is archived or pending. The answer stays 401: the delivery may have been captured and sent again.
  */
 export async function quarantineLate(
   arrival: Arrival,

@@ -21,8 +21,8 @@ export interface Receipt {
 }
 
 /**
- * Receives a delivery: verifies its raw bytes first, and makes it durable before any outcome that is answered with
- * 200. Expected refusals are outcomes; rejects only on a bug.
+ * Receives a delivery: verifies its raw bytes first, and makes it durable before any outcome that is answered
+ * with 200. Expected refusals are outcomes; rejects only on a bug.
  */
 export async function receive(
   arrival: Arrival,

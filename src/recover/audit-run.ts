@@ -6,26 +6,28 @@ import type { AuditRun, AuditState } from '../storage/audit-store.ts';
 /** An audit is due this long after the start of the last one. */
 export const AUDIT_EVERY_MS = 24 * 60 * 60_000;
 
-/** An audit begins again when its list changed meanwhile; more often than this it fails aloud, and waits a day. */
+/**
+ * Times that an audit begins again because its list changed. After that it raises an alarm, and waits a day.
+ */
 const MAX_AUDIT_RESTARTS = 3;
 
-/** What a provider has been preparing for longer will not come any more. */
+/** A recording that the provider has been preparing for longer is not waited for. */
 const MAX_UNFINISHED_MS = 3 * 24 * 60 * 60_000;
 
-/** The first audit looks back so far; each further one to where the last one ended. */
+/** The first audit looks back this far; a later one to the end of the one before. */
 const FIRST_AUDIT_MS = 24 * 60 * 60_000;
 
-/** An audit covers what was recorded up to so long ago: what is younger may still be announced. */
+/** An audit leaves out younger recordings: a webhook may still announce them. */
 const AUDIT_MARGIN_MS = 60 * 60_000;
 
-/** Once a day by its begin: an end that waits for what is being prepared makes it due no earlier. */
+/** Whether a day has passed since the last audit began. Its end may wait for a recording in preparation. */
 export function isDue({ auditedUntil, startedAt }: AuditState, nowMs: number): boolean {
   const startedMs = parseTimeMs(startedAt);
   if (startedMs !== undefined) return nowMs - startedMs >= AUDIT_EVERY_MS - AUDIT_MARGIN_MS / 2;
   return nowMs - (parseTimeMs(auditedUntil) ?? 0) >= AUDIT_EVERY_MS + AUDIT_MARGIN_MS;
 }
 
-/** A run over all that was recorded since the last one, up to an hour ago. */
+/** A run over all recordings since the last one, up to an hour ago. */
 export function newRun(list: RecordingList, { auditedUntil }: AuditState, nowMs: number): AuditRun {
   const toMs = nowMs - AUDIT_MARGIN_MS;
   const from = auditedUntil ?? new Date(toMs - FIRST_AUDIT_MS).toISOString();
@@ -35,7 +37,7 @@ export function newRun(list: RecordingList, { auditedUntil }: AuditState, nowMs:
   return { from, to, until: to, path: list.firstPath(from, to), startedAt, ...counts };
 }
 
-/** The run with what a page added to it. */
+/** The run after a page. */
 export function afterPage(run: AuditRun, page: ListedPage, sent: number): AuditRun {
   return {
     ...run,
@@ -46,7 +48,7 @@ export function afterPage(run: AuditRun, page: ListedPage, sent: number): AuditR
   };
 }
 
-/** The next audit begins where the provider was still preparing something, unless that was long ago. */
+/** The next audit begins at the first recording that is in preparation, unless that was long ago. */
 function beforeUnfinished({ from, to, until }: AuditRun, { unfinishedAt }: ListedPage): string {
   const [fromMs, toMs] = [parseTimeMs(from) ?? 0, parseTimeMs(to) ?? 0];
   const times = unfinishedAt.map((time) => parseTimeMs(time) ?? fromMs);
@@ -55,8 +57,8 @@ function beforeUnfinished({ from, to, until }: AuditRun, { unfinishedAt }: Liste
 }
 
 /**
- * The run after a page; without a path when that was the last. Where the API says how many there are and that
- * changes, what was removed has moved another one to a page that was read before: the run begins again.
+ * The run with its next page, or with an empty path after the last one. When the total changes, a removal may
+ * have moved a recording to a page that was read before: the run begins again.
  */
 export function nextRun(
   { before, run }: { readonly before: AuditRun; readonly run: AuditRun },

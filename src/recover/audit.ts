@@ -10,14 +10,14 @@ import { AUDIT_EVERY_MS, afterPage, isDue, newRun, nextRun } from './audit-run.t
 import { type Missing, missingOf } from './missing.ts';
 import type { RecoverServices } from './services.ts';
 
-/** A look at what an audit would find reads this many pages in one invocation, and ends once this many recordings are missing. */
+/** A plan reads this many pages in its one invocation, and ends once this many recordings are missing. */
 const MAX_PLANNED_PAGES = 8;
 const MAX_PLANNED_MISSING = 20;
 
-/** More pages than this mean an API that never ends: the audit fails aloud. */
+/** More pages mean an API whose list never ends: the audit raises an alarm. */
 export const MAX_AUDIT_PAGES = 2_000;
 
-/** What a provider holds of a time, and what of that is not in the bucket. */
+/** The recordings that a provider holds of a time, and which of them are missing in the bucket. */
 export interface Audit {
   readonly provider: string;
   /** ISO 8601, both included. */
@@ -25,12 +25,12 @@ export interface Audit {
   readonly to: string;
   readonly listed: number;
   readonly missing: readonly Missing[];
-  /** There are more pages than one look reads; a run reads them all. */
+  /** There are more pages than a plan reads; a run reads them all. */
   readonly isCut?: boolean | undefined;
   readonly failure?: Failure | undefined;
 }
 
-/** A provider whose API can list recordings, and may be asked. */
+/** A provider whose API lists recordings and whose key is set. */
 interface Audited {
   readonly provider: string;
   readonly access: ApiAccess;
@@ -49,7 +49,7 @@ function allAudited(services: RecoverServices): Audited[] {
   return Array.from(services.apis.keys()).flatMap((provider) => auditedOf(provider, services) ?? []);
 }
 
-/** Asks each provider that can be asked what it holds since the last audit; changes nothing. */
+/** Lists what each provider holds since the last audit, and what is missing; changes nothing. */
 export async function planAudits(services: RecoverServices): Promise<Audit[]> {
   const audits: Audit[] = [];
   for (const audited of allAudited(services)) audits.push(await planAudit(audited, services));
@@ -61,7 +61,7 @@ async function planAudit(audited: Audited, services: RecoverServices): Promise<A
   let run = newRun(audited.list, await services.auditStore.read(provider), services.now());
   const { from, to } = run;
   const missing: Missing[] = [];
-  // What is missing costs many looks into the bucket, and the free plan allows 1,000 an invocation.
+  // A missing recording costs many reads of the bucket, and the free plan allows 1,000 an invocation.
   while (run.pages < MAX_PLANNED_PAGES && missing.length < MAX_PLANNED_MISSING) {
     const page = await readPage(run, audited, services);
     if (!page.ok) return { provider, from, to, listed: run.listed, missing, failure: page.error };
@@ -73,17 +73,17 @@ async function planAudit(audited: Audited, services: RecoverServices): Promise<A
   return { provider, from, to, listed: run.listed, missing, isCut: true };
 }
 
-/** Starts the audits that are due, and goes on with those that a crash has left. One fault stops no other. */
+/** Starts the audits that are due, and resumes those that a crash has left. A failure of one stops no other. */
 export async function auditWhenDue(services: RecoverServices): Promise<void> {
   for (const audited of allAudited(services)) {
-    await alarmed(audited.provider, services, async () => {
+    await orAlarm(audited.provider, services, async () => {
       const mark = await services.auditStore.read(audited.provider);
       if (mark.run !== undefined || isDue(mark, services.now())) await startAudit(audited, mark, services);
     });
   }
 }
 
-/** Starts the audits of all providers now; each goes on page by page through the queue. */
+/** Starts the audits of all providers now; each continues page by page through the queue. */
 export async function startAudits(services: RecoverServices): Promise<void> {
   for (const audited of allAudited(services))
     await startAudit(audited, await services.auditStore.read(audited.provider), services);
@@ -100,14 +100,14 @@ async function startAudit(audited: Audited, mark: StoredAudit, services: Recover
 }
 
 /**
- * Works on the next page of an audit: fetches what is missing, moves the mark, and leaves the page after it to a
- * message of its own, since the platform bounds what one invocation may ask. Never rejects; a failure is an alarm,
- * and the cron goes on from the same page within the hour.
+ * Reads the next page of an audit: enters missing recordings into the inbox, saves the run, and sends a message
+ * for the page after it, since the platform limits the requests of one invocation. Never rejects; a failure
+ * raises an alarm, and the cron resumes at the same page within the hour.
  */
 export async function continueAudit(provider: string, services: RecoverServices): Promise<void> {
   const audited = auditedOf(provider, services);
   if (audited === undefined) return;
-  await alarmed(provider, services, async () => {
+  await orAlarm(provider, services, async () => {
     const mark = await services.auditStore.read(provider);
     if (mark.run !== undefined) await auditPage({ ...mark, run: mark.run }, audited, services);
   });
@@ -122,13 +122,13 @@ async function auditPage(
   const { run } = state;
   const page = await readPage(run, audited, services);
   if (!page.ok) {
-    // A page that fails for a day must not stop every later audit: a new run begins where the last one ended.
+    // A page that fails for a day must not stop later audits: a new run begins where the last one ended.
     const isOld = services.now() - (parseTimeMs(run.startedAt) ?? 0) >= AUDIT_EVERY_MS;
     if (isOld) await services.auditStore.write(provider, { ...state, run: undefined }, expected);
     return logAudit(provider, { ...run, failure: page.error }, services);
   }
   const missing = await missingOf(page.value, provider, services);
-  for (const one of missing) await fetchMissing(one, services);
+  for (const one of missing) await enterMissing(one, services);
   const next = nextRun(
     { before: run, run: afterPage(run, page.value, missing.length) },
     page.value,
@@ -143,14 +143,14 @@ async function auditPage(
   const { startedAt } = run;
   const ended = next === 'changing' ? { ...state, startedAt } : { auditedUntil: next.until, startedAt };
   const isOver = next === 'changing' || next.path === '';
-  // Another message of the same run may have been here: then that one goes on, and this one ends.
+  // Another message of the same run may have saved it: then that one continues, and this one ends.
   const written = isOver ? { ...ended, run: undefined } : { ...state, run: next };
   if (!(await services.auditStore.write(provider, written, expected))) return;
   if (!isOver) await services.queue.sendChore({ version: 1, chore: 'audit', provider });
   else if (next !== 'changing') logAudit(provider, next, services);
 }
 
-async function alarmed(provider: string, { log }: RecoverServices, work: () => Promise<void>): Promise<void> {
+async function orAlarm(provider: string, { log }: RecoverServices, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
@@ -159,7 +159,7 @@ async function alarmed(provider: string, { log }: RecoverServices, work: () => P
   }
 }
 
-/** A recording that no webhook announced means that something is wrong: an alarm. */
+/** A recording that no webhook announced raises an alarm. */
 function logAudit(
   provider: string,
   { listed, sent, failure }: AuditRun & { readonly failure?: Failure },
@@ -190,13 +190,13 @@ async function readPage(
   });
 }
 
-async function fetchMissing({ event, said }: Missing, { inbox, queue, now }: RecoverServices): Promise<void> {
+async function enterMissing({ event, json }: Missing, { inbox, queue, now }: RecoverServices): Promise<void> {
   const nowIso = new Date(now()).toISOString();
   const { isNew, key } = await inbox.create({
     version: 1,
     fingerprint: eventFingerprint(event),
     event,
-    delivery: { receivedAt: nowIso, headers: {}, rawBody: said },
+    delivery: { receivedAt: nowIso, headers: {}, rawBody: json },
     attempts: [],
     dueAt: nowIso,
   });

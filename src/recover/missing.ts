@@ -3,13 +3,13 @@ import type { ListedPage, ListedRecording } from '../providers/provider.ts';
 import type { RecordingEvent } from '../recording.ts';
 import { recordingKeys } from '../storage/keys.ts';
 
-/** A recording that a provider holds and the bucket does not: as an event, and what the provider said of it. */
+/** A recording that a provider holds and the bucket lacks: as an event, and the API's JSON. */
 export interface Missing {
   readonly event: RecordingEvent;
-  readonly said: string;
+  readonly json: string;
 }
 
-/** What of a page is neither in the bucket nor on its way there. */
+/** The recordings of a page that are neither in the bucket nor in the inbox. */
 export async function missingOf(
   page: ListedPage,
   provider: string,
@@ -23,16 +23,16 @@ export async function missingOf(
       ...recording.otherNames.flatMap(({ recordingId }) => recordingId ?? []),
     ];
     const isNew = !missing.some((other) => other.event.recordingId === event.recordingId);
-    if (isNew && !(await isHere(event, recording, services)))
-      missing.push({ event, said: recording.said, names });
+    if (isNew && !(await isArchived(event, recording, services)))
+      missing.push({ event, json: recording.json, names });
   }
   if (missing.length === 0) return [];
   const pending = await services.inbox.pendingRecordings(provider);
   return missing.filter(({ names }) => !names.some((name) => pending.has(name)));
 }
 
-/** Whether the recording has a manifest, by any of the names that a webhook may have given it. */
-async function isHere(
+/** Whether the recording has a manifest, under any of the ids that a webhook may have used. */
+async function isArchived(
   event: RecordingEvent,
   { otherNames }: ListedRecording,
   { recordings }: ArchiveServices,

@@ -1,13 +1,13 @@
 import { isComplete } from '../archive/place.ts';
 import type { ArchiveServices } from '../archive/services.ts';
 
-/** Dead letters of one look: each costs up to eight calls, and the free plan allows 1,000 an invocation. */
+/** Dead letters of one page: each costs up to eight calls, and the free plan allows 1,000 an invocation. */
 export const PURGE_PAGE_LETTERS = 100;
 
 /**
- * Removes the dead letters of recordings that are archived after all: by another event, by an audit, or by a delivery
- * that came again. Success wins, whichever way it came. Looks at one page, and leaves the next one to a message,
- * which is sent first: a page that cannot be looked at keeps none after it from its turn.
+ * Removes the dead letters of recordings that were archived later: by another event, by an audit, or by a
+ * repeated delivery. Reads one page. The message for the next page is sent first, so that a page that fails
+ * stops none after it.
  */
 export async function purgeDeadLetters(services: ArchiveServices, cursor?: string): Promise<void> {
   const { deadLetters, queue, log } = services;

@@ -3,19 +3,19 @@ import type { ListedEntry } from '../storage/inbox.ts';
 import type { Sweep } from '../storage/reconcile-cursor.ts';
 import type { RecoverServices } from './services.ts';
 
-/** A run sends so many messages, 100 at a time: what is more waits for its next turn. */
+/** Messages of one run, sent 100 at a time; further entries wait for their next turn. */
 export const MAX_RECONCILE_SENDS = 5_000;
 
-/** A run of the cron opens so many pages of up to 1,000 entries: about 20 s of lists. */
+/** Pages of up to 1,000 entries that one run lists: about 20 s. */
 export const MAX_RECONCILE_PAGES = 100;
 
-/** An entry is missed when it was due, or its lease ended, so long ago; the queue itself needs a moment. */
+/** An entry is overdue this long after its due time or the end of its lease: the queue needs a moment. */
 const OVERDUE_MS = 60_000;
 
 /**
- * Re-queues entries whose lease has expired, and entries that are overdue because their message was lost. Runs once a
- * minute; a run that cannot look at the whole inbox leaves a cursor for the next. `scheduledMs` is the time that the
- * run was meant for: from run to run it is a minute later.
+ * Re-queues entries whose lease has expired, and entries that are overdue because their message was lost. Runs
+ * once a minute; a run that cannot look at the whole inbox leaves a cursor for the next. `scheduledMs` is the
+ * time that the run was meant for: from run to run it is a minute later.
  */
 export async function reconcile(scheduledMs: number, services: RecoverServices): Promise<void> {
   const startedMs = services.now();
@@ -35,12 +35,12 @@ async function sendOverdue(
   scheduledMs: number,
   { inbox, queue, reconcileCursor, log }: RecoverServices,
 ): Promise<void> {
-  const mark = await withoutKv(reconcileCursor.read(), 'reconcile_cursor_not_read', log);
-  const sweep = sweepAt(scheduledMs, mark);
+  const saved = await withoutKv(reconcileCursor.read(), 'reconcile_cursor_not_read', log);
+  const sweep = sweepAt(scheduledMs, saved);
   let { cursor } = sweep;
   for (let pages = 0; pages < MAX_RECONCILE_PAGES && found.sent < MAX_RECONCILE_SENDS; pages++) {
     const page = await inbox.list(cursor);
-    const overdue = page.entries.filter((entry) => isToBeSent(entry, sweep));
+    const overdue = page.entries.filter((entry) => isTurn(entry, sweep));
     await queue.sendAll(overdue.map(({ key }) => key));
     found.listed += page.entries.length;
     found.sent += overdue.length;
@@ -48,14 +48,14 @@ async function sendOverdue(
     if (cursor === undefined) break;
   }
   found.isCut = cursor !== undefined;
-  // Most sweeps take one run, and leave no mark.
+  // Most sweeps take one run, and leave no cursor.
   const isLong = found.isCut || sweep.beganMs !== scheduledMs;
   const next = isLong ? { ...sweep, cursor, writtenMs: scheduledMs } : undefined;
-  if (isLong || mark !== undefined)
+  if (isLong || saved !== undefined)
     await withoutKv(reconcileCursor.write(next), 'reconcile_cursor_not_written', log);
 }
 
-/** KV is an aid: without it a sweep begins anew with each run. */
+/** Without KV each run starts a new sweep. */
 async function withoutKv<T>(work: Promise<T>, outcome: string, log: Log): Promise<T | undefined> {
   try {
     return await work;
@@ -65,24 +65,24 @@ async function withoutKv<T>(work: Promise<T>, outcome: string, log: Log): Promis
   }
 }
 
-/** The sweep that this run goes on with, or begins. */
-function sweepAt(scheduledMs: number, mark: Sweep | undefined): Sweep {
-  // A mark that the last runs could not move is none to go on from: what lies before its cursor would be left out.
-  const isFresh = mark !== undefined && scheduledMs - mark.writtenMs <= STALE_MARK_MS;
-  if (isFresh && mark.cursor !== undefined) return mark;
-  const previousMs = isFresh ? mark.beganMs : scheduledMs - OVERDUE_MS;
+/** The sweep that this run continues or starts. */
+function sweepAt(scheduledMs: number, saved: Sweep | undefined): Sweep {
+  // A cursor that the last runs could not move is not used: entries before it would be left out.
+  const isFresh = saved !== undefined && scheduledMs - saved.writtenMs <= STALE_CURSOR_MS;
+  if (isFresh && saved.cursor !== undefined) return saved;
+  const previousMs = isFresh ? saved.beganMs : scheduledMs - OVERDUE_MS;
   return { beganMs: scheduledMs, previousMs, writtenMs: scheduledMs };
 }
 
-/** KV shows an old value for a minute, and a run of the cron may be late by another. */
-const STALE_MARK_MS = 150_000;
+/** KV shows an old value for a minute, and a run of the cron may be late by another minute. */
+const STALE_CURSOR_MS = 150_000;
 
 /**
- * Whether an overdue entry's turn has come since the sweep before: a minute after it was due, then 2, 4, 8 … 64
- * minutes, and from then on every 64: a queue drops what waits too long in it. While the queue is behind, its
- * messages are there already, and more of them each minute would only put it further behind.
+ * Whether an overdue entry's turn has come since the last sweep: 1, 2, 4, 8 … 64 minutes after it was due, and
+ * from then on every 64, since a queue drops messages that wait too long. While the queue is behind, it has the
+ * entry's message already, and another one each minute would put it further behind.
  */
-function isToBeSent({ dueMs }: ListedEntry, { beganMs, previousMs }: Sweep): boolean {
+function isTurn({ dueMs }: ListedEntry, { beganMs, previousMs }: Sweep): boolean {
   return turnOf(beganMs - dueMs) > turnOf(previousMs - dueMs);
 }
 

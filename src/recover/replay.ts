@@ -10,27 +10,27 @@ import { decodeBase64 } from '../signatures/base64.ts';
 import type { Created, PendingEntry } from '../storage/inbox.ts';
 
 /**
- * What became of a replay: `still_pending` when an entry of the same announcement is in the inbox already,
- * `nothing_to_archive` when the letter still cannot be read as an event.
+ * The outcome of a replay: `still_pending` when the inbox holds an entry of the event already,
+ * `nothing_to_archive` when the letter cannot be read as an event.
  */
 export type Replayed = 'replayed' | 'not_found' | 'still_pending' | 'nothing_to_archive';
 
 /**
- * Gives a dead letter a second chance: moves it back into the inbox, past the dedupe, with its history. One that
- * could not be read is read again, by a callvault that may know better now.
+ * Moves a dead letter back into the inbox, past the dedupe, with its history. A delivery that could not be read
+ * is parsed again, by a version of callvault that may know its format.
  */
 export async function replay(key: string, services: ArchiveServices): Promise<Replayed> {
   const stored = await services.deadLetters.read(key);
   if (stored === undefined) return 'not_found';
   const { letter } = stored;
-  const events = letter.event === undefined ? await readAgain(letter) : [letter.event];
+  const events = letter.event === undefined ? await parseAgain(letter) : [letter.event];
   if (events.length === 0) return 'nothing_to_archive';
   const entered = await Promise.all(events.map((event) => revive(event, letter, services)));
   const isWhole = entered.every(({ isNew }) => isNew);
   const keys: string[] = [];
   for (const pending of entered.filter(({ isNew }) => isNew)) {
-    // Held until the letter is gone: an old message of the entry may still be in the queue, and its worker could
-    // give up, whose letter in this place would go.
+    // Leased until the letter is removed: a worker with an old message of the entry could give up meanwhile, and its
+    // letter would be the one that is removed.
     const held = isWhole ? await absorbLetter(pending, stored, services) : pending;
     await release(held, services);
     keys.push(held.key);
@@ -54,7 +54,7 @@ async function release(pending: PendingEntry, { inbox, now }: ArchiveServices): 
   await inbox.change(pending, (entry): InboxEntry => ({ ...withoutLease(entry), dueAt }));
 }
 
-async function readAgain({ provider: id, delivery }: DeadLetter): Promise<RecordingEvent[]> {
+async function parseAgain({ provider: id, delivery }: DeadLetter): Promise<RecordingEvent[]> {
   const provider = providers.find((one) => one.id === id);
   const rawBody = bytesOf(delivery);
   if (provider === undefined || rawBody === undefined) return [];

@@ -15,12 +15,12 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-/** The text of exactly these bytes, a byte order mark included, or nothing if they are not UTF-8. */
+/** Decodes UTF-8, a byte order mark included; `undefined` for other bytes. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {
     return decoder.decode(bytes);
   } catch {
-    return undefined; // The decoder has no other way to say "not UTF-8".
+    return undefined; // The decoder throws for bytes that are not UTF-8.
   }
 }
 

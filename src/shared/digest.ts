@@ -1,6 +1,6 @@
 import { toHex } from './bytes.ts';
 
-/** A digest of bytes that pass: `SHA-256`, `MD5` or `CRC32C`, as lower-case hex. */
+/** Starts a digest of bytes that are added; its end is lower-case hex. */
 export function startDigest(algorithm: 'SHA-256' | 'MD5' | 'CRC32C') {
   const digest = new crypto.DigestStream(algorithm);
   const writer = digest.getWriter();

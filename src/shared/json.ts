@@ -1,17 +1,17 @@
-/** What came from outside and has been seen to be a JSON object, its values still unknown. */
+/** A JSON object from outside; its values are not checked. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The object that a text holds, or nothing when it is not JSON or not an object. */
+/** Parses a JSON object; `undefined` for other JSON, and for what is not JSON. */
 export function parseJsonObject(text: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return isJsonObject(value) ? value : undefined;
   } catch {
-    return undefined; // JSON.parse has no other way to say "not JSON".
+    return undefined; // `JSON.parse` throws for what is not JSON.
   }
 }
 
@@ -20,7 +20,7 @@ export function objectAt(object: JsonObject, name: string): JsonObject | undefin
   return isJsonObject(value) ? value : undefined;
 }
 
-/** The first of the named values that is a text and not empty. */
+/** The first of the named values that is a string and not empty. */
 export function textAt(object: JsonObject, ...names: readonly string[]): string | undefined {
   for (const name of names) {
     const value = object[name];

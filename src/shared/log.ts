@@ -1,6 +1,6 @@
 /**
- * One line per delivery and per attempt, written at its end.
- * Never a body, a signature, a secret, a phone number or a link: a new field is a change of this type.
+ * One line of the log, written at the end of a delivery or an attempt. It never has a body, a signature, a
+ * secret, a phone number or a link: a new field is a change of this type.
  */
 export interface LogLine {
   readonly event: 'delivery' | 'attempt' | 'message' | 'reconcile' | 'audit' | 'purge' | 'settings' | 'fault';
@@ -16,23 +16,23 @@ export interface LogLine {
   readonly bytes?: number | undefined;
   readonly ms?: number | undefined;
   readonly key?: string | undefined;
-  /** When the next attempt is due. */
+  /** The time the next attempt is due. */
   readonly retryAt?: string | undefined;
-  /** How many entries were looked at, and how many of them were sent to the queue. */
+  /** The entries or recordings that were listed, and those of them that were sent to the queue. */
   readonly listed?: number | undefined;
   readonly sent?: number | undefined;
   readonly removed?: number | undefined;
-  /** How many deliveries a line stands for, where more than one may have been of its kind. */
+  /** The deliveries that this line stands for, where lines are rate-limited. */
   readonly count?: number | undefined;
-  /** Somebody should look at this. */
+  /** A person should look at this. */
   readonly isAlarm?: boolean | undefined;
-  /** Whether there is more than one run may look at: the next one goes on. */
+  /** There was more than one run may list: the next run continues. */
   readonly isCut?: boolean | undefined;
 }
 
 export type Log = (line: LogLine) => void;
 
-/** Longer than any key; ids come from outside and could be of any length. */
+/** Longer than any key; ids come from outside and may have any length. */
 const MAX_TEXT_LENGTH = 600;
 
 export function logToConsole(line: LogLine): void {
@@ -44,7 +44,7 @@ function cutText(_name: string, value: unknown): unknown {
   return typeof value === 'string' ? value.slice(0, MAX_TEXT_LENGTH) : value;
 }
 
-/** What may be said of an unexpected error: its name and where, since its message could quote a link. */
+/** The name of an unexpected error and its place in the code: its message may quote a link. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   const frames = error.stack?.replace(error.message, '').split('\n');

@@ -1,4 +1,4 @@
-/** Remembers each answer for the isolate's life; only for texts from the settings, which are few. */
+/** Keeps each result for as long as the isolate runs; only for strings from the settings, which are few. */
 export function memoize<T>(make: (text: string) => T): (text: string) => T {
   const made = new Map<string, T>();
   return (text) => {

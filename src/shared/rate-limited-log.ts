@@ -1,11 +1,11 @@
 import type { Log } from './log.ts';
 
-/** How long lines of one kind keep silent after one was written. */
-const SILENCE_MS = 1000;
+/** The least time between two lines of one kind. */
+const INTERVAL_MS = 1000;
 
 /**
- * Writes at most one line a second of each kind (provider, outcome and code), with how many it stands for: what
- * anybody can cause must not cost the owner a line each time. Those after the last line are told by the next.
+ * Writes at most one line a second of each kind (provider, outcome and code), with the number of deliveries
+ * that it stands for: a request that any client can send must not cost the owner a line each time.
  */
 export function rateLimitedLog(log: Log, now: () => number): Log {
   const kinds = new Map<string, { readonly writtenMs: number; silent: number }>();
@@ -14,7 +14,7 @@ export function rateLimitedLog(log: Log, now: () => number): Log {
     const last = kinds.get(kind);
     const nowMs = now();
     // The distance, since a clock may be set back.
-    if (last !== undefined && Math.abs(nowMs - last.writtenMs) < SILENCE_MS) {
+    if (last !== undefined && Math.abs(nowMs - last.writtenMs) < INTERVAL_MS) {
       last.silent++;
       return;
     }

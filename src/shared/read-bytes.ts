@@ -8,7 +8,9 @@ export async function readBytes(body: Body, maxBytes: number): Promise<Uint8Arra
   return body === null ? new Uint8Array() : readAll(body.getReader(), maxBytes);
 }
 
-/** Reads a whole body within a time; `undefined` also when the time is over or the sender fails. Frees the body. */
+/**
+ * Reads a whole body within a time; `undefined` also when the time is over or the sender fails. Frees the body.
+ */
 export async function readBytesWithin(
   body: Body,
   { maxBytes, timeoutMs }: { readonly maxBytes: number; readonly timeoutMs: number },

@@ -19,7 +19,10 @@ export interface RequestOptions {
   readonly signal: AbortSignal;
 }
 
-/** Sends the one request of callvault: a GET to one address, no redirect followed. The error is what `fetch` threw. */
+/**
+ * Sends the one request of callvault: a GET to one address, no redirect followed. The error is what `fetch`
+ * threw.
+ */
 export async function request(
   url: string,
   { headers, signal }: RequestOptions,
@@ -38,7 +41,9 @@ export async function request(
   }
 }
 
-/** The failure that a rejected request or read means. The error's message may quote the link, and is left out. */
+/**
+ * The failure that a rejected request or read means. The error's message may quote the link, and is left out.
+ */
 export function networkFailure(error: unknown, code: FailureCode): Failure {
   const isTimeout = error instanceof Error && error.name === 'TimeoutError';
   return { code: isTimeout ? 'download_timeout' : code };

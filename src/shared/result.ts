@@ -1,4 +1,4 @@
-/** An expected outcome as a value; bugs and broken bindings throw instead. */
+/** An expected outcome as a value. Bugs, and bindings that fail, throw instead. */
 export type Result<T, E> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: E };

@@ -1,10 +1,10 @@
-/** One write of the ledger: the second and third try are for a 429 and for a hiccup. */
+/** Tries of one write: the second and third are for a 429 and a short failure. */
 const STORE_TRIES = 3;
 
-/** What a store answers with 429 is tried again after this: R2 takes one write a second per key. */
+/** A write that was answered with 429 is tried again after this: R2 takes one write a second per key. */
 const STORE_PAUSE_MS = 1_100;
 
-/** Tries a write of the ledger again after a pause: R2 and KV refuse a second write to a key within a second. */
+/** Retries a write after a pause: R2 and KV refuse a second write to a key within a second. */
 export async function retryStoreWrite<T>(
   write: () => Promise<T>,
   wait: (ms: number) => Promise<void>,

@@ -1,6 +1,6 @@
 /**
- * What `work` gives, unless it takes longer than `ms`: then rejects with a TimeoutError, and lets the work be. Written
- * without `Promise.race`, which costs twice as much, since every delivery passes here.
+ * Awaits work, or rejects with a TimeoutError after `ms`; the work itself is not stopped. `Promise.race` costs
+ * twice as much, and every delivery passes here.
  */
 export function withTimeout<T>(ms: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -4,8 +4,8 @@ const values = new Uint8Array(128);
 for (let i = 0; i < alphabet.length; i++) values[alphabet.charCodeAt(i)] = i;
 
 /**
- * The bytes of a base64 text: standard alphabet, padded, no white space, no stray bits at the end.
- * One text per value, where `atob` takes several, so that a signature can't be written in two ways.
+ * Decodes base64: standard alphabet, padded, no white space, no stray bits at the end; else `undefined`. Each
+ * value has one string, where `atob` takes several, so that a signature cannot be written in two ways.
  * @see https://www.rfc-editor.org/rfc/rfc4648#section-3.5
  */
 export function decodeBase64(text: string): Uint8Array | undefined {
@@ -26,10 +26,10 @@ export function decodeBase64(text: string): Uint8Array | undefined {
 }
 
 function sextet(text: string, index: number): number {
-  return values[text.charCodeAt(index)] ?? 0; // '=' counts as 0; the pattern lets nothing else in.
+  return values[text.charCodeAt(index)] ?? 0; // '=' counts as 0; the pattern allows no other.
 }
 
-/** The last letter before the padding must end in the zero bits that no byte uses. */
+/** Whether the bits of the last letter that no byte uses are zero. */
 function hasStrayBits(text: string, padding: number): boolean {
   const unused = padding === 2 ? 0b1111 : padding === 1 ? 0b11 : 0;
   return (sextet(text, text.length - padding - 1) & unused) !== 0;

@@ -13,8 +13,8 @@ const orderEightY = 0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f
 const smallOrderY = new Set([0n, 1n, prime - 1n, orderEightY, prime - orderEightY]);
 
 /**
- * What is wrong with a public key in base64, or nothing.
- * `importKey` takes any 32 bytes; with a key of small order one fixed signature fits every message.
+ * Checks a public key in base64; `undefined` when it is valid. `importKey` takes any 32 bytes; with a key of
+ * small order one fixed signature fits every message.
  * @see https://www.rfc-editor.org/rfc/rfc8032#section-5.1.7
  */
 export function ed25519KeyProblem(text: string): string | undefined {
@@ -39,8 +39,8 @@ const keyOf = memoize((publicKey: string) => {
 });
 
 /**
- * The public key (base64, already found sound) that fits this signature of the content; `undefined` when none does.
- * A signature of another length is refused here, because workerd's `verify` throws on it.
+ * Finds the public key (base64, valid) that verifies the signature of the content; `undefined` when none does.
+ * Refuses a signature of another length, on which workerd's `verify` throws.
  * @see https://www.rfc-editor.org/rfc/rfc8032
  */
 export async function matchingPublicKey(

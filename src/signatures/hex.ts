@@ -1,6 +1,6 @@
 /**
- * The bytes of a hex text in either letter case, or nothing for anything else.
- * Strict on purpose: a decoder that skips junk lets a changed signature pass.
+ * Decodes hex in either letter case; `undefined` for anything else. A decoder that skips other characters would
+ * let a changed signature pass.
  */
 export function decodeHex(text: string): Uint8Array | undefined {
   if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined;

@@ -9,11 +9,11 @@ export function importHmacKey(secret: Uint8Array): Promise<CryptoKey> {
 
 const keyOf = memoize((secret: string) => importHmacKey(utf8(secret)));
 
-/** Of one header at most this many signatures are tried. */
+/** Signatures of one header that are tried. */
 export const MAX_SIGNATURES = 8;
 
 /**
- * The secret, each used as UTF-8, whose HMAC-SHA256 of the content is one of `macs`; `undefined` when none is.
+ * Finds the secret, used as UTF-8, whose HMAC-SHA256 of the content is one of `macs`; `undefined` when none is.
  * @see https://www.rfc-editor.org/rfc/rfc2104
  */
 export async function matchingSecret(
@@ -37,8 +37,8 @@ export function verifyHmacWithKey(key: CryptoKey, mac: Uint8Array, content: Uint
 const FINGERPRINT_LABEL = 'callvault: fingerprint of a webhook secret';
 
 /**
- * Names a secret without helping to guess it: the HMAC-SHA256 of a fixed label under the secret, lower-case hex.
- * An owner who still has the secret can make the same value.
+ * Identifies a secret without helping to guess it: the HMAC-SHA256 of a fixed label under the secret, in
+ * lower-case hex. An owner who has the secret can make the same value.
  */
 export const secretFingerprint = memoize(async (secret: string): Promise<string> => {
   const key = await crypto.subtle.importKey('raw', utf8(secret), algorithm, false, ['sign']);

@@ -4,8 +4,8 @@ export function isTimestamp(text: string): boolean {
 }
 
 /**
- * Seconds that a signed time is outside the tolerance: above 0 it is late, below 0 early, 0 is within.
- * A time exactly at the tolerance is within it, as in the providers' own libraries.
+ * The seconds that a signed time is outside the tolerance: above 0 it is late, below 0 early, at 0 within. A
+ * time exactly at the tolerance is within it, as in the providers' own libraries.
  */
 export function secondsOutside(timestamp: string, nowSeconds: number, toleranceSeconds: number): number {
   const ageSeconds = nowSeconds - Number(timestamp);

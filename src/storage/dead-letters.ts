@@ -13,13 +13,13 @@ import {
   type Store,
 } from './objects.ts';
 
-/** What names a dead letter. */
+/** The name of a dead letter. */
 export interface LetterName {
   readonly provider: string;
   readonly eventId: string;
 }
 
-/** A dead letter as it is in the bucket; `letter` is absent when the object is none that callvault can read. */
+/** A dead letter as it is in the bucket; `letter` is absent when callvault cannot read it. */
 export interface StoredLetter {
   readonly key: string;
   readonly etag: string;
@@ -34,28 +34,28 @@ export interface UnreadableMessage {
   readonly deadAt: string;
 }
 
-/** Some of the dead letters, and where the next page begins; absent on the last. */
+/** One page of the dead letters; `cursor` is absent on the last. */
 export interface DeadLetterPage {
   readonly deadLetters: readonly { key: string; code: string | undefined; deadAt: string | undefined }[];
   readonly cursor?: string;
 }
 
-/** What was given up, kept whole with the reason. */
+/** The deliveries and entries that were given up: `dead/`. */
 export function createDeadLetters(bucket: R2Bucket, limit: WithTimeout = withTimeout) {
   const store: Store = { bucket, withTimeout: limit };
 
   const find = (name: LetterName, fingerprint: string) => findLetter(name, fingerprint, store);
 
   return {
-    /** `false` when just this is here already: the first account of it stays. */
+    /** `false` when the bucket has a letter of this event fingerprint: the first one stays. */
     create: async (letter: DeadLetter): Promise<boolean> =>
-      // Another announcement may have had the event's key, and freed it.
+      // A letter of another fingerprint may have had the event's first key, and freed it.
       (await find(letter, letter.fingerprint)) === undefined && createLetter(letter, store),
     find,
 
     /**
-     * Creates the letter, or puts it in the place of the one of an earlier life of the same announcement, whose
-     * attempts stay in its history.
+     * Creates the letter, or replaces an earlier one of the same event fingerprint, whose attempts stay in its
+     * history.
      */
     async write(letter: DeadLetter): Promise<void> {
       for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts++) {
@@ -66,17 +66,17 @@ export function createDeadLetters(bucket: R2Bucket, limit: WithTimeout = withTim
       throw new Error('Cannot write a dead letter: it keeps changing');
     },
 
-    /** A letter that callvault can read, as it is in the bucket. */
+    /** Reads a letter; `undefined` also when callvault cannot read it. */
     async read(key: string): Promise<(StoredLetter & { readonly letter: DeadLetter }) | undefined> {
       const found = key.startsWith('dead/') ? await readJson(store, key) : undefined;
       const letter: unknown = found?.json;
       return found && v.is(deadLetterSchema, letter) ? { key, etag: found.etag, letter } : undefined;
     },
 
-    /** Removes just this version of a letter; `false` when it has changed, or is gone. */
+    /** Removes this version of a letter; `false` when it was changed or removed. */
     removeIf: (known: StoredLetter): Promise<boolean> => removeLetter(known, store),
 
-    /** Removes the letter of just this announcement, if there is one. */
+    /** Removes the letter of this event fingerprint, if there is one. */
     async remove(name: LetterName, fingerprint: string): Promise<void> {
       for (let conflicts = 0; conflicts <= MAX_CONFLICTS; conflicts++) {
         const known = await find(name, fingerprint);
@@ -84,12 +84,12 @@ export function createDeadLetters(bucket: R2Bucket, limit: WithTimeout = withTim
       }
     },
 
-    /** Removes what a worker that crashed in the middle of a removal has left. */
+    /** Removes the mark that a worker has left that crashed in the middle of a removal. */
     async removeRest(key: string): Promise<void> {
       if ((await readJson(store, key))?.json?.removed === true) await deleteObject(store, key);
     },
 
-    /** One page, told from the metadata alone. */
+    /** Lists one page, from the metadata alone. */
     list: (cursor: string | undefined, limit?: number) => listLetters(store, cursor, limit),
 
     /** Stores a message of the queue that callvault could not read. */
@@ -110,7 +110,7 @@ export function createDeadLetters(bucket: R2Bucket, limit: WithTimeout = withTim
 
 export type DeadLetters = ReturnType<typeof createDeadLetters>;
 
-/** `false` when the letter has come to be in the meantime. */
+/** `false` when another worker has created the letter in the meantime. */
 async function createLetter(letter: DeadLetter, store: Store): Promise<boolean> {
   const { eventId, fingerprint, provider } = letter;
   for await (const key of eventKeys((id) => deadLetterKey(provider, id), eventId, fingerprint)) {
@@ -129,8 +129,8 @@ async function replaceLetter(letter: DeadLetter, known: StoredLetter, store: Sto
 }
 
 /**
- * R2 deletes without a condition, and the key may hold another letter by then. So a mark takes the letter's place
- * by compare-and-set, under which no other letter is written, and the mark is deleted.
+ * R2 deletes without a condition, and the key may hold another letter by then. So the letter is replaced by a
+ * mark, by compare-and-set; no letter is written while the mark is there; and the mark is deleted.
  */
 async function removeLetter({ key, etag }: StoredLetter, store: Store): Promise<boolean> {
   const mark = { key, value: { removed: true, etag }, expected: { etag } };
@@ -139,7 +139,7 @@ async function removeLetter({ key, etag }: StoredLetter, store: Store): Promise<
   return true;
 }
 
-/** The letter of just this announcement, if there is one. */
+/** The letter of this event fingerprint, if there is one. */
 async function findLetter(
   { provider, eventId }: LetterName,
   fingerprint: string,
@@ -154,7 +154,7 @@ async function findLetter(
   return undefined;
 }
 
-/** An entry that was created while KV was late lacks the attempts of the life before. */
+/** Merges the attempts of an earlier letter: an entry that was created while KV was late lacks them. */
 export function withHistory(
   attempts: DeadLetter['attempts'],
   earlier: DeadLetter['attempts'],

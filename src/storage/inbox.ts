@@ -15,10 +15,10 @@ import {
   type Store,
 } from './objects.ts';
 
-/** An audit that finds something missing looks through this many pages of the inbox. */
+/** Pages of the inbox that an audit lists when a recording is missing. */
 const MAX_PENDING_PAGES = 10;
 
-/** R2 takes 8 KB of metadata an object; longer ids are found by opening it. */
+/** R2 takes 8 KB of metadata an object: a longer id is left out. */
 const MAX_METADATA_LENGTH = 500;
 
 /** An entry as it is in the bucket; the etag is its version. */
@@ -33,10 +33,10 @@ export type ReadEntry =
   | ({ readonly state: 'present' } & PendingEntry)
   | { readonly state: 'absent' | 'unreadable' };
 
-/** The entry that was created, or the one of the same announcement that was there before. */
+/** The entry that was created, or the one of the same event fingerprint that was there before. */
 export type Created = PendingEntry & { readonly isNew: boolean };
 
-/** What a list tells of an entry without opening it: since when no worker has it, in ms since 1970. */
+/** An entry in a list: since when no worker holds it, in ms since 1970. */
 export interface ListedEntry {
   readonly key: string;
   readonly dueMs: number;
@@ -44,21 +44,24 @@ export interface ListedEntry {
 
 export interface InboxPage {
   readonly entries: readonly ListedEntry[];
-  /** Where the next page begins; absent on the last. */
+  /** Absent on the last page. */
   readonly cursor?: string | undefined;
 }
 
-/** The ledger of what was accepted and is not finished. */
+/** The accepted deliveries that are not finished: `inbox/`. */
 export function createInbox(bucket: R2Bucket, limit: WithTimeout = withTimeout) {
   const store: Store = { bucket, withTimeout: limit };
 
   return {
     read: (key: string) => readEntry(key, store),
 
-    /** Of any number of simultaneous duplicates exactly one creates the entry; the others get that one. */
+    /**
+     * Creates the entry. Of any number of simultaneous duplicates exactly one creates it; the others get that
+     * one.
+     */
     create: (entry: InboxEntry): Promise<Created> => createEntry(entry, store),
 
-    /** The entry of just this announcement that an attempt may still archive. */
+    /** Finds the entry of this event fingerprint, if it is not being closed. */
     async find(
       { provider, eventId }: Pick<RecordingEvent, 'provider' | 'eventId'>,
       fingerprint: string,
@@ -71,9 +74,10 @@ export function createInbox(bucket: R2Bucket, limit: WithTimeout = withTimeout) 
     },
 
     /**
-     * Changes an entry that this worker holds: the lease's token decides whose it is, not the etag, so that a
-     * fresh link may come in while an attempt runs. `change` gets the entry as it is, and may return `undefined`
-     * to leave it so. `undefined` when nothing was changed: the entry is finished, or another worker's.
+     * Changes an entry that this worker holds. The lease's token decides who holds it, not the etag: a delivery
+     * may add a fresh link while an attempt runs. `change` gets the present entry, and may return `undefined`
+     * to leave it. Returns `undefined` when nothing was changed: the entry is closed, or another worker holds
+     * it.
      */
     async change(held: PendingEntry, change: Change): Promise<PendingEntry | undefined> {
       let current: PendingEntry | undefined = held;
@@ -88,7 +92,7 @@ export function createInbox(bucket: R2Bucket, limit: WithTimeout = withTimeout) 
 
     remove: ({ key }: PendingEntry): Promise<void> => deleteObject(store, key),
 
-    /** One page of the entries, told from their metadata alone. */
+    /** Lists one page of the entries, from their metadata alone. */
     async list(cursor: string | undefined): Promise<InboxPage> {
       const options: R2ListOptions = { prefix: 'inbox/', include: ['customMetadata'] };
       const page = await listObjects(store, cursor === undefined ? options : { ...options, cursor });
@@ -114,7 +118,7 @@ async function readEntry(key: string, store: Store): Promise<ReadEntry> {
 
 type Change = (entry: InboxEntry) => InboxEntry | undefined;
 
-/** The entry as it was changed, or as it is when another write came first. */
+/** The changed entry, or the present one when another write came first. */
 type Changed = { readonly end: PendingEntry | undefined } | { readonly present: PendingEntry };
 
 async function tryChange({ key, etag, entry }: PendingEntry, change: Change, store: Store): Promise<Changed> {
@@ -129,7 +133,7 @@ async function tryChange({ key, etag, entry }: PendingEntry, change: Change, sto
   if (written !== undefined) return { end: { key, etag: written, entry: changed } };
   const present = await readEntry(key, store);
   if (present.state !== 'present') return { end: undefined };
-  // A write that failed aloud may still have happened.
+  // A write that threw may still have happened.
   return jsonText(present.entry) === jsonText(changed) ? { end: present } : { present };
 }
 
@@ -143,14 +147,14 @@ async function createEntry(entry: InboxEntry, store: Store): Promise<Created> {
     if (etag !== undefined) return { key, etag, entry, isNew: true };
     const present = await readEntry(key, store);
     if (present.state !== 'present' || present.entry.fingerprint !== fingerprint) continue;
-    // What was given up with just these links is being removed, and there is nothing new to try.
+    // An entry that was given up with the same links is being removed: there is no new link to try.
     const isSame = isLive(present, fingerprint) || linksText(present.entry.event) === links;
     if (isSame) return { ...present, isNew: false };
   }
   throw new Error(`Cannot create an inbox entry: all keys of the event are taken`);
 }
 
-/** The ids of the recordings that wait in the inbox, told from the metadata of its first pages. */
+/** The ids of the recordings in the inbox, from the metadata of its first pages. */
 async function listRecordings(provider: string, store: Store): Promise<Set<string>> {
   const options: R2ListOptions = { prefix: `inbox/${provider}/`, include: ['customMetadata'] };
   const ids = new Set<string>();
@@ -168,7 +172,7 @@ function isLive({ entry }: PendingEntry, fingerprint: string): boolean {
   return entry.fingerprint === fingerprint && entry.gaveUpAt === undefined && !entry.isYielding;
 }
 
-/** For the cron, and for a person who looks at the bucket: what they need without opening the entry. */
+/** The fields that the cron, the audit and a person need without opening the entry. */
 function metadataOf({ event, attempts, lease, dueAt, waitsFor }: InboxEntry): Record<string, string> {
   const recording = encodeURIComponent(event.recordingId.toWellFormed());
   return {
@@ -180,7 +184,7 @@ function metadataOf({ event, attempts, lease, dueAt, waitsFor }: InboxEntry): Re
   };
 }
 
-/** What says neither has been due since it came. */
+/** Without a lease and a due time, the entry has been due since it was written. */
 function listed({ key, customMetadata = {}, uploaded }: R2Object): ListedEntry {
   const { leaseUntil, dueAt } = customMetadata;
   return { key, dueMs: parseTimeMs(leaseUntil) ?? parseTimeMs(dueAt) ?? uploaded.getTime() };

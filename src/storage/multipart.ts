@@ -1,15 +1,15 @@
 import { stored, type UploadEnd, type UploadOptions } from './upload.ts';
 
 /**
- * Parts that become an object all at once. R2 cannot make that create-once: so the key is looked for before the
- * first part and before the end, and in between the lease keeps other workers away.
+ * Starts an upload in parts, which becomes an object at its end. R2 cannot make that create-once: the key is
+ * looked for before the first part and before the end, and in between the lease keeps other workers away.
  */
 export function startMultipart(bucket: R2Bucket, key: string, { contentType, metadata }: UploadOptions) {
   let upload: R2MultipartUpload | undefined;
   const parts: R2UploadedPart[] = [];
   const isTaken = async () => (await bucket.head(key)) !== null;
   return {
-    /** `undefined`, unless the key is taken. */
+    /** Sends a part; `undefined`, unless the key is taken. */
     async send(part: Uint8Array): Promise<UploadEnd | undefined> {
       if (upload === undefined && (await isTaken())) return { state: 'exists' };
       const options = { httpMetadata: { contentType }, customMetadata: metadata };
@@ -21,7 +21,7 @@ export function startMultipart(bucket: R2Bucket, key: string, { contentType, met
       if (upload === undefined || (await isTaken())) return { state: 'exists' };
       return stored(key, await upload.complete(parts), true);
     },
-    /** What cannot be aborted now R2 aborts itself after seven days; until then it is no object. */
+    /** Aborts the upload. If that fails, R2 aborts it after seven days; until then it is no object. */
     async abort(): Promise<void> {
       await upload?.abort().catch(() => undefined);
     },

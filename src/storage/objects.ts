@@ -11,13 +11,13 @@ export const MAX_CONFLICTS = 5;
 
 const jsonContent = { contentType: 'application/json; charset=utf-8' };
 
-/** A bucket whose small calls have a time limit: a store that hangs has failed. */
+/** A bucket whose small calls have a time limit. */
 export interface Store {
   readonly bucket: R2Bucket;
   readonly withTimeout: WithTimeout;
 }
 
-/** What must be true of a key for a write to happen: nothing is there, or exactly this version. */
+/** The condition of a write: no object, this version of it, or none. */
 export type Expected = { readonly absent: true } | { readonly etag: string } | { readonly anything: true };
 
 /** A JSON object to be written. */
@@ -38,7 +38,7 @@ export async function putJson(
   return stored?.etag;
 }
 
-/** As it is written; two values with the same text are the same object to R2. */
+/** The JSON as it is written: values with the same text have the same etag. */
 export function jsonText(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
@@ -48,7 +48,7 @@ function conditionOf(expected: Expected): { onlyIf?: R2Conditional } {
   return { onlyIf: 'absent' in expected ? { etagDoesNotMatch: '*' } : { etagMatches: expected.etag } };
 }
 
-/** A small object as it is in the bucket; `json` is absent when it holds no JSON object. */
+/** A small object; `json` is absent when it holds no JSON object. */
 export interface ReadJson {
   readonly etag: string;
   readonly text: string;
@@ -80,7 +80,9 @@ export async function listObjects(
   return withTimeout(STORE_MS, bucket.list(options));
 }
 
-/** Where one announcement of an event may be: at the event's own key, or at one of its own. */
+/**
+ * The keys under which an event fingerprint may be: the event's first key, then one of the fingerprint's own.
+ */
 export async function* eventKeys(
   keyOf: (eventId: string) => Promise<string>,
   eventId: string,
@@ -90,7 +92,7 @@ export async function* eventKeys(
   yield keyOf(`${eventId}_${await sha256Hex(utf8(fingerprint))}`);
 }
 
-/** How many objects have this prefix, over all pages of the list. */
+/** Counts the objects with a prefix, over all pages of the list. */
 export async function countObjects(store: Store, prefix: string): Promise<number> {
   let count = 0;
   let cursor: string | undefined;

@@ -2,20 +2,20 @@ import { startDigest } from '../shared/digest.ts';
 import { type Multipart, startMultipart } from './multipart.ts';
 import { endOf, putOptions, type Upload, type UploadEnd, type UploadOptions } from './upload.ts';
 
-/** The buffer of a part begins with this, and grows with the body: most of unknown length are small. */
+/** The first size of a part's buffer, which grows with the body: most bodies of unknown length are small. */
 export const FIRST_PART_BYTES = 64 * 1024;
 const PART_GROWTH = 4;
 
-/** R2's smallest part, of which one is in memory; 10,000 of them are 48 GiB. */
+/** The size of R2's smallest part. One is in memory; 10,000 of them are 48 GiB. */
 export const PART_BYTES = 5 * 1024 ** 2;
 
 /**
- * An upload with one part in memory: what fits into that is one conditional put, more is a multipart upload of
- * equal parts. For a body of unknown length, and for one that is too long for a single put.
+ * Starts an upload with one part in memory: a body that fits is one conditional put, a longer one a multipart
+ * upload of equal parts. For a body of unknown length, and for one that is too long for a single put.
  */
 export function startPartUpload(bucket: R2Bucket, key: string, options: UploadOptions): Upload {
   const part = createPart(options.grow);
-  // R2 makes an MD5 of a whole put, but none of what comes in parts.
+  // R2 compares the MD5 of a whole put, but of no upload in parts.
   const md5 = options.md5 === undefined ? undefined : startDigest('MD5');
   let multipart: Multipart | undefined;
   let over: UploadEnd | undefined;
@@ -63,12 +63,12 @@ export function startPartUpload(bucket: R2Bucket, key: string, options: UploadOp
   };
 }
 
-/** Bytes until they are enough for a part; the buffer grows with them. `take` lends them out until the next `fill`. */
+/** Collects the bytes of a part in a buffer that grows. `take` lends them out until the next `fill`. */
 function createPart(grow: UploadOptions['grow']) {
   let bytes = new Uint8Array(0);
   let filledBytes = 0;
 
-  /** `false` when the isolate has no room for it. */
+  /** `false` when the isolate has no memory for it. */
   function makeRoom(wantedBytes: number): boolean {
     let size = Math.max(bytes.byteLength, FIRST_PART_BYTES);
     while (size < Math.min(wantedBytes, PART_BYTES)) size = Math.min(size * PART_GROWTH, PART_BYTES);
@@ -81,7 +81,7 @@ function createPart(grow: UploadOptions['grow']) {
   }
 
   return {
-    /** Takes what there is room for, and gives back the rest; `undefined` when memory is in use. */
+    /** Copies the bytes that fit, and returns the rest; `undefined` when the isolate has no memory. */
     fill(from: Uint8Array): Uint8Array | undefined {
       if (!makeRoom(filledBytes + from.byteLength)) return undefined;
       const taken = from.subarray(0, bytes.byteLength - filledBytes);

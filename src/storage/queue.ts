@@ -5,7 +5,10 @@ import { STORE_MS } from './objects.ts';
 /** The longest delay that a queue takes; also the most that is believed of a `Retry-After`. */
 export const MAX_DELAY_SECONDS = 24 * 60 * 60;
 
-/** A message names an entry, which is read when the message is consumed; or the next page of an audit or a purge. */
+/**
+ * A message names an entry, which is read when the message is consumed; or the next page of an audit or a
+ * purge.
+ */
 const queueMessage = v.union([
   v.object({ version: v.literal(1), inboxKey: v.string() }),
   v.object({ version: v.literal(1), chore: v.literal('audit'), provider: v.string() }),
@@ -15,10 +18,10 @@ const queueMessage = v.union([
 export type QueueMessage = Readonly<v.InferOutput<typeof queueMessage>>;
 export type ChoreMessage = Extract<QueueMessage, { chore: string }>;
 
-/** The most messages of a batch. */
+/** Messages of one batch. */
 const MAX_BATCH_MESSAGES = 100;
 
-/** The engine for what the fast path could not finish. */
+/** The queue for entries that the fast path did not finish, and for chores. */
 export function createTransferQueue(queue: Queue<QueueMessage>, limit: WithTimeout = withTimeout) {
   return {
     async send(inboxKey: string, delaySeconds = 0): Promise<void> {
@@ -41,7 +44,7 @@ export function createTransferQueue(queue: Queue<QueueMessage>, limit: WithTimeo
 
 export type TransferQueue = ReturnType<typeof createTransferQueue>;
 
-/** The whole seconds until a time, as a queue takes them. */
+/** The whole seconds until a time, at most the longest delay of a queue. */
 export function delaySecondsUntil(atMs: number, nowMs: number): number {
   return Math.min(Math.max(0, Math.ceil((atMs - nowMs) / 1000)), MAX_DELAY_SECONDS);
 }

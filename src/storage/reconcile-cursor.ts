@@ -21,7 +21,9 @@ const sweepSchema = v.object({
 
 export type Sweep = Readonly<v.InferOutput<typeof sweepSchema>>;
 
-/** The sweep that is under way, or was the last to take several runs. KV may be late, which costs a second look. */
+/**
+ * The sweep that is under way, or was the last to take several runs. KV may be late, which costs a second look.
+ */
 export function createReconcileCursor(kv: KVNamespace, limit: WithTimeout = withTimeout) {
   return {
     async read(): Promise<Sweep | undefined> {

@@ -14,16 +14,16 @@ import { startPartUpload } from './part-upload.ts';
 import { startStreamUpload } from './stream-upload.ts';
 import { COMMIT_MS, type Upload, type UploadOptions } from './upload.ts';
 
-/** R2 takes 4.995 GiB in one put; what is as long as this goes in parts. */
+/** A body of this length is uploaded in parts: R2 takes 4.995 GiB in one put. */
 export const SINGLE_PUT_BYTES = 4 * 1024 ** 3;
 
-/** A manifest as it is in the bucket, or that there is none, or that it is not one of ours. */
+/** A manifest as it is in the bucket; `unreadable` when callvault did not write it. */
 export type StoredManifest =
   | { readonly state: 'absent'; readonly expected: Expected }
   | { readonly state: 'present'; readonly expected: Expected; readonly manifest: Manifest }
   | { readonly state: 'unreadable' };
 
-/** An audio object as it lies in the bucket, and what its upload left there to be known by. */
+/** An audio object as it lies in the bucket, with the custom metadata of its upload. */
 export interface StoredObject {
   readonly key: string;
   readonly etag: string;
@@ -32,11 +32,11 @@ export interface StoredObject {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** The audio and the manifests. */
+/** The audio and the manifests: `recordings/`. */
 export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTimeout) {
   const store = { bucket, withTimeout: limit };
 
-  /** The audio of a recording in whatever format it is, whose keys begin so. */
+  /** Lists the audio whose keys begin with a prefix, in any format. */
   async function findAudio(prefix: string): Promise<StoredObject[]> {
     const options: R2ListOptions = { prefix, include: ['customMetadata', 'httpMetadata'] };
     const objects: R2Object[] = [];
@@ -57,7 +57,7 @@ export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTime
       return { state: 'present', expected: { etag: found.etag }, manifest };
     },
 
-    /** `undefined` when there is no such object. */
+    /** The etag of an object; `undefined` when there is none. */
     async etagOf(key: string): Promise<string | undefined> {
       return (await headObject(store, key))?.etag;
     },
@@ -83,8 +83,8 @@ export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTime
     removeAudio: (key: string): Promise<void> => deleteObject(store, key),
 
     /**
-     * Gives an object of one put another key, create-once; what it is there, or `undefined` when other bytes are.
-     * R2's etag of such an object is its MD5.
+     * Moves an object of one put to another key, create-once; `undefined` when other bytes are there. R2's etag
+     * of such an object is its MD5.
      */
     async move(from: string, to: string): Promise<StoredObject | undefined> {
       const object = await limit(STORE_MS, bucket.get(from));

@@ -10,8 +10,8 @@ export const KV_MS = 1_000;
 const SEEN_TTL_SECONDS = 30 * 24 * 60 * 60;
 
 /**
- * The end of an event. A dead one has the SHA-256 of the links that failed; of a late one there is a dead letter, and
- * no link was tried.
+ * The end of an event. A dead one has the SHA-256 of the links that failed; of a late one there is a dead
+ * letter, and no link was tried.
  */
 const seenEvent = v.variant('state', [
   v.object({ state: v.picklist(['archived', 'late']), fingerprint: v.string() }),
@@ -21,17 +21,20 @@ const seenEvent = v.variant('state', [
 export type SeenEvent = Readonly<v.InferOutput<typeof seenEvent>>;
 
 /**
- * The fast filter: KV can say "surely seen", never "surely not seen". It shows an old absence for a minute, and takes
- * one write a second per key (more throw). Every call has a limit of a second: the caller goes on without the answer.
+ * The fast filter: KV can say "surely seen", never "surely not seen". It shows an old absence for a minute, and
+ * takes one write a second per key (more throw). Every call has a limit of a second: the caller goes on without
+ * the answer.
  */
 export function createSeen(kv: KVNamespace, limit: WithTimeout = withTimeout) {
   return {
-    /** `undefined` when KV does not know the event; `fingerprint` is the one it is expected to have ended with. */
+    /**
+     * `undefined` when KV does not know the event; `fingerprint` is the one it is expected to have ended with.
+     */
     async find(provider: string, eventId: string, fingerprint: string): Promise<SeenEvent | undefined> {
       const text = await limit(KV_MS, kv.get(await seenKey(provider, eventId)));
       if (text === null) return undefined;
       const archived = { state: 'archived', fingerprint } as const;
-      if (text === JSON.stringify(archived)) return archived; // As of nearly every repetition.
+      if (text === JSON.stringify(archived)) return archived; // As for nearly every repeated delivery.
       const seen = parseJsonObject(text);
       return v.is(seenEvent, seen) ? seen : undefined;
     },

@@ -1,6 +1,9 @@
 import { endOf, putOptions, type Upload, type UploadEnd, type UploadOptions } from './upload.ts';
 
-/** A create-once upload of exactly `lengthBytes` bytes, a checked integer: anything else leaves an empty object. */
+/**
+ * Starts a create-once upload of exactly `lengthBytes` bytes, an integer: R2 makes an empty object of anything
+ * else.
+ */
 export function startStreamUpload(
   bucket: R2Bucket,
   key: string,
@@ -9,8 +12,8 @@ export function startStreamUpload(
   const { lengthBytes } = options;
   const { readable, writable } = new FixedLengthStream(lengthBytes);
   const writer = writable.getWriter();
-  // A put that ends early fails the writer, or leaves it hanging: then its end wakes whoever waits for a write.
-  // (A race with `end` at each write would hold on to every one of them until the end.)
+  // A put that ends early fails the writer, or leaves it hanging: then its end wakes the write that waits. (A
+  // `Promise.race` with `end` at each write would keep all of them in memory until the end.)
   let over: UploadEnd | undefined;
   let wake = nothing;
   const end = endOf(key, bucket.put(key, readable, putOptions(options))).then((ended) => {
@@ -34,7 +37,7 @@ export function startStreamUpload(
       return end;
     },
     async abort(reason) {
-      await writer.abort(reason).catch(nothing); // Already failed is as good as aborted.
+      await writer.abort(reason).catch(nothing); // A writer that has failed needs no abort.
       await end;
     },
   };

@@ -1,15 +1,15 @@
 /** An upload whose end takes longer has failed; what it stored all the same is found later. */
 export const COMMIT_MS = 30_000;
 /**
- * How an upload ended; `exists` means that the key was taken and this upload changed nothing, `mismatch` that the
- * bytes did not have the stated MD5 and nothing was stored, `no_room` that the isolate's memory is in use.
+ * The end of an upload. `exists`: the key was taken, and nothing was changed. `mismatch`: the bytes do not have
+ * the stated MD5, and nothing was stored. `no_room`: the isolate has no memory.
  */
 export type UploadEnd =
   | { readonly state: 'stored'; readonly object: UploadedObject }
   | { readonly state: 'exists' | 'mismatch' | 'no_room' }
   | { readonly state: 'failed'; readonly error: unknown };
 
-/** What R2 says of an object that it has just stored. */
+/** An object that R2 has just stored, by its own answer. */
 export interface UploadedObject {
   readonly key: string;
   readonly etag: string;
@@ -17,9 +17,9 @@ export interface UploadedObject {
   readonly isInParts: boolean;
 }
 
-/** An object on its way into the bucket: nothing is stored before its last byte is written. */
+/** An upload. Nothing is stored before its last byte is written. */
 export interface Upload {
-  /** `false` once the bucket has failed: `commit` tells of what. */
+  /** `false` once the bucket has failed; `commit` then returns the error. */
   write(bytes: Uint8Array): Promise<boolean>;
   /** To be called after the last byte. */
   commit(): Promise<UploadEnd>;
@@ -28,13 +28,13 @@ export interface Upload {
 }
 
 export interface UploadOptions {
-  /** Absent when it is not known beforehand. */
+  /** `undefined` when it is not known before. */
   readonly lengthBytes: number | undefined;
   readonly contentType: string;
   readonly metadata: Record<string, string>;
   /** Lower-case hex of the MD5 that the bytes must have. */
   readonly md5: string | undefined;
-  /** Where an upload in parts goes, if elsewhere: R2 cannot make one create-once. */
+  /** The key of an upload in parts, if it is another: R2 cannot make one create-once. */
   readonly partsKey?: string | undefined;
   /** Asked before the upload holds more bytes in memory. */
   readonly grow: (bytes: number) => boolean;
@@ -51,7 +51,7 @@ export function putOptions({
   return md5 === undefined ? { ...options, onlyIf } : { ...options, onlyIf, md5 };
 }
 
-/** How a conditional put ended. */
+/** The end of a conditional put. */
 export async function endOf(key: string, put: Promise<R2Object | null>): Promise<UploadEnd> {
   return put.then(
     (object) => (object === null ? { state: 'exists' } : stored(key, object, false)),
@@ -63,7 +63,7 @@ export function stored(key: string, { etag, size }: R2Object, isInParts: boolean
   return { state: 'stored', object: { key, etag, bytes: size, isInParts } };
 }
 
-/** R2's errors carry their number at the end. @see https://developers.cloudflare.com/r2/api/error-codes/ */
+/** R2's errors have their number at the end. @see https://developers.cloudflare.com/r2/api/error-codes/ */
 function isBadDigest(error: unknown): boolean {
   return error instanceof Error && error.message.endsWith('(10037)');
 }

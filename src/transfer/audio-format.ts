@@ -1,10 +1,10 @@
-/** What the bytes are: the extension of the key, `:format` of the API, and the content type. */
+/** An audio format: the extension of the key and `:format` of the API, and the content type. */
 export interface AudioFormat {
   readonly format: string;
   readonly contentType: string;
 }
 
-/** Binary, and of no format that is known here: an encrypted recording, perhaps. */
+/** The format of binary data that is not recognised, such as an encrypted recording. */
 export const unknownBinary: AudioFormat = { format: 'bin', contentType: 'application/octet-stream' };
 
 const wav: AudioFormat = { format: 'wav', contentType: 'audio/wav' };
@@ -20,14 +20,15 @@ const containers: readonly (readonly [RegExp, AudioFormat])[] = [
   [/^caff/, { format: 'caf', contentType: 'audio/x-caf' }],
 ];
 
-/** What WebM and Matroska begin with. @see https://www.rfc-editor.org/rfc/rfc8794#section-11.2.1 */
+/** The first bytes of WebM and Matroska. @see https://www.rfc-editor.org/rfc/rfc8794#section-11.2.1 */
 const EBML = String.fromCharCode(0x1a, 0x45, 0xdf, 0xa3);
 
 const webm: AudioFormat = { format: 'webm', contentType: 'audio/webm' };
 const mp3: AudioFormat = { format: 'mp3', contentType: 'audio/mpeg' };
 
 /**
- * The format of a file by its first bytes, whatever was claimed; `undefined` for text, which is an error page.
+ * Detects the format of a file by its first bytes, without regard to claims; `undefined` for text, which is an
+ * error page.
  * @see https://www.rfc-editor.org/rfc/rfc2361 (WAVE)
  * @see https://www.rfc-editor.org/rfc/rfc3533 (Ogg)
  * @see https://www.rfc-editor.org/rfc/rfc4867#section-5 (AMR)
@@ -43,15 +44,17 @@ export function detectAudioFormat(first: Uint8Array): AudioFormat | undefined {
   return containers.find(([pattern]) => pattern.test(head))?.[1] ?? unknownBinary;
 }
 
-/** What markup and JSON begin with, in UTF-16 as well, although a stray control code may follow. */
+/**
+ * Markup and JSON by their first characters, in UTF-16 as well: a control code may follow that looks binary.
+ */
 function isMarkup(head: string): boolean {
   const text = head.replaceAll('\0', '').replace(/^(\xef\xbb\xbf|\xfe\xff|\xff\xfe)?\s*/, '');
   return /^(<(!doctype|!--|\?xml|html|head|body|error)|\{\s*["}]|\[\s*[[{"\]])/i.test(text);
 }
 
 /**
- * Eleven set bits, then an MPEG version, Layer III, a bit rate and a sampling rate that exist.
- * Looser, and UTF-16 text (`FF FE`) or AAC (`FF F1`) would pass.
+ * Whether the file begins with an MP3 frame: eleven set bits, then an MPEG version, Layer III, a bit rate and a
+ * sampling rate that exist. With fewer checks UTF-16 text (`FF FE`) or AAC (`FF F1`) would pass.
  * @see https://www.iso.org/standard/22412.html (ISO/IEC 11172-3, 2.4.2.3)
  */
 function isMp3Frame([sync = 0, version = 0, rates = 0]: Uint8Array): boolean {
@@ -61,13 +64,13 @@ function isMp3Frame([sync = 0, version = 0, rates = 0]: Uint8Array): boolean {
   return isLayer3 && versionExists && ratesExist;
 }
 
-/** As many bytes as a browser looks at. @see https://mimesniff.spec.whatwg.org/#reading-the-resource-header */
+/** The bytes that a browser looks at. @see https://mimesniff.spec.whatwg.org/#reading-the-resource-header */
 const SNIFFED_BYTES = 1445;
 
-/** HTML, XML, JSON, anything else that reads as text: none of its first bytes is one of binary data. */
+/** Whether the first bytes are text: none of them occurs in binary data only. */
 function isText(first: Uint8Array): boolean {
   const [one, two] = first;
-  // A byte order mark says UTF-16, whose zeros are no sign of binary data.
+  // After a byte order mark it is UTF-16, whose zeros do not mean binary data.
   if ((one === 0xfe && two === 0xff) || (one === 0xff && two === 0xfe)) return true;
   return !first.subarray(0, SNIFFED_BYTES).some(isBinaryByte);
 }
@@ -78,8 +81,8 @@ function isBinaryByte(byte: number): boolean {
 }
 
 /**
- * How many bytes a WAV file should have by its own header; nothing when the header leaves that open, as a
- * writer does that cannot go back, or when it is no RIFF.
+ * The size of a WAV file by its own header; `undefined` for another format, and when the header has a
+ * placeholder because its writer could not seek.
  * @see https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html
  */
 export function wavBytes(first: Uint8Array): number | undefined {

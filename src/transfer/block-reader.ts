@@ -7,7 +7,10 @@ const READ_MS = 2_000;
 /** … but never fewer than this, which is also the least of the first read … */
 const SLOW_BLOCK_BYTES = 4 * 1024;
 
-/** … and never more than this: a fast source that becomes slow is seen to move down to 9 kB/s, and is resumed below. */
+/**
+ * … and never more than this: a fast source that becomes slow is seen to move down to 9 kB/s, and is resumed
+ * below.
+ */
 const FAST_BLOCK_BYTES = 128 * 1024;
 
 /** Reads a stream in blocks of up to 512 KiB. A block is valid until the next. */
@@ -18,8 +21,8 @@ export interface BlockReader {
 }
 
 /**
- * Reads a byte stream into one buffer: default reads of 4 KiB cost twice the CPU. A read ends when it has the least
- * number of bytes, and brings all that have arrived: a fast source makes few blocks.
+ * Reads a byte stream into one buffer: default reads of 4 KiB cost twice the CPU. A read ends when it has the
+ * least number of bytes, and brings all that have arrived: a fast source makes few blocks.
  */
 export function readBlocks(body: ReadableStream<Uint8Array>, now: () => number): BlockReader {
   const reader = body.getReader({ mode: 'byob' });

@@ -3,7 +3,9 @@ import { err, ok, type Result } from '../shared/result.ts';
 import type { BodyHash } from './hash.ts';
 import type { Checksum } from './response-headers.ts';
 
-/** The same bytes in two attempts this far apart overrule a claim: a file that is still being written differs. */
+/**
+ * The same bytes in two attempts this far apart overrule a claim: a file that is still being written differs.
+ */
 export const RECHECK_SECONDS = 60;
 
 /** What an attempt may take, and what is claimed of the recording besides its bytes. */
@@ -83,9 +85,9 @@ interface Claim {
 }
 
 /**
- * Compares a whole body with all claims about it. A claim that differs refuses the body, until the same bytes came
- * twice, `RECHECK_SECONDS` apart: one wrong assumption about a provider would otherwise cost all of its recordings.
- * An MD5 that `hash` lacks is left to R2.
+ * Compares a whole body with all claims about it. A claim that differs refuses the body, until the same bytes
+ * came twice, `RECHECK_SECONDS` apart: one wrong assumption about a provider would otherwise cost all of its
+ * recordings. An MD5 that `hash` lacks is left to R2.
  */
 export function checkClaims(hash: BodyHash, wanted: Wanted): Result<Checked, Failure> {
   const { sha256, bytes } = hash;

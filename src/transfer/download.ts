@@ -33,8 +33,8 @@ export interface DownloadServices extends Requester {
 }
 
 /**
- * Requests a link and follows its redirects. The response's body is unread; its status is 200, or for a range also
- * 206 or 416. Sends no credentials: an S3 link answers 400 to a second way of signing in.
+ * Requests a link and follows its redirects. The response's body is unread; its status is 200, or for a range
+ * also 206 or 416. Sends no credentials: an S3 link answers 400 to a second way of signing in.
  */
 export async function download(
   link: string,

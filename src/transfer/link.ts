@@ -69,8 +69,8 @@ export function canRefresh(event: RecordingEvent, { apis }: Pick<TransferService
 }
 
 /**
- * Opens a file by its link, and once in an attempt by a fresh one from the provider's API. A link that has expired by
- * the clock is requested all the same if the API does not replace it: clocks and documents err.
+ * Opens a file by its link, and once in an attempt by a fresh one from the provider's API. A link that has
+ * expired by the clock is requested all the same if the API does not replace it: clocks and documents err.
  */
 export function createOpener(linked: LinkedFile, signal: AbortSignal, services: TransferServices): Opener {
   const { event, file, receivedMs, tries } = linked;

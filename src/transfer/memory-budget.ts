@@ -1,12 +1,14 @@
-/** Bytes that one copy holds in memory. */
+/** The memory that one transfer may hold. */
 export interface Reservation {
-  /** `false` when there is no room for them. */
+  /** `false` when the budget has no room. */
   readonly grow: (bytes: number) => boolean;
-  /** Gives everything back; to be called once. */
+  /** Frees all of it; to be called once. */
   readonly free: () => void;
 }
 
-/** A limit on what all copies of one isolate hold at once. `undefined` when there is no room. */
+/**
+ * A limit on the memory of all transfers of one isolate. `reserve` returns `undefined` when there is no room.
+ */
 export interface MemoryBudget {
   readonly reserve: (bytes: number) => Reservation | undefined;
 }

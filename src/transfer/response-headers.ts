@@ -1,19 +1,19 @@
 import { toHex } from '../shared/bytes.ts';
 import { decodeBase64 } from '../signatures/base64.ts';
 
-/** A checksum that the origin states for the whole body: lower-case hex, and where it was said. */
+/** A checksum that the origin states for the whole body: lower-case hex, and the header's name. */
 export interface Checksum {
   readonly algorithm: 'md5' | 'crc32c';
   readonly hex: string;
   readonly from: string;
 }
 
-/** Whether the bytes that we read are not the ones that are stored at the origin, but decoded on the way. */
+/** Whether the body is decoded on the way, so that its bytes are not those stored at the origin. */
 export function hasContentEncoding(headers: Headers): boolean {
   return (headers.get('content-encoding') ?? 'identity') !== 'identity';
 }
 
-/** The best checksum that an answer states of the body as we read it, or nothing. */
+/** The best checksum that a response states of its body; `undefined` if none. */
 export function statedChecksum(headers: Headers): Checksum | undefined {
   if (hasContentEncoding(headers)) return undefined;
   return contentMd5(headers) ?? s3Md5(headers) ?? googleHash(headers, 'md5') ?? googleHash(headers, 'crc32c');
@@ -25,7 +25,8 @@ function contentMd5(headers: Headers): Checksum | undefined {
 }
 
 /**
- * S3's etag is the MD5 of the object, unless it came in parts or is encrypted with a key of KMS or the customer.
+ * S3's etag is the MD5 of the object, unless it came in parts or is encrypted with a key of KMS or the
+ * customer.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
  */
 function s3Md5(headers: Headers): Checksum | undefined {
@@ -57,7 +58,7 @@ function fromBase64(
     : undefined;
 }
 
-/** The length that an answer announces of the bytes that we will read; only a checked integer. */
+/** The length of the body that a response states, an integer; `undefined` if it states none. */
 export function lengthOf(headers: Headers): number | undefined {
   const text = headers.get('content-length') ?? '';
   return /^\d{1,15}$/.test(text) && !hasContentEncoding(headers) ? Number(text) : undefined;

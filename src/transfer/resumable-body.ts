@@ -6,15 +6,15 @@ import { type BlockReader, readBlocks } from './block-reader.ts';
 import type { Open } from './link.ts';
 import { hasContentEncoding, lengthOf } from './response-headers.ts';
 
-/** How often one download goes on after a break before the attempt has failed. */
+/** Times that one download is resumed before the attempt fails. */
 const MAX_RESUMES = 8;
 
-/** Why a copy ended; `beginAgain` when nothing more will come of this one, but a new one may do. */
+/** The failure of a body; with `beginAgain`, a transfer from the start may succeed. */
 export type BodyFailure = Failure & { readonly beginAgain?: true };
 
-/** The bytes of one version of a file, over as many connections as it takes. */
+/** The bytes of one version of a file, over several connections if need be. */
 export interface ResumableBody {
-  /** The next block, or nothing at the end; a block is valid until the next. */
+  /** The next block, `undefined` at the end; a block is valid until the next. */
   next(): Promise<Result<Uint8Array | undefined, BodyFailure>>;
   cancel(): Promise<void>;
 }
@@ -25,7 +25,7 @@ export interface BodyServices {
   readonly withTimeout: WithTimeout;
 }
 
-/** Reads `first` to its end; where it breaks or stalls, opens the rest of the very same version and goes on. */
+/** Reads `first` to its end. When it fails or stalls, opens the rest of the same version and continues. */
 export function resumableBody(
   first: Response,
   open: Open,
@@ -37,10 +37,10 @@ export function resumableBody(
   let resumedAt = -1;
   let resumes = 0;
 
-  async function resume(broken: Failure): Promise<Result<true, BodyFailure>> {
+  async function resume(failure: Failure): Promise<Result<true, BodyFailure>> {
     await blocks.cancel();
-    if (version === undefined) return err({ ...broken, beginAgain: true });
-    if (bytes === resumedAt || resumes === MAX_RESUMES) return err(broken);
+    if (version === undefined) return err({ ...failure, beginAgain: true });
+    if (bytes === resumedAt || resumes === MAX_RESUMES) return err(failure);
     resumedAt = bytes;
     resumes++;
     const rest = await open({ offsetBytes: bytes, validator: version.validator });
@@ -86,7 +86,7 @@ function blocksOf({ body }: Response, now: () => number): BlockReader {
     : readBlocks(body, now);
 }
 
-/** What tells one version of a file from another. */
+/** The validator and length of one version of a file. */
 interface Version {
   readonly validator: string;
   readonly header: 'etag' | 'last-modified';
@@ -94,7 +94,8 @@ interface Version {
 }
 
 /**
- * Only a strong validator allows to go on: a strong etag, or a time that lies a second before the answer.
+ * Reads a strong validator, which alone allows to resume: a strong etag, or a time a second before the
+ * response.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.8
  */
 function versionOf(headers: Headers): Version | undefined {
@@ -109,8 +110,8 @@ function versionOf(headers: Headers): Version | undefined {
 }
 
 /**
- * The length of the whole, if an answer is exactly the rest of it that is missing. An origin may ignore If-Range, so
- * the version is looked at; and may send less than all of the rest, which only the whole length shows.
+ * The length of the whole file, if a response is exactly its missing rest. An origin may ignore If-Range: the
+ * version is compared. It may also send a part of the rest: only the length of the whole shows that.
  */
 function totalOf(version: Version, { status, headers }: Response, offsetBytes: number): number | undefined {
   const range = headers.get('content-range') ?? '';

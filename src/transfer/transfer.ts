@@ -24,7 +24,10 @@ import { describeEnd, type Sent, type StoredAudio, type TakenKey, type Transferr
 /** Times that one attempt begins a file anew because it changed, or its origin cannot resume. */
 const MAX_RESTARTS = 2;
 
-/** A transfer holds one block, and a second one at its end. Most files are small: a quarter of the second is counted. */
+/**
+ * A transfer holds one block, and a second one at its end. Most files are small: a quarter of the second is
+ * counted.
+ */
 export const TRANSFER_BYTES = BLOCK_BYTES * 1.25;
 
 /** The transfer of one file: where its bytes come from, and where they go. */
@@ -40,8 +43,8 @@ export interface TransferJob {
 }
 
 /**
- * Streams a file into the bucket, create-once, under a key that follows from its first bytes. After a failure nothing
- * is stored: the last block is held back until every check has passed.
+ * Streams a file into the bucket, create-once, under a key that follows from its first bytes. After a failure
+ * nothing is stored: the last block is held back until every check has passed.
  */
 export async function transferFile(job: TransferJob, services: TransferServices): Promise<Transferred> {
   for (let restarts = 0; ; restarts++) {
@@ -122,8 +125,8 @@ async function store(
 }
 
 /**
- * The MD5 that R2 is to compare: it makes one of every put. Not where a claim may be overruled: then callvault makes
- * it.
+ * The MD5 that R2 is to compare: it makes one of every put. Not where a claim may be overruled: then callvault
+ * makes it.
  */
 function md5ForStore({ checksum, limits }: Wanted): string | undefined {
   return checksum?.algorithm === 'md5' && !mayOverrule(limits) ? checksum.hex : undefined;
@@ -132,8 +135,9 @@ function md5ForStore({ checksum, limits }: Wanted): string | undefined {
 type Sending = Pick<TransferJob, 'renewLease'> & Pick<TransferServices, 'withTimeout'>;
 
 /**
- * Sends all blocks. The block that completes the announced length is held back until the checks have passed: R2 stores
- * an object as soon as it has all of its bytes, even if the stream is aborted. Without a length `commit` stores it.
+ * Sends all blocks. The block that completes the announced length is held back until the checks have passed: R2
+ * stores an object as soon as it has all of its bytes, even if the stream is aborted. Without a length `commit`
+ * stores it.
  */
 async function sendBlocks(
   { body, first, wanted }: Source,

@@ -6,26 +6,29 @@ export interface OriginPattern {
   readonly anySubdomain: boolean;
 }
 
-/** Where downloads may go. */
+/** The origins that downloads may use. */
 export interface AllowedOrigins {
-  /** These alone; absent when nothing is set: then any https host of the public internet. */
+  /** Absent when the setting is: then any https host of the public internet. */
   readonly only?: readonly OriginPattern[] | undefined;
-  /** An entry could not be read: what is not allowed waits until it is corrected. */
+  /** An entry is invalid: a download from another origin waits until it is corrected. */
   readonly isBroken?: boolean | undefined;
 }
 
-/** One entry of `DOWNLOAD_ORIGINS`, `https://host[:port]` with an optional `*.`; nothing when it is not one. */
+/**
+ * Parses one entry of `DOWNLOAD_ORIGINS`: `https://host[:port]`, the host optionally after `*.`; else
+ * `undefined`.
+ */
 export function parseOriginPattern(entry: string): OriginPattern | undefined {
   const [, scheme, wildcard, authority] = /^(https?:\/\/)(\*\.)?([^/?#@\s*\\]+)\/?$/i.exec(entry) ?? [];
   if (scheme === undefined || !URL.canParse(`${scheme}${authority}`)) return undefined;
   const { protocol, hostname, port } = new URL(`${scheme}${authority}`);
-  if (!/^(\[[\da-f:.]+\]|[\w.-]+)$/i.test(hostname)) return undefined; // Such as two origins with a `;` between them.
+  if (!/^(\[[\da-f:.]+\]|[\w.-]+)$/i.test(hostname)) return undefined; // Such as two origins joined by `;`.
   return { protocol, host: hostname, port, anySubdomain: wildcard !== undefined };
 }
 
 /**
- * The base of a provider's API, ending in a slash; nothing when a key must not be sent there: it is neither https
- * nor on this machine.
+ * Parses the base URL of a provider's API, and ends it in a slash; `undefined` when no key may be sent there,
+ * because it is neither https nor on this machine.
  */
 export function parseApiUrl(text: string): string | undefined {
   const url = URL.parse(text);
@@ -36,7 +39,10 @@ export function parseApiUrl(text: string): string | undefined {
   return isAllowed ? url.href.replace(/\/*$/, '/') : undefined;
 }
 
-/** Why a link must not be requested; `undefined` when it may. Decided before any request, for each hop. */
+/**
+ * The reason a link must not be requested; `undefined` when it may. Checked before each request, redirects
+ * included.
+ */
 export function linkProblem(url: URL, { only }: AllowedOrigins): string | undefined {
   if (url.username !== '' || url.password !== '') return 'The link carries user information';
   if (only !== undefined)
@@ -51,7 +57,7 @@ function matches(url: URL, { protocol, host, port, anySubdomain }: OriginPattern
   return anySubdomain ? url.hostname.endsWith(`.${host}`) : url.hostname === host;
 }
 
-/** URL has already turned every spelling of an IPv4 address into four decimal numbers. */
+/** Whether a host is a public name. `URL` turns every spelling of an IPv4 address into four decimal numbers. */
 function isPublicName(hostname: string): boolean {
   const name = hostname.replace(/\.$/, '');
   const isAddress = name.startsWith('[') || /^\d+\.\d+\.\d+\.\d+$/.test(name);
