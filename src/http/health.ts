@@ -1,25 +1,32 @@
 import { Hono } from 'hono/tiny';
+import type { Config } from '../config.ts';
 import { ownerOnly } from './auth.ts';
 import type { AppEnv, Services } from './services.ts';
 
-/** `GET /healthz`: public and bare; behind the token also the settings and what is pending and dead. */
+/** `GET /healthz`: public and bare; behind the token also the settings and the counts of pending and dead. */
 export const health = new Hono<AppEnv>();
 
-health.get('/', async (c, next) =>
-  c.req.header('Authorization') === undefined ? c.json({ status: statusOf(c.env) }) : next(),
-);
+health.get('/', async (c, next) => {
+  if (c.req.header('Authorization') !== undefined) return next();
+  const status = statusOf(c.env.config);
+  return c.json({ status }, codes[status]);
+});
 
-health.get('/', ownerOnly, async (c) => c.json(await report(c.env)));
+health.get('/', ownerOnly, async (c) => c.json(await report(c.env), codes[statusOf(c.env.config)]));
 
-function statusOf({ config }: Services): 'ok' | 'degraded' {
-  return config.problems.length > 0 ? 'degraded' : 'ok';
+const codes = { ok: 200, degraded: 200, unavailable: 503 } as const;
+
+/** Unavailable while no provider can verify a delivery, degraded while a setting is invalid. */
+function statusOf({ providers, problems }: Config): keyof typeof codes {
+  const canVerify = [...providers.values()].some(({ state }) => state === 'ready');
+  if (!canVerify) return 'unavailable';
+  return problems.length > 0 ? 'degraded' : 'ok';
 }
 
-async function report(services: Services) {
-  const { config, inbox, deadLetters } = services;
+async function report({ config, inbox, deadLetters }: Services) {
   const { problems, warnings } = config;
-  const settings = Array.from(config.providers, ([id, { state }]) => [id, state]);
+  const states = Array.from(config.providers, ([id, { state }]) => [id, state]);
   const [pending, dead] = await Promise.all([inbox.count(), deadLetters.count()]);
-  const providers = Object.fromEntries(settings);
-  return { status: statusOf(services), providers, problems, warnings, pending, dead };
+  const providers = Object.fromEntries(states);
+  return { status: statusOf(config), providers, problems, warnings, pending, dead };
 }

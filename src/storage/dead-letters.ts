@@ -2,16 +2,7 @@ import * as v from 'valibot';
 import { type DeadLetter, deadLetterSchema } from '../recording.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
 import { deadLetterKey } from './keys.ts';
-import {
-  countObjects,
-  deleteObject,
-  eventKeys,
-  listObjects,
-  MAX_CONFLICTS,
-  putJson,
-  readJson,
-  type Store,
-} from './objects.ts';
+import { countObjects, deleteObject, eventKeys, listObjects, MAX_CONFLICTS, putJson, readJson, type Store } from './objects.ts';
 
 /** The name of a dead letter. */
 export interface LetterName {
@@ -34,9 +25,17 @@ export interface UnreadableMessage {
   readonly deadAt: string;
 }
 
+/** A dead letter in a list: what its metadata has. */
+export interface ListedLetter {
+  readonly key: string;
+  readonly code: string | undefined;
+  readonly detail: string | undefined;
+  readonly deadAt: string | undefined;
+}
+
 /** One page of the dead letters; `cursor` is absent on the last. */
 export interface DeadLetterPage {
-  readonly deadLetters: readonly { key: string; code: string | undefined; deadAt: string | undefined }[];
+  readonly deadLetters: readonly ListedLetter[];
   readonly cursor?: string;
 }
 
@@ -170,11 +169,19 @@ async function listLetters(store: Store, cursor: string | undefined, limit = 1_0
   const deadLetters = page.objects.map(({ key, customMetadata = {} }) => ({
     key,
     code: customMetadata.code,
+    detail: customMetadata.detail && decodeURIComponent(customMetadata.detail),
     deadAt: customMetadata.deadAt,
   }));
   return page.truncated ? { deadLetters, cursor: page.cursor } : { deadLetters };
 }
 
+/** A longer detail is cut: R2 takes 8 KB of metadata an object. */
+const MAX_DETAIL_LENGTH = 300;
+
+/** Custom metadata takes ASCII only. */
 function metadataOf({ failure, deadAt }: DeadLetter): Record<string, string> {
-  return { code: failure.code, deadAt };
+  const { code, detail = '' } = failure;
+  const metadata = { code, deadAt };
+  const encoded = encodeURIComponent(detail.slice(0, MAX_DETAIL_LENGTH).toWellFormed());
+  return encoded === '' ? metadata : { ...metadata, detail: encoded };
 }

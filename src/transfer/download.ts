@@ -1,13 +1,6 @@
 import type { Failure, FailureCode } from '../shared/errors.ts';
 import { readBytesWithin } from '../shared/read-bytes.ts';
-import {
-  discard,
-  networkFailure,
-  type Requester,
-  request,
-  retryAfterSeconds,
-  STALL_MS,
-} from '../shared/request.ts';
+import { discard, networkFailure, type Requester, request, retryAfterSeconds, STALL_MS } from '../shared/request.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { type AllowedOrigins, linkProblem } from './url-policy.ts';
 
@@ -67,9 +60,10 @@ async function requestAllowed(
   // An invalid entry of the setting may be the one that allows this origin.
   if (problem !== undefined && services.origins.isBroken)
     return failure('setting_broken', 'DOWNLOAD_ORIGINS');
-  if (problem !== undefined) return failure('link_forbidden', problem);
+  if (problem !== undefined) return failure('link_forbidden', `${problem}: ${originOf(url)}`);
   const requested = await request(url.href, options, services);
-  return requested.ok ? requested : err(networkFailure(requested.error, 'download_unreachable'));
+  if (requested.ok) return requested;
+  return err({ ...networkFailure(requested.error, 'download_unreachable'), detail: originOf(url) });
 }
 
 function headersOf(range: Range | undefined): Record<string, string> {
@@ -101,6 +95,11 @@ async function saysExpired({ body }: Response, { withTimeout }: DownloadServices
   const limits = { maxBytes: MAX_ERROR_BYTES, timeoutMs: STALL_MS };
   const text = new TextDecoder().decode(await readBytesWithin(body, limits, withTimeout));
   return /<Code>ExpiredToken<|<Message>Request has expired</.test(text);
+}
+
+/** Scheme, host and port: the path and the query of a link are secret. */
+function originOf({ protocol, host }: URL): string {
+  return host === '' ? protocol : `${protocol}//${host}`;
 }
 
 function isRedirect(status: number): boolean {

@@ -58,6 +58,12 @@ function fromBase64(
     : undefined;
 }
 
+/** The media type that a response states, for a failure's detail: only if it is well-formed. */
+export function contentTypeOf(headers: Headers): string {
+  const [type] = /^[a-z]+\/[a-z0-9.+-]{1,60}(?=[;\s]|$)/i.exec(headers.get('content-type') ?? '') ?? [];
+  return type === undefined ? 'No content type' : `Content type ${type.toLowerCase()}`;
+}
+
 /** The length of the body that a response states, an integer; `undefined` if it states none. */
 export function lengthOf(headers: Headers): number | undefined {
   const text = headers.get('content-length') ?? '';

@@ -5,18 +5,11 @@ import { STORE_MS } from '../storage/objects.ts';
 import { COMMIT_MS, type Upload } from '../storage/upload.ts';
 import { detectAudioFormat, wavBytes } from './audio-format.ts';
 import { BLOCK_BYTES } from './block-reader.ts';
-import {
-  checkClaims,
-  checkSize,
-  mayOverrule,
-  responseProblem,
-  type TransferLimits,
-  type Wanted,
-} from './checks.ts';
+import { checkClaims, checkSize, mayOverrule, responseProblem, type TransferLimits, type Wanted } from './checks.ts';
 import { type BodyHash, createHasher } from './hash.ts';
 import type { Open } from './link.ts';
 import type { Reservation } from './memory-budget.ts';
-import { lengthOf, statedChecksum } from './response-headers.ts';
+import { contentTypeOf, lengthOf, statedChecksum } from './response-headers.ts';
 import { type BodyFailure, type ResumableBody, resumableBody } from './resumable-body.ts';
 import type { RenewLease, TransferServices } from './services.ts';
 import { describeEnd, type Sent, type StoredAudio, type TakenKey, type Transferred } from './stored-audio.ts';
@@ -79,7 +72,7 @@ async function transferOnce(
     if (!first.ok) return first;
     if (first.value === undefined) return failure('empty_body');
     const claims = { lengthBytes, checksum: statedChecksum(headers), wavBytes: wavBytes(first.value) };
-    const source = { body, first: first.value, wanted: { ...claims, limits: job.limits } };
+    const source = { body, first: first.value, headers, wanted: { ...claims, limits: job.limits } };
     return await store(source, { ...job, memory }, services);
   } finally {
     await body.cancel(); // Does nothing after a whole transfer.
@@ -90,16 +83,18 @@ async function transferOnce(
 interface Source {
   readonly body: ResumableBody;
   readonly first: Uint8Array;
+  readonly headers: Headers;
   readonly wanted: Wanted;
 }
 
 async function store(
-  { body, first, wanted }: Source,
+  source: Source,
   job: TransferJob & { readonly memory: Reservation },
   services: TransferServices,
 ): Promise<TransferredOnce> {
+  const { first, headers, wanted } = source;
   const audio = detectAudioFormat(first);
-  if (audio === undefined) return failure('not_audio');
+  if (audio === undefined) return failure('not_audio', contentTypeOf(headers));
   const { withTimeout, recordings } = services;
   const { lengthBytes } = wanted;
   const { metadata } = job;
@@ -112,7 +107,7 @@ async function store(
     partsKey: job.partsKeyOf?.(audio.format),
     grow: job.memory.grow,
   });
-  const sent = await sendBlocks({ body, first, wanted }, upload, { ...job, withTimeout });
+  const sent = await sendBlocks(source, upload, { ...job, withTimeout });
   if (!sent.ok) {
     await withTimeout(COMMIT_MS, upload.abort(sent.error.code)).catch(() => undefined); // Nothing was stored yet.
     return sent;

@@ -119,7 +119,10 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
     expect(namespaces.map(({ title }) => title)).toEqual(['callvault-dedupe']);
     expect(buckets).toEqual([{ name: 'callvault-recordings' }]);
     expect(databases).toHaveLength(config.d1_databases.length);
-    expect(queues.map(({ queue_name }) => queue_name)).toEqual(['callvault-transfers', 'callvault-transfers-dead']);
+    expect(queues.map(({ queue_name }) => queue_name)).toEqual([
+      'callvault-transfers',
+      'callvault-transfers-dead',
+    ]);
   });
 
   test('both queues have the worker as consumer, with the settings of the configuration', ({ expect }) => {
@@ -147,7 +150,10 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
 
     expect(wanted).toHaveLength(2);
     expect(actual).toEqual(Object.fromEntries(wanted));
-    expect(actual).toHaveProperty(['callvault-transfers', 0, 'dead_letter_queue'], 'callvault-transfers-dead');
+    expect(actual).toHaveProperty(
+      ['callvault-transfers', 0, 'dead_letter_queue'],
+      'callvault-transfers-dead',
+    );
   });
 
   test('the cron comes every minute', ({ expect }) => {

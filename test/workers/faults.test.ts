@@ -12,6 +12,7 @@ import {
   jsonAt,
   keysOf,
   link,
+  originUrl,
   receiveSigned,
   recordingFacts,
   requestsOf,
@@ -323,7 +324,9 @@ describe('archive()', () => {
 
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'download_unreachable' });
     const { attempts } = await jsonAt<InboxEntry>('inbox/telnyx/event-quoting.json');
-    expect(JSON.stringify([services.lines, attempts])).not.toContain('http');
+    const told = JSON.stringify([services.lines, attempts]);
+    expect(told).toContain(new URL(originUrl).host);
+    expect(told).not.toMatch(/mono\.wav|run=|Fetch failed/);
   });
 
   test('asks for a fresh copy, by hand from hop to hop, and in time', async ({ expect }) => {

@@ -184,7 +184,12 @@ describe('GET /api/dead-letters', () => {
     const response = await ask('/dead-letters');
 
     const { deadLetters } = await response.json<{ deadLetters: object[] }>();
-    expect(deadLetters).toContainEqual({ key, code: 'link_gone', deadAt: expect.stringMatching(/Z$/) });
+    expect(deadLetters).toContainEqual({
+      key,
+      code: 'link_gone',
+      detail: expect.stringMatching(/^Status 410\. With TELNYX_API_KEY set/),
+      deadAt: expect.stringMatching(/Z$/),
+    });
   });
 });
 

@@ -2,7 +2,17 @@ import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import type { DeadLetter, InboxEntry, Manifest, RecordingFile } from '../../src/recording.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
-import { attempt, jsonAt, keysOf, link, requestsOf, sha256At, testServices, wavEvent } from './support.ts';
+import {
+  attempt,
+  jsonAt,
+  keysOf,
+  link,
+  originUrl,
+  requestsOf,
+  sha256At,
+  testServices,
+  wavEvent,
+} from './support.ts';
 
 const monoSha256 = '3b819b55650fff15f7741991bc4651992f109d965cce39b7f592b21900288593';
 const monoBytes = 135_988;
@@ -121,6 +131,35 @@ describe('archive()', () => {
       const expected = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
       expect(files).toMatchObject([{ bytes, sha256: expected }]);
       expect(await sha256At(`${folder}rec-${id}.wav`)).toBe(expected);
+    },
+  );
+
+  test.for([
+    ['html', '/html', 'Content type audio/wav'],
+    ['xml', '/xml', 'Content type application/xml'],
+    ['reset', '/reset-at-once', new URL(originUrl).origin],
+    [
+      'foreign',
+      `/redirect-to?to=${encodeURIComponent('https://u:p@elsewhere.example/a?secret=1')}`,
+      'The link carries user information: https://elsewhere.example',
+    ],
+    [
+      'port',
+      `/redirect-to?to=${encodeURIComponent('https://elsewhere.example:8443/path?secret=1')}`,
+      'The origin is not in DOWNLOAD_ORIGINS: https://elsewhere.example:8443',
+    ],
+    [
+      'data',
+      `/redirect-to?to=${encodeURIComponent('data:audio/wav,RIFF')}`,
+      'The origin is not in DOWNLOAD_ORIGINS: data:',
+    ],
+  ] as const)(
+    'names the origin or the content type, and no path or query (%s)',
+    async ([id, path, detail], { expect }) => {
+      const name = `detail-${id}`;
+      const { line } = await run(name, [{ link: link(path, name) }]);
+
+      expect(line).toMatchObject({ detail });
     },
   );
 

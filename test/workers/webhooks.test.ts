@@ -398,27 +398,46 @@ describe('GET /healthz', () => {
       authorization === undefined ? {} : { headers: { authorization } },
     );
 
-  test('says degraded to anybody while a setting is broken, and nothing else', async ({ expect }) => {
-    const vault = await createVault({ VAULT_TOKEN: 'token', TELNYX_PUBLIC_KEY: 'AAAA' });
+  test.for([
+    ['ok', 200, {}],
+    ['ok', 200, { SAUTIKIT_WEBHOOK_SECRET: undefined }],
+    ['ok', 200, { TELNYX_PUBLIC_KEY: undefined, SAUTIKIT_WEBHOOK_SECRET: 'weak' }],
+    ['degraded', 200, { TELNYX_PUBLIC_KEY: 'AAAA' }],
+    ['degraded', 200, { MAX_RECORDING_BYTES: '5GB' }],
+    ['degraded', 200, { DOWNLOAD_ORIGIN: 'https://cdn.example' }],
+    ['unavailable', 503, { TELNYX_PUBLIC_KEY: undefined, SAUTIKIT_WEBHOOK_SECRET: undefined }],
+    ['unavailable', 503, { TELNYX_PUBLIC_KEY: 'AAAA', SAUTIKIT_WEBHOOK_SECRET: undefined }],
+  ] as const)(
+    'answers a public request with %s (%i) alone, with %o',
+    async ([status, code, settings], { expect }) => {
+      const vault = await createVault({ VAULT_TOKEN: 'a token of twenty characters', ...settings });
 
-    const response = await vault.send(get());
+      const response = await vault.send(get());
 
-    expect([response.status, await response.text()]).toEqual([200, '{"status":"degraded"}']);
-  });
+      expect([response.status, await response.text()]).toEqual([code, JSON.stringify({ status })]);
+    },
+  );
 
-  test('says ok to anybody while all settings are sound, weak ones included', async ({ expect }) => {
-    const vault = await createVault({ VAULT_TOKEN: 'token' });
+  test('answers the owner with the same status, and with the details', async ({ expect }) => {
+    const vault = await createVault({
+      VAULT_TOKEN: 'a token of twenty characters',
+      TELNYX_PUBLIC_KEY: 'AAAA',
+      SAUTIKIT_WEBHOOK_SECRET: undefined,
+    });
 
-    const response = await vault.send(get());
+    const response = await vault.send(get('Bearer a token of twenty characters'));
 
-    expect([response.status, await response.text()]).toEqual([200, '{"status":"ok"}']);
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({
+      status: 'unavailable',
+      providers: { sautikit: 'unset', telnyx: 'broken' },
+    });
   });
 
   test('tells the owner the state of the settings and the counts', async ({ expect }) => {
     const vault = await createVault({
       VAULT_TOKEN: 'token',
       TELNYX_PUBLIC_KEY: 'AAAA',
-      SAUTIKIT_WEBHOOK_SECRET: undefined,
     });
     for (let index = 0; index < 3; index++)
       await env.RECORDINGS.put(`inbox/telnyx/count-${index}.json`, '{}');
@@ -429,7 +448,7 @@ describe('GET /healthz', () => {
     const pending = (await keysOf('inbox/')).length;
     expect(await response.json()).toEqual({
       status: 'degraded',
-      providers: { sautikit: 'unset', telnyx: 'broken' },
+      providers: { sautikit: 'ready', telnyx: 'broken' },
       problems: ['TELNYX_PUBLIC_KEY: value 1 of 1 is 3 bytes, not 32'],
       warnings: ['VAULT_TOKEN: has fewer than 20 characters'],
       pending,
@@ -503,7 +522,12 @@ test('the log tells what happened and none of what is secret', async ({ expect }
     { event: 'delivery', outcome: 'accepted' },
     { event: 'attempt', outcome: 'pending', code: 'download_refused', detail: 'Status 500' },
     { event: 'delivery', outcome: 'accepted' },
-    { event: 'attempt', outcome: 'dead', code: 'link_forbidden' },
+    {
+      event: 'attempt',
+      outcome: 'dead',
+      code: 'link_forbidden',
+      detail: 'The link carries user information: https://127.0.0.1',
+    },
   ]);
   const secrets = [
     vault.signing.sautikit ?? 'x',
@@ -511,7 +535,8 @@ test('the log tells what happened and none of what is secret', async ({ expect }
     'link-credential',
     '+2547',
     'hidden-password',
-    'http',
+    'mono.wav',
+    'run=log',
     'v1=',
     'download_url',
   ];
