@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { signingKey } from '../scripts/local-keys.ts';
+import { signingKey } from '../tools/local-settings.ts';
 import { postSigned } from '../tools/fake-providers/index.ts';
 import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
 import { cpuMicroseconds, residentBytes } from './cpu.ts';

@@ -1,5 +1,5 @@
-import { serveLarge, type Way, ways } from '../scripts/large-origin.ts';
-import { newLocalSettings } from '../scripts/local-keys.ts';
+import { serveLarge, type Way, ways } from '../tools/large-origin.ts';
+import { newLocalSettings } from '../tools/local-settings.ts';
 import { type Copier, startBare, startBareWithChecksum, startNaive, startNodeCopier, startVaultCopier } from './copiers.ts';
 import { peakGrowthMb } from './peak-growth.ts';
 import { rotated } from './rotated.ts';

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
-import { serveLarge } from '../scripts/large-origin.ts';
-import { listen } from '../scripts/listen.ts';
-import { newLocalSettings, signingKey } from '../scripts/local-keys.ts';
+import { serveLarge } from '../tools/large-origin.ts';
+import { listen } from '../tools/listen.ts';
+import { newLocalSettings, signingKey } from '../tools/local-settings.ts';
 import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
 import { cpuMicroseconds } from './cpu.ts';
 import { type Delivery, post } from './load.ts';

@@ -1,5 +1,5 @@
-import { serveLarge } from '../scripts/large-origin.ts';
-import { newLocalSettings } from '../scripts/local-keys.ts';
+import { serveLarge } from '../tools/large-origin.ts';
+import { newLocalSettings } from '../tools/local-settings.ts';
 import { announce, type Copier, startBare, startBareWithChecksum, startNaive } from './copiers.ts';
 import { peakGrowthMb } from './peak-growth.ts';
 import { startOnPlatform } from './platform.ts';

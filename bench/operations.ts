@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { runCron } from '../scripts/cron.ts';
-import { serveLarge } from '../scripts/large-origin.ts';
-import { newLocalSettings } from '../scripts/local-keys.ts';
-import { priceList } from '../scripts/prices.ts';
+import { runCron } from '../tools/cron.ts';
+import { serveLarge } from '../tools/large-origin.ts';
+import { newLocalSettings } from '../tools/local-settings.ts';
+import { priceList } from '../tools/prices.ts';
 import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
 import { announce, startWorker } from './copiers.ts';
 import { measureCpuMs } from './cpu-each.ts';

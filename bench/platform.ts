@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeSettings } from '../scripts/local-keys.ts';
-import { familyOf, startVault } from '../scripts/vault-process.ts';
+import { writeSettings } from '../tools/local-settings.ts';
+import { familyOf, startVault } from '../tools/local-vault.ts';
 import { cpuMicroseconds, residentBytes } from './cpu.ts';
 
 /** A worker on the whole local platform: workerd, and in it the simulators of KV, R2 and the queue. */

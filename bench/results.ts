@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root } from '../scripts/wrangler.ts';
+import { root } from '../tools/wrangler.ts';
 import { type Results, report } from './report.ts';
 
 const folder = join(root, 'docs', 'measured');

@@ -4,7 +4,7 @@ import { createRequire, stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { runWrangler } from '../scripts/wrangler.ts';
+import { runWrangler } from '../tools/wrangler.ts';
 
 /** A server under measurement. */
 export interface Running {

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { runWrangler } from './wrangler.ts';
+import { runWrangler } from '../tools/wrangler.ts';
 
 /** Fails when the worker that `wrangler deploy` would upload is larger than we promise. */
 const MAX_GZIP_BYTES = 44_000;

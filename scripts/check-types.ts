@@ -1,4 +1,4 @@
-import { runWrangler } from './wrangler.ts';
+import { runWrangler } from '../tools/wrangler.ts';
 
 /** Fails when the generated `Env` is older than wrangler.toml. */
 const { status, output } = runWrangler(['types', '--include-runtime=false', '--check']);

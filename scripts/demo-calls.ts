@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { RecordingFacts } from '../tools/fake-providers/fake-provider.ts';
-import { root } from './wrangler.ts';
+import { root } from '../tools/wrangler.ts';
 
 /** A call that is recorded in the demo: who announces it, and the files that its provider made of it. */
 export interface DemoCall extends RecordingFacts {

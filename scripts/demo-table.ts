@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Manifest } from '../src/recording.ts';
 import type { DemoCall } from './demo-calls.ts';
-import { withBucket } from './local-bucket.ts';
+import { withBucket } from '../tools/local-bucket.ts';
 
 /** A file in the bucket, and whether its bytes are those that the provider's storage served. */
 export interface Row {

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
-import { serveAudio } from './audio-origin.ts';
+import { serveAudio } from '../tools/audio-origin.ts';
 import { type DemoCall, demoFiles, makeCalls } from './demo-calls.ts';
 import { bucketRows, printRows } from './demo-table.ts';
-import { newLocalSettings, signingKey, writeSettings } from './local-keys.ts';
-import { startVault, waitUntil } from './vault-process.ts';
+import { newLocalSettings, signingKey, writeSettings } from '../tools/local-settings.ts';
+import { startVault, waitUntil } from '../tools/local-vault.ts';
 
 const ATTEMPT_TIMEOUT_MS = 60_000;
 

@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
-import { serveLarge, type Way, ways } from './large-origin.ts';
-import { newLocalSettings, signingKey, writeSettings } from './local-keys.ts';
-import { keepMeasured } from './measured.ts';
-import { familyOf, startVault, type VaultProcess } from './vault-process.ts';
+import { serveLarge, type Way, ways } from '../tools/large-origin.ts';
+import { newLocalSettings, signingKey, writeSettings } from '../tools/local-settings.ts';
+import { keepMeasured } from '../tools/measured.ts';
+import { familyOf, startVault, type VaultProcess } from '../tools/local-vault.ts';
 
 /** One after the other, told apart by a megabyte: what grew with the bytes would grow with each as with the first. */
 const SIZES_BYTES = [1_000_000_000, 1_001_000_000, 1_002_000_000, 1_003_000_000];

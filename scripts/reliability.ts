@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { root } from './wrangler.ts';
+import { root } from '../tools/wrangler.ts';
 
 /** One life of a recording, as test/workers/fault-matrix.test.ts reports it. */
 interface Life {

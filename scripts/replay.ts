@@ -1,4 +1,4 @@
-import { answerOf, ownerCall } from './owner.ts';
+import { answerOf, ownerCall } from '../tools/owner-api.ts';
 
 interface Letter {
   readonly key: string;

@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MAX_RECONCILE_PAGES, MAX_RECONCILE_SENDS } from '../src/recover/reconcile.ts';
-import { assumed, fastCounts, MINUTES_PER_MONTH, maxConcurrency, rates } from './scale-assumed.ts';
-import { bill, billed } from './scale-costs.ts';
-import { type Limit, limits } from './scale-limits.ts';
-import { playOutage, STEP_SECONDS } from './scale-model.ts';
-import { root } from './wrangler.ts';
+import { assumed, fastCounts, MINUTES_PER_MONTH, maxConcurrency, rates } from '../tools/scale-assumed.ts';
+import { bill, billed } from '../tools/scale-costs.ts';
+import { type Limit, limits } from '../tools/scale-limits.ts';
+import { playOutage, STEP_SECONDS } from '../tools/scale-model.ts';
+import { root } from '../tools/wrangler.ts';
 
 /** R2 gives up to so many keys for one list. */
 const PAGE_ENTRIES = 1_000;

@@ -4,10 +4,10 @@ import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { FakeProvider, RecordingFacts } from '../tools/fake-providers/fake-provider.ts';
 import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
-import { type AudioOrigin, serveAudio } from './audio-origin.ts';
-import { LOCAL_AUDIO_PORT, readSettings, signingKey } from './local-keys.ts';
-import { waitUntil } from './vault-process.ts';
-import { root } from './wrangler.ts';
+import { type AudioOrigin, serveAudio } from '../tools/audio-origin.ts';
+import { LOCAL_AUDIO_PORT, readSettings, signingKey } from '../tools/local-settings.ts';
+import { waitUntil } from '../tools/local-vault.ts';
+import { root } from '../tools/wrangler.ts';
 
 const usage = `npm run send -- <${Object.keys(fakeProviders).join(' | ')}> --to <url> [options]
   --to <url>         the vault, such as http://127.0.0.1:8787

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { postSigned } from '../tools/fake-providers/index.ts';
-import { runCron } from './cron.ts';
-import { newLocalSettings, signingKey, writeSettings } from './local-keys.ts';
-import { keepMeasured } from './measured.ts';
-import { makeSoakCall, type SoakCall, startSoakOrigin } from './soak-calls.ts';
-import { checkBucket } from './soak-check.ts';
-import { startVault, type VaultProcess, waitUntil } from './vault-process.ts';
+import { runCron } from '../tools/cron.ts';
+import { newLocalSettings, signingKey, writeSettings } from '../tools/local-settings.ts';
+import { keepMeasured } from '../tools/measured.ts';
+import { makeSoakCall, type SoakCall, startSoakOrigin } from '../tools/soak-calls.ts';
+import { checkBucket } from '../tools/soak-check.ts';
+import { startVault, type VaultProcess, waitUntil } from '../tools/local-vault.ts';
 
 const LONGEST_LIFE_MS = 3_000;
 const BETWEEN_DELIVERIES_MS = 100;

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { runCron } from './cron.ts';
-import { localSettings } from './local-keys.ts';
-import { spawnVault } from './vault-process.ts';
-import { root } from './wrangler.ts';
+import { runCron } from '../tools/cron.ts';
+import { localSettings } from '../tools/local-settings.ts';
+import { spawnVault } from '../tools/local-vault.ts';
+import { root } from '../tools/wrangler.ts';
 
 const PORT = 8787;
 const CRON_EVERY_MS = 60_000;

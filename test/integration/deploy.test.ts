@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { unstable_readConfig } from 'wrangler';
-import { quiet, root, wrangler } from '../../scripts/wrangler.ts';
+import { quiet, root, wrangler } from '../../tools/wrangler.ts';
 import { startCloudflareApi } from '../support/cloudflare-api.ts';
 
 type CloudflareApi = Awaited<ReturnType<typeof startCloudflareApi>>;

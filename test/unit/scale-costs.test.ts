@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
-import { perRecording } from '../../scripts/scale-assumed.ts';
-import { bill, billed } from '../../scripts/scale-costs.ts';
+import { perRecording } from '../../tools/scale-assumed.ts';
+import { bill, billed } from '../../tools/scale-costs.ts';
 
 test('one of fifty recordings costs what goes by the queue: a message is three operations', ({ expect }) => {
   expect(perRecording('queue operation')).toBeCloseTo(3 / 50, 6);

@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest';
-import { playOutage } from '../../scripts/scale-model.ts';
+import { playOutage } from '../../tools/scale-model.ts';
 
 const outage = {
   recordingsPerMinute: 60,

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
-import type { FakeProvider, RecordingFacts } from '../tools/fake-providers/fake-provider.ts';
-import { fakeProviders } from '../tools/fake-providers/index.ts';
+import type { FakeProvider, RecordingFacts } from './fake-providers/fake-provider.ts';
+import { fakeProviders } from './fake-providers/index.ts';
 import { type Listening, listen } from './listen.ts';
 
 /** A recorded call of the soak: its bytes follow from its id, so that nothing has to be kept. */

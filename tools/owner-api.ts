@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseApiUrl } from '../src/transfer/url-policy.ts';
-import { readSettings } from './local-keys.ts';
+import { readSettings } from './local-settings.ts';
 import { root } from './wrangler.ts';
 
 /** How a script that speaks for the owner was called: which vault, with which token, about what. */

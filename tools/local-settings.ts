@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
-import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
-import { fakeTelnyx } from '../tools/fake-providers/telnyx.ts';
+import { fakeSautikit } from './fake-providers/sautikit.ts';
+import { fakeTelnyx } from './fake-providers/telnyx.ts';
 
 /** Where `npm run send` serves a file from, and what a local vault may therefore download from. */
 export const LOCAL_AUDIO_PORT = 9000;
