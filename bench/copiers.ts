@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { signingKey } from '../tools/local-settings.ts';
 import { postSigned } from '../tools/fake-providers/index.ts';
 import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
+import { signingKey } from '../tools/local-settings.ts';
 import { cpuMicroseconds, residentBytes } from './cpu.ts';
 import { startNode } from './node-process.ts';
 import { type OnPlatform, startOnPlatform } from './platform.ts';
@@ -98,7 +98,11 @@ export async function announce(
 ): Promise<void> {
   const ids = { eventId, callId: eventId, recordingId: eventId };
   const body = fakeSautikit.announce({ ...ids, links: { wav: link }, endedMs: Date.now() });
-  const response = await postSigned(fakeSautikit, url, body, signingKey('sautikit', settings) ?? '');
+  const response = await postSigned(fakeSautikit, {
+    vaultUrl: url,
+    body,
+    signing: signingKey('sautikit', settings) ?? '',
+  });
   if (!response.ok) throw new Error(`A delivery was answered with ${response.status}`);
 }
 

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
 import { serveLarge } from '../tools/large-origin.ts';
 import { listen } from '../tools/listen.ts';
 import { newLocalSettings, signingKey } from '../tools/local-settings.ts';
-import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
 import { cpuMicroseconds } from './cpu.ts';
 import { type Delivery, post } from './load.ts';
 import { type Kind, newBody, signed } from './signed.ts';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { runCron } from '../tools/cron.ts';
+import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
 import { serveLarge } from '../tools/large-origin.ts';
 import { newLocalSettings } from '../tools/local-settings.ts';
+import { runCron } from '../tools/local-vault.ts';
 import { priceList } from '../tools/prices.ts';
-import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
 import { announce, startWorker } from './copiers.ts';
 import { measureCpuMs } from './cpu-each.ts';
 import { post } from './load.ts';

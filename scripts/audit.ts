@@ -1,6 +1,11 @@
-import { answerOf, ownerCall } from '../tools/owner-api.ts';
+import { runCommand, UsageError, webAddress } from '../tools/command.ts';
+import { answerOf, openOwnerApi } from '../tools/owner-api.ts';
 
-interface Told {
+const usage = `npm run audit -- --to <url of the vault> [--run]
+Lists the recordings that the providers hold and the vault lacks.
+  --run   fetch them`;
+
+interface Audit {
   readonly provider: string;
   readonly from: string;
   readonly to: string;
@@ -9,23 +14,28 @@ interface Told {
   readonly failure?: { code: string; detail?: string };
 }
 
-/** `npm run audit`: what the providers hold that is not in the vault; with `--run` it is fetched. */
-const { ask, flags } = ownerCall('npm run audit -- --to <url of the vault> [--run]', ['run']);
-const isRun = flags.has('run');
-const { audits } = await answerOf<{ audits: Told[] }>(
-  await ask('/api/audit', { method: isRun ? 'POST' : 'GET' }),
-);
+await runCommand({
+  usage,
+  options: { to: { type: 'string' }, run: { type: 'boolean', default: false } },
+  async run({ values }) {
+    const vaultUrl = webAddress('--to', values.to);
+    if (vaultUrl === undefined) throw new UsageError('--to is missing');
+    const method = values.run ? 'POST' : 'GET';
+    const { audits } = await answerOf<{ audits: Audit[] }>(
+      await openOwnerApi(vaultUrl)('/api/audit', { method }),
+    );
+    if (audits.length === 0)
+      console.log('No provider can be asked: set its API key. (Sautikit’s API lists no recordings.)');
+    for (const audit of audits) print(audit);
+    if (!values.run && audits.some(({ missing }) => missing.length > 0))
+      console.log('Nothing was changed; --run fetches them.');
+    return audits.some(({ failure }) => failure !== undefined) ? 1 : 0;
+  },
+});
 
-if (audits.length === 0)
-  console.log('No provider can be asked: set its API key. (Sautikit’s API lists no recordings.)');
-for (const { provider, from, to, listed, missing, failure } of audits) {
-  console.log(
-    `${provider}: ${listed} recordings from ${from} to ${to}, ${missing.length} of them not in the vault`,
-  );
+function print({ provider, from, to, listed, missing, failure }: Audit): void {
+  console.log(`${provider}: ${listed} recordings from ${from} to ${to}, ${missing.length} not in the vault`);
   for (const { recordingId, callId, startedAt = '' } of missing)
     console.log(`  ${JSON.stringify({ recordingId, callId, startedAt })}`);
   if (failure !== undefined) console.log(`  not all of them: ${failure.code} ${failure.detail ?? ''}`);
 }
-if (!isRun && audits.some(({ missing }) => missing.length > 0))
-  console.log('Nothing was changed; --run fetches them.');
-process.exitCode = audits.some(({ failure }) => failure !== undefined) ? 1 : 0;

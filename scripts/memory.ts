@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
 import { serveLarge, type Way, ways } from '../tools/large-origin.ts';
 import { newLocalSettings, signingKey, writeSettings } from '../tools/local-settings.ts';
-import { keepMeasured } from '../tools/measured.ts';
 import { familyOf, startVault, type VaultProcess } from '../tools/local-vault.ts';
+import { keepMeasured } from '../tools/measured.ts';
 
 /** One after the other, told apart by a megabyte: what grew with the bytes would grow with each as with the first. */
 const SIZES_BYTES = [1_000_000_000, 1_001_000_000, 1_002_000_000, 1_003_000_000];
@@ -52,19 +52,15 @@ async function measure(way: Way): Promise<void> {
 /** Announces a recording of this size, and waits until it is archived. */
 async function copy(bytes: number, { vault, settings, originUrl, archived }: Bench): Promise<void> {
   const fakeProvider = fakeProviders.telnyx;
-  if (fakeProvider === undefined) throw new Error('Cannot measure: there is no fakeProvider');
+  if (fakeProvider === undefined) throw new Error('Cannot measure: there is no fake provider');
   const ids = { eventId: randomUUID(), callId: randomUUID(), recordingId: randomUUID() };
   const body = fakeProvider.announce({
     ...ids,
     links: { wav: `${originUrl}/${bytes}` },
     endedMs: Date.now(),
   });
-  const response = await postSigned(
-    fakeProvider,
-    vault.url,
-    body,
-    signingKey(fakeProvider.id, settings) ?? '',
-  );
+  const signing = signingKey(fakeProvider.id, settings) ?? '';
+  const response = await postSigned(fakeProvider, { vaultUrl: vault.url, body, signing });
   if (response.status !== 200) throw new Error(`Cannot measure: status ${response.status}`);
   for (const endMs = Date.now() + 300_000; !archived.includes(bytes); ) {
     if (Date.now() > endMs) throw new Error(`Cannot measure: ${bytes} bytes were not archived in time`);

@@ -1,42 +1,63 @@
-import { answerOf, ownerCall } from '../tools/owner-api.ts';
+import { runCommand, UsageError, webAddress } from '../tools/command.ts';
+import { type AskOwner, answerOf, openOwnerApi } from '../tools/owner-api.ts';
+
+const usage = `npm run replay -- --to <url of the vault> [dead/<key>.json … | <code> …]
+Lists the dead letters. With keys or codes: moves those back into the inbox.`;
 
 interface Letter {
   readonly key: string;
   readonly code?: string;
+  readonly detail?: string;
   readonly deadAt?: string;
 }
 
-/** `npm run replay`: lists the dead letters; gives those that are named, or all of a code, another life. */
-const usage = 'npm run replay -- --to <url of the vault> [dead/<key>.json … | <code> …]';
-const { ask, names } = ownerCall(usage, []);
-const letters = await allLetters();
-const chosen = letters.filter(({ key, code }) => names.includes(key) || names.includes(code ?? ''));
-const unknown = names.filter((name) => !letters.some(({ key, code }) => name === key || name === code));
+await runCommand({
+  usage,
+  options: { to: { type: 'string' } },
+  async run({ values, positionals: names }) {
+    const vaultUrl = webAddress('--to', values.to);
+    if (vaultUrl === undefined) throw new UsageError('--to is missing');
+    const ask = openOwnerApi(vaultUrl);
+    const letters = await listLetters(ask);
+    if (names.length === 0) {
+      for (const letter of letters) print(letter);
+      console.log(`${letters.length} dead letters`);
+      return 0;
+    }
+    return replayAll(letters, names, ask);
+  },
+});
 
-for (const { key, code = '', deadAt = '' } of names.length === 0 ? letters : chosen) {
-  const outcome = names.length === 0 ? '' : await replay(key);
-  console.log([code.padEnd(24), deadAt, key, outcome].join('  '));
-}
-for (const name of unknown) console.error(`There is no dead letter, and none with the code, ${name}`);
-if (names.length === 0) console.log(`${letters.length} dead letters`);
-if (unknown.length > 0) process.exitCode = 1;
-
-async function allLetters(): Promise<Letter[]> {
-  const all: Letter[] = [];
+async function listLetters(ask: AskOwner): Promise<Letter[]> {
+  const letters: Letter[] = [];
   for (let cursor: string | undefined = ''; cursor !== undefined; ) {
-    const response = await ask(
-      `/api/dead-letters${cursor === '' ? '' : `?cursor=${encodeURIComponent(cursor)}`}`,
-    );
-    const page: { deadLetters: Letter[]; cursor?: string } = await answerOf(response);
-    all.push(...page.deadLetters);
+    const path: string = `/api/dead-letters${cursor === '' ? '' : `?cursor=${encodeURIComponent(cursor)}`}`;
+    const page: { deadLetters: Letter[]; cursor?: string } = await answerOf(await ask(path));
+    letters.push(...page.deadLetters);
     cursor = page.cursor;
   }
-  return all;
+  return letters;
 }
 
-async function replay(key: string): Promise<string> {
-  const response = await ask('/api/dead-letters/replay', { method: 'POST', body: JSON.stringify({ key }) });
-  const { outcome, error }: { outcome?: string; error?: string } = await response.json();
-  if (!response.ok) process.exitCode = 1;
-  return outcome ?? error ?? '';
+async function replayAll(
+  letters: readonly Letter[],
+  names: readonly string[],
+  ask: AskOwner,
+): Promise<number> {
+  const isNamed = ({ key, code = '' }: Letter, name: string) => name === key || name === code;
+  const unknown = names.filter((name) => !letters.some((letter) => isNamed(letter, name)));
+  let failed = unknown.length;
+  for (const letter of letters.filter((one) => names.some((name) => isNamed(one, name)))) {
+    const body = JSON.stringify({ key: letter.key });
+    const response = await ask('/api/dead-letters/replay', { method: 'POST', body });
+    const { outcome, error }: { outcome?: string; error?: string } = await response.json();
+    if (!response.ok) failed++;
+    print(letter, outcome ?? error);
+  }
+  for (const name of unknown) console.error(`No dead letter has the key or the code ${name}`);
+  return failed === 0 ? 0 : 1;
+}
+
+function print({ key, code = '', detail = '', deadAt = '' }: Letter, outcome = ''): void {
+  console.log([code.padEnd(20), deadAt, key, outcome, detail].filter(Boolean).join('  '));
 }

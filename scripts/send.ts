@@ -1,103 +1,179 @@
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { providers } from '../src/providers/index.ts';
+import { nameEvent } from '../src/receive/event-fingerprint.ts';
+import type { DeadLetter, InboxEntry, Manifest, RecordingEvent } from '../src/recording.ts';
+import { deadLetterKey, inboxKey, ownRecordingKeys, recordingKeys } from '../src/storage/keys.ts';
+import { type AudioOrigin, serveAudio } from '../tools/audio-origin.ts';
+import { CommandError, runCommand, UsageError, webAddress } from '../tools/command.ts';
 import type { FakeProvider, RecordingFacts } from '../tools/fake-providers/fake-provider.ts';
 import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
-import { type AudioOrigin, serveAudio } from '../tools/audio-origin.ts';
 import { LOCAL_AUDIO_PORT, readSettings, signingKey } from '../tools/local-settings.ts';
 import { waitUntil } from '../tools/local-vault.ts';
+import { causeOf } from '../tools/owner-api.ts';
+import { readJsonAt, type VaultBucket, withVaultBucket } from '../tools/vault-bucket.ts';
 import { root } from '../tools/wrangler.ts';
 
-const usage = `npm run send -- <${Object.keys(fakeProviders).join(' | ')}> --to <url> [options]
-  --to <url>         the vault, such as http://127.0.0.1:8787
-  --audio <url|file> the recording; a file is served from http://127.0.0.1:${LOCAL_AUDIO_PORT} until it is fetched,
-                     which the vault must allow (DOWNLOAD_ORIGINS) and reach
-  --key <text>       what to sign with: Sautikit's secret, or a Telnyx test key (base64 Ed25519 seed);
-                     without it the keys in .vault.env, which npm start makes
-  --event-id <id>    the same id again is a duplicate`;
+const names = Object.keys(fakeProviders);
 
-const options = {
-  to: { type: 'string' },
-  audio: { type: 'string', default: join(root, 'test', 'fixtures', 'audio', 'mono.wav') },
-  key: { type: 'string' },
-  'event-id': { type: 'string', default: randomUUID() },
-  help: { type: 'boolean', default: false },
-} as const;
+const usage = `npm run send -- <${names.join(' | ')}> --to <url> [options]
+Signs and posts a delivery as the provider would.
+  --to <url>          the vault, such as http://127.0.0.1:8787
+  --audio <url|file>  the recording; a file is served from http://127.0.0.1:${LOCAL_AUDIO_PORT} until it is fetched,
+                      which the vault must allow (DOWNLOAD_ORIGINS) and reach
+  --key <text>        the signing key: Sautikit's secret, or a Telnyx test key (base64 Ed25519 seed);
+                      without it the keys in .vault.env, which npm start makes
+  --event-id <id>     the same id again is a duplicate
+  --wait, --no-wait   wait until the recording is archived or dead; on a terminal it waits without the flag.
+                      Needs the vault's token: VAULT_TOKEN, or .vault.env for a vault on this machine
+  --timeout <s>       the longest wait: 120 without it`;
 
-async function send(): Promise<number> {
-  const { values, positionals } = parseArgs({ options, allowPositionals: true });
-  const fakeProvider = fakeProviders[positionals[0] ?? ''];
-  if (values.help || fakeProvider === undefined || values.to === undefined || positionals.length > 1)
-    return fail(usage);
-  if (!isWebAddress(values.to)) return fail(`--to must be http:// or https://, not ${values.to}`);
-  const signing = values.key ?? signingKey(fakeProvider.id, readSettings(join(root, '.vault.env')));
-  if (signing === undefined)
-    return fail('Cannot sign: give --key, or run npm start once, which makes .vault.env');
-  const audio = await offerAudio(values.audio);
-  const eventId = values['event-id'];
-  const ids = { eventId, callId: `call-of-${eventId}`, recordingId: `recording-of-${eventId}` };
+const POST_TIMEOUT_MS = 30_000;
+
+await runCommand({
+  usage,
+  options: {
+    to: { type: 'string' },
+    audio: { type: 'string', default: join(root, 'test', 'fixtures', 'audio', 'mono.wav') },
+    key: { type: 'string' },
+    'event-id': { type: 'string', default: randomUUID() },
+    wait: { type: 'boolean' },
+    'no-wait': { type: 'boolean', default: false },
+    timeout: { type: 'string', default: '120' },
+  },
+  async run({ values, positionals: [name = '', ...others] }) {
+    const provider = fakeProviders[name];
+    if (provider === undefined || others.length > 0)
+      throw new UsageError(`Give one provider, ${names.join(', ')}: ${[name, ...others].join(' ')}`);
+    const vaultUrl = webAddress('--to', values.to);
+    if (vaultUrl === undefined) throw new UsageError('--to is missing');
+    const timeoutMs = Number(values.timeout) * 1000;
+    if (!(timeoutMs > 0)) throw new UsageError(`--timeout must be a number of seconds: ${values.timeout}`);
+    const signing = values.key ?? signingKey(provider.id, readSettings(join(root, '.vault.env')));
+    if (signing === undefined)
+      throw new CommandError(
+        'No key to sign with: give --key, or run npm start once, which makes .vault.env',
+      );
+    const isWaiting = values['no-wait'] ? false : (values.wait ?? process.stdout.isTTY === true);
+    return send(
+      { provider, vaultUrl, signing, timeoutMs, isWaiting, eventId: values['event-id'] },
+      values.audio,
+    );
+  },
+});
+
+interface Sending {
+  readonly provider: FakeProvider;
+  readonly vaultUrl: string;
+  readonly signing: string;
+  readonly timeoutMs: number;
+  readonly isWaiting: boolean;
+  readonly eventId: string;
+}
+
+async function send(sending: Sending, audio: string): Promise<number> {
+  const { provider, eventId, isWaiting, vaultUrl, timeoutMs } = sending;
+  const { origin, ...announced } = await offerAudio(audio);
   try {
-    const recording = { ...ids, ...audio.announced, endedMs: Date.now() };
-    const isAccepted = await post(fakeProvider, values.to, recording, signing);
-    if (audio.origin !== undefined && isAccepted) await untilFetched(audio.origin);
-    return isAccepted === undefined ? 1 : 0;
+    const ids = { eventId, callId: `call-of-${eventId}`, recordingId: `recording-of-${eventId}` };
+    const body = provider.announce({ ...ids, ...announced, endedMs: Date.now() });
+    const outcome = await post(body, sending);
+    if (outcome === undefined) return 1;
+    console.log(`event ${eventId}`);
+    if (outcome !== 'accepted') return 0;
+    if (isWaiting)
+      return await withVaultBucket(vaultUrl, (bucket) =>
+        waitForEnd(provider.id, body, { bucket, timeoutMs }),
+      );
+    if (origin !== undefined) await waitForFetch(origin, timeoutMs);
+    return 0;
   } finally {
-    audio.origin?.close();
+    origin?.close();
   }
 }
 
-function isWebAddress(text: string): boolean {
-  return /^https?:\/\//i.test(text) && URL.canParse(text);
-}
+type Offer = Pick<RecordingFacts, 'links' | 'sizeBytes'> & { readonly origin?: AudioOrigin };
 
-interface Offer {
-  readonly announced: Pick<RecordingFacts, 'links' | 'sizeBytes'>;
-  readonly origin?: AudioOrigin;
-}
-
-/** A link as it is; a file, named from where npm was called, by a link to an origin of our own. */
+/** A link as it is; a file, relative to the folder of the call, by a link to an origin on this machine. */
 async function offerAudio(audio: string): Promise<Offer> {
-  if (isWebAddress(audio)) return { announced: { links: linksTo(audio) } };
+  if (/^https?:/i.test(audio)) return { links: linksTo(webAddress('--audio', audio) ?? '') };
   const file = resolve(process.env.INIT_CWD ?? '.', audio);
-  const origin = await serveAudio([file], LOCAL_AUDIO_PORT);
+  const stat = statSync(file, { throwIfNoEntry: false });
+  if (stat === undefined || !stat.isFile()) throw new CommandError(`There is no file ${file}`);
+  const origin = await serveAudio([file], LOCAL_AUDIO_PORT).catch((error: unknown) => {
+    throw new CommandError(`Cannot serve the file on port ${LOCAL_AUDIO_PORT}: ${causeOf(error)}`);
+  });
   const links = linksTo(`${origin.url}/${encodeURIComponent(basename(file))}`);
-  return { announced: { links, sizeBytes: statSync(file).size }, origin };
+  return { links, sizeBytes: stat.size, origin };
 }
 
 function linksTo(link: string): Record<string, string> {
   return { [new URL(link).pathname.endsWith('.mp3') ? 'mp3' : 'wav']: link };
 }
 
-/** Posts and says what the vault answered: whether it will fetch the recording; nothing if it refused. */
-async function post(
-  fakeProvider: FakeProvider,
-  vault: string,
-  recording: RecordingFacts,
-  signing: string,
-): Promise<boolean | undefined> {
-  const response = await postSigned(fakeProvider, vault, fakeProvider.announce(recording), signing);
+/** Posts, and prints the vault's answer; `undefined` when the vault refused. */
+async function post(body: string, { provider, vaultUrl, signing }: Sending): Promise<string | undefined> {
+  const signal = AbortSignal.timeout(POST_TIMEOUT_MS);
+  const response = await postSigned(provider, { vaultUrl, body, signing, signal }).catch((error: unknown) => {
+    throw new CommandError(`No answer from ${vaultUrl}: ${causeOf(error)}`);
+  });
   const text = await response.text();
   console.log(`${response.status} ${text}`);
-  return response.ok ? text.includes('"accepted"') : undefined;
+  if (response.status === 401)
+    console.error('The vault does not trust the signature: is the key that of its settings?');
+  return response.ok ? (/"outcome":"(\w+)"/.exec(text)?.[1] ?? '') : undefined;
 }
 
-async function untilFetched(origin: AudioOrigin): Promise<void> {
-  const isFetched = await waitUntil(15_000, () => origin.fetches.size > 0);
-  const end = isFetched ? 'has fetched the file; its log says what became of it' : 'fetched nothing in 15 s';
-  console.log(`The vault ${end}`);
+async function waitForFetch(origin: AudioOrigin, timeoutMs: number): Promise<void> {
+  const isFetched = await waitUntil(timeoutMs, () => origin.fetches.size > 0);
+  console.log(
+    isFetched
+      ? 'The vault has fetched the file. npm run list -- --state all shows the result'
+      : `The vault has not fetched the file in ${timeoutMs / 1000} s`,
+  );
 }
 
-function fail(message: string): number {
-  console.error(message);
-  return 2;
+interface Waiting {
+  readonly bucket: VaultBucket;
+  readonly timeoutMs: number;
 }
 
-/** An ordinary mistake, such as a vault that does not run, is said in a line. */
-function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
-  return `Cannot send: ${error.message}${cause}`;
+/** Waits until the event is archived (0) or dead (1), and prints keys and checksums, or the reason. */
+async function waitForEnd(providerId: string, body: string, { bucket, timeoutMs }: Waiting): Promise<number> {
+  const provider = providers.find(({ id }) => id === providerId);
+  const rawBody = new TextEncoder().encode(body);
+  const parsed = provider?.parse({ rawBody, headers: new Headers() });
+  if (provider === undefined || parsed?.kind !== 'recordings') return 0;
+  const [first] = parsed.events;
+  if (first === undefined) return 0;
+  const event = await nameEvent(first, { provider, rawBody });
+  let code: number | undefined;
+  await waitUntil(timeoutMs, async () => {
+    code = await endOf(event, bucket);
+    return code !== undefined;
+  });
+  if (code !== undefined) return code;
+  const entry = await readJsonAt<InboxEntry>(bucket, await inboxKey(event.provider, event.eventId));
+  const failure = entry?.attempts.at(-1)?.failures[0];
+  const reason = failure === undefined ? '' : `: ${failure.code} ${failure.detail ?? ''}`;
+  console.log(`still pending after ${timeoutMs / 1000} s${reason}`);
+  return 1;
 }
 
-process.exitCode = await send().catch((error: unknown) => fail(explain(error)));
+/** The exit code of an event that is archived (0) or dead (1), after printing its end; else `undefined`. */
+async function endOf(event: RecordingEvent, bucket: VaultBucket): Promise<number | undefined> {
+  for (const { manifest: key } of [await ownRecordingKeys(event), await recordingKeys(event)]) {
+    const manifest = await readJsonAt<Manifest>(bucket, key);
+    if (manifest?.eventId !== event.eventId || manifest.files.length < event.files.length) continue;
+    for (const { key: audio, bytes, sha256 } of manifest.files)
+      console.log(`archived ${audio}\n  ${bytes} bytes, SHA-256 ${sha256}`);
+    return 0;
+  }
+  const key = await deadLetterKey(event.provider, event.eventId);
+  const letter = await readJsonAt<DeadLetter>(bucket, key);
+  if (letter?.failure === undefined) return undefined;
+  const { code, detail = '', advice } = letter.failure;
+  console.log(`dead ${key}\n  ${code} ${detail}\n  ${advice}`);
+  return 1;
+}

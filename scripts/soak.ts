@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { postSigned } from '../tools/fake-providers/index.ts';
-import { runCron } from '../tools/cron.ts';
 import { newLocalSettings, signingKey, writeSettings } from '../tools/local-settings.ts';
+import { runCron, startVault, type VaultProcess, waitUntil } from '../tools/local-vault.ts';
 import { keepMeasured } from '../tools/measured.ts';
 import { makeSoakCall, type SoakCall, startSoakOrigin } from '../tools/soak-calls.ts';
 import { checkBucket } from '../tools/soak-check.ts';
-import { startVault, type VaultProcess, waitUntil } from '../tools/local-vault.ts';
 
 const LONGEST_LIFE_MS = 3_000;
 const BETWEEN_DELIVERIES_MS = 100;
@@ -71,9 +70,8 @@ async function liveAndDie(soak: Soak): Promise<void> {
 
 async function deliver(call: SoakCall, { url }: VaultProcess, soak: Soak): Promise<void> {
   const signing = signingKey(call.fakeProvider.id, soak.settings) ?? '';
-  const response = await postSigned(call.fakeProvider, url, call.fakeProvider.announce(call), signing).catch(
-    () => undefined,
-  );
+  const delivery = { vaultUrl: url, body: call.fakeProvider.announce(call), signing };
+  const response = await postSigned(call.fakeProvider, delivery).catch(() => undefined);
   (response?.status === 200 ? soak.accepted : soak.unanswered).push(call);
 }
 

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
+import { CommandError } from './command.ts';
 import { quiet, root, wrangler } from './wrangler.ts';
 
 export interface VaultOptions {
@@ -15,10 +17,7 @@ export interface VaultOptions {
 }
 
 /** Starts the worker in local workerd by `wrangler dev`, on loopback only. */
-export function spawnVault(
-  { port, envFile, stateFolder, main }: VaultOptions,
-  stdio: 'inherit' | 'pipe',
-): ChildProcess {
+function spawnVault({ port, envFile, stateFolder, main }: VaultOptions): ChildProcess {
   const args = [
     'dev',
     ...(main === undefined ? [] : [main]),
@@ -35,7 +34,7 @@ export function spawnVault(
   const child = spawn(process.execPath, [wrangler, ...args], {
     cwd: root,
     env: { ...process.env, ...quiet },
-    stdio: ['ignore', stdio, stdio],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   endTogether(child);
   return child;
@@ -67,18 +66,21 @@ export interface VaultProcess {
   readonly url: string;
   readonly pid: number;
   readonly stop: () => Promise<void>;
+  /** Resolves when the vault has ended, for whatever reason. */
+  readonly exited: Promise<void>;
   /** Ends the vault and its whole runtime as a crash would. */
   readonly kill: () => Promise<void>;
 }
 
-/** Starts a vault on a free port, waits until it answers, and hands on each line that it prints. */
+/** Starts a vault, by default on a free port, waits until it answers, and passes on each line that it prints. */
 export async function startVault(
-  options: Omit<VaultOptions, 'port'>,
+  { port: wanted = 0, ...options }: Partial<Pick<VaultOptions, 'port'>> & Omit<VaultOptions, 'port'>,
   token: string,
   onLine: (line: string) => void,
 ): Promise<VaultProcess> {
-  const port = await freePort();
-  const child = spawnVault({ ...options, port }, 'pipe');
+  checkWritable(options.stateFolder ?? root);
+  const port = await freePort(wanted);
+  const child = spawnVault({ ...options, port });
   const output: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     if (stream === null) continue;
@@ -98,9 +100,9 @@ export async function startVault(
   };
   const url = `http://127.0.0.1:${port}`;
   const isUp = await waitUntil(60_000, async () => child.exitCode === null && (await isOurs(url, token)));
-  if (isUp) return { url, pid: child.pid ?? 0, stop, kill };
+  if (isUp) return { url, pid: child.pid ?? 0, exited, stop, kill };
   await stop();
-  throw new Error(`Cannot start the vault: wrangler dev said\n${output.join('\n')}`);
+  throw new CommandError(`Cannot start the vault; wrangler dev printed:\n${output.join('\n')}`);
 }
 
 /** Only the vault that we started knows the token: another process may have taken the port. */
@@ -129,11 +131,39 @@ export async function waitUntil(ms: number, check: () => boolean | Promise<boole
   return false;
 }
 
-async function freePort(): Promise<number> {
+/** wrangler keeps its local state below the project's folder, and hangs when it cannot write there. */
+function checkWritable(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch {
+    throw new CommandError(
+      `The folder ${folder} cannot be written to: the local vault keeps its state there`,
+    );
+  }
+}
+
+/** A port that is free; the wanted one, unless it is 0. */
+async function freePort(wanted: number): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) =>
+    server.once('error', reject).listen(wanted, '127.0.0.1', resolve),
+  ).catch((error: NodeJS.ErrnoException) => {
+    throw new CommandError(
+      error.code === 'EADDRINUSE'
+        ? `Port ${wanted} is in use: choose another with --port`
+        : `Cannot listen on port ${wanted}: ${error.message}`,
+    );
+  });
   const address = server.address();
   await new Promise((resolve) => server.close(resolve));
   if (address === null || typeof address === 'string') throw new Error('Cannot find a free port');
   return address.port;
+}
+
+/** Runs a local vault's cron, which `wrangler dev` does not; `timeMs` is the time that the run is meant for. */
+export async function runCron(vaultUrl: string, timeMs = Date.now()): Promise<void> {
+  const response = await fetch(`${vaultUrl}/cdn-cgi/local/scheduled?cron=*+*+*+*+*&time=${timeMs}`);
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`Cannot run the cron: status ${response.status}`);
 }

@@ -1,64 +1,44 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { parseApiUrl } from '../src/transfer/url-policy.ts';
+import { CommandError, UsageError } from './command.ts';
 import { readSettings } from './local-settings.ts';
 import { root } from './wrangler.ts';
 
-/** How a script that speaks for the owner was called: which vault, with which token, about what. */
-export interface OwnerCall {
-  readonly vaultUrl: string;
-  readonly flags: ReadonlySet<string>;
-  readonly names: readonly string[];
-  readonly ask: (path: string, init?: RequestInit) => Promise<Response>;
-}
+/** Sends a request to a vault's API as its owner. Ends the command when there is no answer or an error. */
+export type AskOwner = (path: string, init?: RequestInit) => Promise<Response>;
 
 /**
- * Reads `--to <url> [--flag …] [name …]`; the token is `VAULT_TOKEN` of the environment, else, for a vault on this
- * machine, of `.vault.env`.
+ * Opens the API of a vault. The token is `VAULT_TOKEN` of the environment; for a vault on this machine, else that
+ * of `.vault.env`. It is sent over https alone, or to this machine.
  */
-export function ownerCall(usage: string, flags: readonly string[]): OwnerCall {
-  const { values, positionals } = readArguments(usage, flags);
-  const isLocal = ['127.0.0.1', 'localhost', '[::1]'].includes(URL.parse(values.to ?? '')?.hostname ?? '');
+export function openOwnerApi(vaultUrl: string): AskOwner {
+  if (parseApiUrl(vaultUrl) === undefined)
+    throw new UsageError(`--to must be an https URL, or one on this machine: ${vaultUrl}`);
+  const isLocal = ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(vaultUrl).hostname);
   const local = isLocal ? readSettings(join(root, '.vault.env')).VAULT_TOKEN : undefined;
   const token = process.env.VAULT_TOKEN || local;
-  // The token goes nowhere in the clear but to this machine.
-  const isSafe = typeof values.to === 'string' && parseApiUrl(values.to) !== undefined;
-  if (typeof values.to !== 'string' || !isSafe || token === undefined) {
-    console.error(
-      `${usage}\nThe address is https, or on this machine. The token is read from VAULT_TOKEN in the environment, or from .vault.env.`,
-    );
-    process.exit(2);
-  }
-  const vaultUrl = values.to;
+  if (token === undefined)
+    throw new UsageError('Set VAULT_TOKEN in the environment: it is the token of the vault');
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  return {
-    vaultUrl,
-    names: positionals,
-    flags: new Set(flags.filter((flag) => Object(values)[flag] === true)),
-    ask: (path, init) =>
-      fetch(new URL(path, vaultUrl), { headers, ...init }).catch(() => unreachable(vaultUrl)),
+  return async (path, init) => {
+    const request = { headers, signal: AbortSignal.timeout(60_000), ...init };
+    const response = await fetch(new URL(path, vaultUrl), request).catch((error: unknown) => {
+      throw new CommandError(`No answer from ${vaultUrl}: ${causeOf(error)}`);
+    });
+    if (response.status === 401) throw new CommandError(`${vaultUrl} refused the token: is it VAULT_TOKEN?`);
+    return response;
   };
 }
 
-function readArguments(usage: string, flags: readonly string[]) {
-  const options = Object.fromEntries(flags.map((flag) => [flag, { type: 'boolean' as const }]));
-  try {
-    return parseArgs({ options: { to: { type: 'string' }, ...options }, allowPositionals: true });
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n${usage}`);
-    process.exit(2);
-  }
+/** The reason that `fetch` gives for a failure. */
+export function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message || error.message : error.message;
 }
 
-function unreachable(vaultUrl: string): never {
-  console.error(`There is no answer from ${vaultUrl}`);
-  process.exit(1);
-}
-
-/** The JSON of an answer; ends the script with what was said when that is an error. */
+/** The JSON of an answer; ends the command when that is an error. */
 export async function answerOf<T>(response: Response): Promise<T> {
   const text = await response.text();
   if (response.ok) return JSON.parse(text);
-  console.error(`The vault answered with status ${response.status}: ${text}`);
-  process.exit(1);
+  throw new CommandError(`The vault answered with status ${response.status}: ${text}`);
 }

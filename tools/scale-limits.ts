@@ -1,5 +1,12 @@
 import { MAX_RECONCILE_SENDS } from '../src/recover/reconcile.ts';
-import { assumed, idleHourCounts, MINUTES_PER_DAY, MINUTES_PER_MONTH, maxConcurrency, perRecording } from './scale-assumed.ts';
+import {
+  assumed,
+  idleHourCounts,
+  MINUTES_PER_DAY,
+  MINUTES_PER_MONTH,
+  maxConcurrency,
+  perRecording,
+} from './scale-assumed.ts';
 
 /** A limit of the platform or of our own, and what comes near it. */
 export interface Limit {

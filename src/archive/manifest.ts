@@ -139,7 +139,7 @@ async function asStored(
 ): Promise<ArchivedFile | undefined> {
   const { recordings } = services;
   if ((await recordings.etagOf(file.key)) === file.etag) return file;
-  const object = await recordings.readAudio(file.key);
+  const object = await recordings.readObject(file.key);
   const hash = object === null ? undefined : await hashBody(object.body, renewLease, services);
   if (object === null || hash === undefined) return undefined;
   const { checks: _, ...rest } = file;

@@ -38,7 +38,7 @@ async function recoverOrphan(
 ): Promise<StoredAudio | undefined> {
   const { recordings } = services;
   const orphan = await findOrphan(place, { file, metadata: await audioMetadata(file, entry) }, recordings);
-  const object = orphan && (await recordings.readAudio(orphan.key));
+  const object = orphan && (await recordings.readObject(orphan.key));
   if (orphan === undefined || object === undefined || object === null) return undefined;
   const hash = await hashBody(object.body, renewLease, services);
   if (hash === undefined) return undefined; // The next step finds that the lease is lost.

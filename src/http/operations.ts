@@ -23,6 +23,21 @@ operations.post('/dead-letters/replay', async (c) => {
   return c.json(outcome === 'replayed' ? { outcome } : { error: outcome }, statuses[outcome]);
 });
 
+/** `GET /api/objects?prefix=&cursor=`: the objects of the bucket, page by page. */
+operations.get('/objects', async (c) => {
+  const { prefix = '', cursor } = c.req.query();
+  return c.json(await c.env.recordings.list(prefix, cursor));
+});
+
+/** `GET /api/object?key=`: one object as it is. */
+operations.get('/object', async (c) => {
+  const object = await c.env.recordings.readObject(c.req.query('key') ?? '');
+  if (object === null) return c.json({ error: 'not_found' }, 404);
+  const headers = new Headers({ ETag: object.httpEtag, 'Content-Length': String(object.size) });
+  object.writeHttpMetadata(headers);
+  return new Response(object.body, { headers });
+});
+
 /** `GET /api/audit`: the recordings that providers hold and the bucket lacks; changes nothing. */
 operations.get('/audit', async (c) => c.json({ audits: (await planAudits(c.env)).map(summaryOf) }));
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { type Manifest, manifestSchema } from '../recording.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
-import { deleteObject, type Expected, headObject, listObjects, putJson, readJson, STORE_MS } from './objects.ts';
+import { deleteObject, type Expected, headObject, listObjects, putJson, readJson, STORE_MS, type Store } from './objects.ts';
 import { startPartUpload } from './part-upload.ts';
 import { startStreamUpload } from './stream-upload.ts';
 import { COMMIT_MS, type Upload, type UploadOptions } from './upload.ts';
@@ -24,9 +24,15 @@ export interface StoredObject {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** One page of a list of objects; `cursor` is absent on the last. */
+export interface ObjectPage {
+  readonly objects: readonly { key: string; bytes: number; uploadedAt: string }[];
+  readonly cursor?: string;
+}
+
 /** The audio and the manifests: `recordings/`. */
 export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTimeout) {
-  const store = { bucket, withTimeout: limit };
+  const store: Store = { bucket, withTimeout: limit };
 
   /** Lists the audio whose keys begin with a prefix, in any format. */
   async function findAudio(prefix: string): Promise<StoredObject[]> {
@@ -69,7 +75,10 @@ export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTime
 
     findAudio,
 
-    readAudio: (key: string): Promise<R2ObjectBody | null> => limit(STORE_MS, bucket.get(key)),
+    readObject: (key: string): Promise<R2ObjectBody | null> => limit(STORE_MS, bucket.get(key)),
+
+    list: (prefix: string, cursor: string | undefined): Promise<ObjectPage> =>
+      listPage(store, cursor === undefined ? { prefix } : { prefix, cursor }),
 
     /** Removes an object that this worker has just stored. */
     removeAudio: (key: string): Promise<void> => deleteObject(store, key),
@@ -93,6 +102,17 @@ export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTime
 }
 
 export type Recordings = ReturnType<typeof createRecordings>;
+
+/** Lists one page of the objects with a prefix, of any kind. */
+async function listPage(store: Store, options: R2ListOptions): Promise<ObjectPage> {
+  const page = await listObjects(store, options);
+  const objects = page.objects.map(({ key, size, uploaded }) => ({
+    key,
+    bytes: size,
+    uploadedAt: uploaded.toISOString(),
+  }));
+  return page.truncated ? { objects, cursor: page.cursor } : { objects };
+}
 
 function describe({ key, etag, size, customMetadata = {}, httpMetadata }: R2Object): StoredObject {
   const contentType = httpMetadata?.contentType ?? '';

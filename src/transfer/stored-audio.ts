@@ -69,7 +69,7 @@ async function describeStored(
 /** Describes an object that was there before by its own bytes, not by those downloaded this time. */
 async function describePresent(audio: Described, { renewLease, services }: Ending): Promise<Transferred> {
   const { key, bytes, sha256 } = audio;
-  const object = await services.recordings.readAudio(key);
+  const object = await services.recordings.readObject(key);
   if (object === null) return failure('storage_failed', 'The object vanished');
   const present = await hashBody(object.body, renewLease, services);
   if (present === undefined) return failure('lease_lost');

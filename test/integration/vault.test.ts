@@ -6,12 +6,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, test, vi } from 'vitest';
 import { getPlatformProxy } from 'wrangler';
-import { runCron } from '../../tools/cron.ts';
-import { newLocalSettings, signingKey, writeSettings } from '../../tools/local-settings.ts';
-import { startVault, type VaultProcess, waitUntil } from '../../tools/local-vault.ts';
-import { root } from '../../tools/wrangler.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { fakeProviders, postSigned } from '../../tools/fake-providers/index.ts';
+import { newLocalSettings, signingKey, writeSettings } from '../../tools/local-settings.ts';
+import { runCron, startVault, type VaultProcess, waitUntil } from '../../tools/local-vault.ts';
+import { root } from '../../tools/wrangler.ts';
 import { startOrigin } from '../support/origin.ts';
 
 const run = promisify(execFile);
@@ -72,7 +71,11 @@ describe('the vault over HTTP', () => {
       durationSeconds: 8.5,
     });
     const signing = signingKey(fakeProvider.id, settings) ?? '';
-    return { ...ids, body, deliver: (key = signing) => postSigned(fakeProvider, vault.url, body, key) };
+    return {
+      ...ids,
+      body,
+      deliver: (key = signing) => postSigned(fakeProvider, { vaultUrl: vault.url, body, signing: key }),
+    };
   }
 
   /** The bucket as it is on disk, read without the worker. */

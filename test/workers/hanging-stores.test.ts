@@ -15,15 +15,7 @@ import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen, KV_MS } from '../../src/storage/seen.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
-import {
-  createVault,
-  keysOf,
-  link,
-  receiveSigned,
-  recordingFacts,
-  testServices,
-  wavEvent,
-} from './support.ts';
+import { createVault, keysOf, link, receiveSigned, recordingFacts, testServices, wavEvent } from './support.ts';
 
 /** A binding whose calls fail, or never come back. */
 function away<T extends object>(binding: T, how: 'fails' | 'hangs'): T {
@@ -168,7 +160,7 @@ describe('a small call to R2 or the queue that hangs', () => {
       () => recordings.readManifest('x'),
       () => recordings.etagOf('x'),
       () => recordings.findAudio('x'),
-      () => recordings.readAudio('x'),
+      () => recordings.readObject('x'),
       () => recordings.removeAudio('x'),
       () => recordings.move('x', 'y'),
       () => auditStore.read('telnyx'),

@@ -2,27 +2,34 @@ import type { FakeProvider } from './fake-provider.ts';
 import { fakeSautikit, fakeSautikitPlain } from './sautikit.ts';
 import { fakeTelnyx } from './telnyx.ts';
 
-/** Who can be impersonated, by the name given on the command line. */
+/** The fake providers, by their names on the command line. */
 export const fakeProviders: Readonly<Record<string, FakeProvider>> = {
   sautikit: fakeSautikit,
   'sautikit-plain': fakeSautikitPlain,
   telnyx: fakeTelnyx,
 };
 
+/** A delivery to be signed, and the vault. */
+export interface Post {
+  readonly vaultUrl: string;
+  readonly body: string;
+  readonly signing: string;
+  readonly signal?: AbortSignal | null;
+}
+
 /** Signs a body as the provider would at this moment, and posts it to a vault. */
 export async function postSigned(
   fakeProvider: FakeProvider,
-  vault: string,
-  body: string,
-  signing: string,
+  { vaultUrl, body, signing, signal = null }: Post,
 ): Promise<Response> {
   const bytes = new TextEncoder().encode(body);
   const headers = await fakeProvider.sign(bytes, signing, Math.floor(Date.now() / 1000));
-  const url = new URL(vault);
+  const url = new URL(vaultUrl);
   if (!url.pathname.startsWith('/webhooks/')) url.pathname = `/webhooks/${fakeProvider.id}`;
   return fetch(url, {
     method: 'POST',
     body: bytes,
+    signal,
     headers: { 'content-type': fakeProvider.contentType, ...headers },
   });
 }
