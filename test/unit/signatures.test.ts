@@ -3,7 +3,12 @@ import { concat, utf8 } from '../../src/shared/bytes.ts';
 import { decodeBase64, encodeBase64 } from '../../src/signatures/base64.ts';
 import { ed25519KeyProblem, matchingPublicKey } from '../../src/signatures/ed25519.ts';
 import { decodeHex } from '../../src/signatures/hex.ts';
-import { importHmacKey, matchingSecret, secretFingerprint, verifyHmacWithKey } from '../../src/signatures/hmac.ts';
+import {
+  importHmacKey,
+  matchingSecret,
+  secretFingerprint,
+  verifyHmacWithKey,
+} from '../../src/signatures/hmac.ts';
 import { isTimestamp, secondsOutside } from '../../src/signatures/timestamp.ts';
 import standardWebhooks from '../fixtures/standard-webhooks/vectors.json';
 

@@ -9,7 +9,17 @@ import type { InboxEntry } from '../../src/recording.ts';
 import type { FakeProvider } from '../../tools/fake-providers/fake-provider.ts';
 import { fakeSautikit, fakeSautikitPlain } from '../../tools/fake-providers/sautikit.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
-import { createVault, jsonAt, keysOf, link, originUrl, receiveSigned, recordingFacts, requestsOf, testServices } from './support.ts';
+import {
+  createVault,
+  jsonAt,
+  keysOf,
+  link,
+  originUrl,
+  receiveSigned,
+  recordingFacts,
+  requestsOf,
+  testServices,
+} from './support.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -8,13 +8,28 @@ import type { Services } from '../../src/http/services.ts';
 import { providers } from '../../src/providers/index.ts';
 import { sautikit } from '../../src/providers/sautikit.ts';
 import { consumeMessage } from '../../src/queue.ts';
-import type { FailedAttempt, InboxEntry, Manifest, RecordingEvent, RecordingFile } from '../../src/recording.ts';
+import type {
+  FailedAttempt,
+  InboxEntry,
+  Manifest,
+  RecordingEvent,
+  RecordingFile,
+} from '../../src/recording.ts';
 import { reconcile } from '../../src/recover/reconcile.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
 import { arrivedMs } from './run-to-completion.ts';
-import { jsonAt, keysOf, link, receiveSigned, recordingFacts, sha256Of, testServices, wavEvent } from './support.ts';
+import {
+  jsonAt,
+  keysOf,
+  link,
+  receiveSigned,
+  recordingFacts,
+  sha256Of,
+  testServices,
+  wavEvent,
+} from './support.ts';
 
 const iso = (ms: number) => new Date(ms).toISOString();
 const hourMs = 3_600_000;

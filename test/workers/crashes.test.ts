@@ -9,7 +9,16 @@ import type { Manifest } from '../../src/recording.ts';
 import { reconcile } from '../../src/recover/reconcile.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { createFaultInjector, type Fault } from './fault-injector.ts';
-import { jsonAt, keysOf, link, receiveSigned, recordingFacts, report, sha256At, testServices } from './support.ts';
+import {
+  jsonAt,
+  keysOf,
+  link,
+  receiveSigned,
+  recordingFacts,
+  report,
+  sha256At,
+  testServices,
+} from './support.ts';
 
 const arrivedMs = Date.UTC(2026, 5, 27, 10, 6, 10);
 

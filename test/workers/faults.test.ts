@@ -7,7 +7,17 @@ import { createRecordings } from '../../src/storage/recordings.ts';
 import type { Upload } from '../../src/storage/upload.ts';
 import { BLOCK_BYTES } from '../../src/transfer/block-reader.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
-import { attempt, jsonAt, keysOf, link, originUrl, receiveSigned, recordingFacts, requestsOf, testServices } from './support.ts';
+import {
+  attempt,
+  jsonAt,
+  keysOf,
+  link,
+  originUrl,
+  receiveSigned,
+  recordingFacts,
+  requestsOf,
+  testServices,
+} from './support.ts';
 
 const fail = async (): Promise<never> => {
   throw new Error('KV PUT failed: 429 Too Many Requests');

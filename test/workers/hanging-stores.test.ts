@@ -15,7 +15,15 @@ import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen, KV_MS } from '../../src/storage/seen.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
-import { createVault, keysOf, link, receiveSigned, recordingFacts, testServices, wavEvent } from './support.ts';
+import {
+  createVault,
+  keysOf,
+  link,
+  receiveSigned,
+  recordingFacts,
+  testServices,
+  wavEvent,
+} from './support.ts';
 
 /** A binding whose calls fail, or never come back. */
 function away<T extends object>(binding: T, how: 'fails' | 'hangs'): T {

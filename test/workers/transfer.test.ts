@@ -2,7 +2,17 @@ import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import type { DeadLetter, InboxEntry, Manifest, RecordingFile } from '../../src/recording.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
-import { attempt, jsonAt, keysOf, link, originUrl, requestsOf, sha256At, testServices, wavEvent } from './support.ts';
+import {
+  attempt,
+  jsonAt,
+  keysOf,
+  link,
+  originUrl,
+  requestsOf,
+  sha256At,
+  testServices,
+  wavEvent,
+} from './support.ts';
 
 const monoSha256 = '3b819b55650fff15f7741991bc4651992f109d965cce39b7f592b21900288593';
 const monoBytes = 135_988;

@@ -1,0 +1,250 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, test } from 'vitest';
+import { listen } from '../../tools/listen.ts';
+import { newLocalSettings, writeSettings } from '../../tools/local-settings.ts';
+import { startVault, type VaultProcess } from '../../tools/local-vault.ts';
+import { root } from '../../tools/wrangler.ts';
+import { startOrigin } from '../support/origin.ts';
+
+const audio = join(root, 'test', 'fixtures', 'audio');
+const sha256 = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
+
+/** Runs a command as its npm script does. */
+function command(
+  args: readonly string[],
+  env: Record<string, string | undefined> = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const options = { cwd: root, env: { ...process.env, INIT_CWD: undefined, ...env } };
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['scripts/run.mjs', ...args], options, (error, stdout, stderr) =>
+      resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
+    );
+  });
+}
+
+describe('a wrong call', () => {
+  test.for([
+    ['send nobody --to http://127.0.0.1:9', 'Give one provider, sautikit, sautikit-plain, telnyx: nobody'],
+    ['send telnyx', '--to is missing'],
+    ['send telnyx --to 127.0.0.1:8787', '--to must begin with http:// or https://: 127.0.0.1:8787'],
+    ['send telnyx --to http://127.0.0.1:9 --timeout soon', '--timeout must be a number of seconds: soon'],
+    ['send telnyx --nope', "Unknown option '--nope'"],
+    ['list --state lost', '--state must be one of archived, pending, dead, all: lost'],
+    ['list --since yesterday', '--since is no time: yesterday'],
+    ['list everything', 'Unknown argument: everything'],
+    ['get', 'Give one id'],
+    ['replay', '--to is missing'],
+    ['audit --to http://vault.example', '--to must be an https URL, or one on this machine'],
+    ['start --port x', '--port must be a number: x'],
+  ] as const)('%s ends with exit code 2, the reason and the usage', async ([args, reason], { expect }) => {
+    const { code, stdout, stderr } = await command(args.split(' '));
+
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(reason);
+    expect(stderr).toMatch(/^Usage: npm (run )?[a-z]+/m);
+  });
+
+  test.for(['demo', 'start', 'send', 'list', 'get', 'replay', 'audit'])(
+    '%s --help prints the usage with exit code 0',
+    async (name, { expect }) => {
+      const { code, stdout, stderr } = await command([name, '--help']);
+
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toMatch(new RegExp(`^npm (run )?${name}\\b`));
+    },
+  );
+});
+
+describe('a command that cannot work', () => {
+  test('says in one line that the packages are not installed', async ({ expect }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'callvault-no-packages-'));
+    mkdirSync(join(folder, 'scripts'));
+    copyFileSync(join(root, 'scripts', 'run.mjs'), join(folder, 'scripts', 'run.mjs'));
+
+    const ended = await new Promise<{ code: number; stderr: string }>((resolve) => {
+      execFile(process.execPath, [join(folder, 'scripts', 'run.mjs'), 'demo'], (error, _stdout, stderr) =>
+        resolve({ code: Number(error?.code ?? 0), stderr }),
+      );
+    });
+
+    expect(ended).toEqual({ code: 1, stderr: 'Run npm ci first: the packages are not installed\n' });
+    rmSync(folder, { recursive: true });
+  });
+
+  test('start says that its port is in use', async ({ expect }) => {
+    const other = await listen(createServer());
+
+    const { code, stderr } = await command(['start', '--port', new URL(other.url).port]);
+    other.close();
+
+    expect([code, stderr]).toEqual([
+      1,
+      `Port ${new URL(other.url).port} is in use: choose another with --port\n`,
+    ]);
+  });
+
+  test('demo says that it cannot write to its folder', async ({ expect }) => {
+    const file = join(mkdtempSync(join(tmpdir(), 'callvault-no-folder-')), 'file');
+    writeFileSync(file, '');
+
+    const { code, stderr } = await command(['demo', '--state', join(file, 'state')]);
+
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^The folder .* cannot be written to/);
+  });
+
+  test.for([
+    ['send telnyx --key x --to http://127.0.0.1:9', /^No answer from http:\/\/127\.0\.0\.1:9: /],
+    [
+      'send telnyx --key x --to http://127.0.0.1:9 --audio /no/such.wav',
+      /^There is no file \/no\/such\.wav$/m,
+    ],
+    ['replay --to http://127.0.0.1:9', /^No answer from http:\/\/127\.0\.0\.1:9: /],
+  ] as const)('%s says why in one line', async ([args, reason], { expect }) => {
+    const { code, stderr } = await command(args.split(' '), { VAULT_TOKEN: 'a token of twenty characters' });
+
+    expect(code).toBe(1);
+    expect(stderr).toMatch(reason);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+});
+
+describe('send, list and get, over the API of a vault', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'callvault-commands-'));
+  let origin: Awaited<ReturnType<typeof startOrigin>>;
+  let settings: Record<string, string>;
+  let vault: VaultProcess;
+
+  beforeAll(async () => {
+    origin = await startOrigin();
+    settings = await newLocalSettings(origin.url);
+    const envFile = join(folder, 'settings.env');
+    writeSettings(envFile, settings);
+    vault = await startVault(
+      { envFile, stateFolder: join(folder, 'state') },
+      settings.VAULT_TOKEN ?? '',
+      () => {},
+    );
+  });
+
+  afterAll(async () => {
+    await vault.stop();
+    await origin.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  const asOwner = (...args: string[]) =>
+    command([...args, '--to', vault.url], { VAULT_TOKEN: settings.VAULT_TOKEN });
+  const send = (path: string, ...more: string[]) => {
+    const key = settings.TELNYX_SIGNING_KEY ?? '';
+    return asOwner('send', 'telnyx', '--key', key, '--audio', `${origin.url}${path}`, '--wait', ...more);
+  };
+
+  test('send --wait prints the key and the SHA-256 once the recording is archived', async ({ expect }) => {
+    const { code, stdout } = await send('/audio/mono.wav', '--event-id', 'event-archived');
+
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^200 {"outcome":"accepted"}\nevent event-archived\narchived recordings\/telnyx\//,
+    );
+    expect(stdout).toContain(`135988 bytes, SHA-256 ${sha256(join(audio, 'mono.wav'))}`);
+  });
+
+  test('send --wait prints the reason of a dead letter, with exit code 1', async ({ expect }) => {
+    const { code, stdout } = await send('/status/410', '--event-id', 'event-dead');
+
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/\ndead dead\/telnyx\/event-dead\.json\n {2}link_gone Status 410/);
+  });
+
+  test('send --wait does not call an HTML page a success', async ({ expect }) => {
+    const { code, stdout } = await send('/html', '--event-id', 'event-html', '--timeout', '4');
+
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/\nstill pending after 4 s: not_audio Content type audio\/wav\n/);
+  });
+
+  test('send serves a file until it is fetched whole, also by the queue', async ({ expect }) => {
+    const large = join(folder, 'large.wav');
+    const bytes = Buffer.alloc(70_000_000, 7);
+    bytes.write('RIFF\0\0\0\0WAVEfmt ', 'latin1');
+    writeFileSync(large, bytes);
+    const allowed = { ...settings, DOWNLOAD_ORIGINS: 'http://127.0.0.1:9000' };
+    const envFile = join(folder, 'large.env');
+    writeSettings(envFile, allowed);
+    const second = await startVault(
+      { envFile, stateFolder: join(folder, 'large') },
+      settings.VAULT_TOKEN ?? '',
+      () => {},
+    );
+    const key = settings.TELNYX_SIGNING_KEY ?? '';
+
+    const args = ['send', 'telnyx', '--key', key, '--audio', large, '--wait', '--to', second.url];
+    const { code, stdout } = await command(args, { VAULT_TOKEN: settings.VAULT_TOKEN });
+    await second.stop();
+
+    expect(code).toBe(0);
+    expect(stdout).toContain(`70000000 bytes, SHA-256 ${sha256(large)}`);
+  });
+
+  test('list finds by call, time and state, and prints JSON', async ({ expect }) => {
+    const rows = async (...args: string[]) => {
+      const { stdout } = await asOwner('list', '--json', ...args);
+      return stdout.trim() === ''
+        ? []
+        : stdout
+            .trim()
+            .split('\n')
+            .map((line) => JSON.parse(line));
+    };
+
+    expect(await rows()).toMatchObject([{ state: 'archived', callId: 'call-of-event-archived' }]);
+    expect(await rows('--call', 'call-of-event-archived')).toHaveLength(1);
+    expect(await rows('--call', 'another')).toEqual([]);
+    expect(await rows('--since', '2026-01-01')).toHaveLength(1);
+    expect(await rows('--since', '2999-01-01')).toEqual([]);
+    expect(await rows('--number', '254')).toEqual([]);
+    expect(await rows('--state', 'dead')).toMatchObject([{ state: 'dead', code: 'link_gone' }]);
+    expect(await rows('--state', 'pending')).toMatchObject([{ state: 'pending', code: 'not_audio' }]);
+    expect(await rows('--state', 'all')).toHaveLength(3);
+  });
+
+  test('get saves the audio and the manifest, and compares the SHA-256', async ({ expect }) => {
+    const out = join(folder, 'got');
+
+    const { code, stdout } = await asOwner('get', 'recording-of-event-archived', '--out', out);
+
+    expect(code).toBe(0);
+    expect(stdout).toContain('135988 bytes, equals its SHA-256');
+    const names = readdirSync(out).sort();
+    expect(names).toEqual(['recording-of-event-archived.json', 'recording-of-event-archived.wav']);
+    expect(sha256(join(out, 'recording-of-event-archived.wav'))).toBe(sha256(join(audio, 'mono.wav')));
+  });
+
+  test('get says that it has no recording of an id', async ({ expect }) => {
+    const { code, stderr } = await asOwner('get', 'no-such-id', '--out', join(folder, 'none'));
+
+    expect([code, stderr]).toEqual([1, 'No archived recording has the id no-such-id\n']);
+  });
+
+  test('a wrong token is refused, and named', async ({ expect }) => {
+    const { code, stderr } = await command(['list', '--to', vault.url], {
+      VAULT_TOKEN: 'a wrong token, this is',
+    });
+
+    expect([code, stderr]).toEqual([1, `${vault.url} refused the token: is it VAULT_TOKEN?\n`]);
+  });
+});
