@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../tools/wrangler.ts';
 
-/** One life of a recording, as test/workers/fault-matrix.test.ts reports it. */
-interface Life {
+/** A scenario's end, as test/workers/fault-matrix.test.ts reports it. */
+interface ScenarioEnd {
   readonly title: string;
   readonly provider: string;
   readonly start: string;
@@ -15,7 +15,7 @@ interface Life {
   readonly attempts: number;
 }
 
-/** What test/workers/deaths.test.ts reports: so many calls were struck, one at a time, and all ended well. */
+/** What test/workers/crashes.test.ts reports: the number of calls, at each of which the fault was tested. */
 interface Faults {
   readonly scenario: string;
   readonly fault: string;
@@ -31,7 +31,7 @@ const columns = [
 
 /** `npm run reliability`: writes docs/reliability.md from the last test run; with `--check` fails if it differs. */
 const target = join(root, 'docs', 'reliability.md');
-const text = document(results('fault-matrix'), results('deaths'), measured('soak'), measured('memory'));
+const text = document(results('fault-matrix'), results('crashes'), measured('soak'), measured('memory'));
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
 const isSame = existsSync(target) && readFileSync(target, 'utf8') === text;
 if (!values.check) writeFileSync(target, text);
@@ -49,32 +49,33 @@ function measured(name: string): string {
   return readFileSync(join(root, 'docs', 'measured', `${name}.txt`), 'utf8').trim();
 }
 
-function document(lives: Life[], faults: Faults[], soak: string, memory: string): string {
+function document(ends: ScenarioEnd[], faults: Faults[], soak: string, memory: string): string {
   return `# Reliability
 
 Written by \`npm run reliability\` from the last run of the tests; do not edit. \`npm run check\` compares it.
 
 ## What an origin may do, and how it ends
 
-Each row is an origin on loopback that behaves so; each cell is a recording's whole life behind it, without an API
-key, in workerd with real R2 and KV and a clock that jumps from attempt to attempt: how it ends, then the attempts, and the
-requests that the origin saw. *Archived*: one audio object whose SHA-256 is the manifest's. Any other word is the
+Each row is the behaviour of an origin on loopback. Each cell is a recording from there, followed until it is archived
+or dead, without an API key, in workerd with real R2 and KV and a clock that the test moves: the end, the attempts,
+and the requests to the origin. *Archived*: one audio object whose SHA-256 is the manifest's. Any other word is the
 [code](errors.md) of the dead letter, and the bucket holds no audio. The inbox is empty at the end, always.
 
 | the origin sends | Sautikit, fast path | Sautikit, queue | Telnyx, fast path | Telnyx, queue |
 |---|---|---|---|---|
-${matrixRows(lives).join('\n')}
+${matrixRows(ends).join('\n')}
 
 ## What happens to callvault itself
 
-Each cell is how many calls to R2, KV, the queue and \`fetch\` such a recording takes; each of them was struck once, in a
-run of its own: the worker crashes before or after the call, the call fails before or after it had its effect, never comes back, or its
-conditional put loses. Then the provider repeats what got no 200, and the cron and the queue do their work. Every run
-ended with one object a file, a true manifest (or, behind a forbidden link, one dead letter), and an empty inbox.
+Each cell is the number of calls to R2, KV, the queue and \`fetch\` that such a recording takes. Each call had the fault
+once, in a run of its own: the worker crashes before or after the call, the call throws before or after its effect, it
+hangs, or a conditional put loses its condition. Then the provider repeats a delivery that got no 200, and the cron and
+the queue run. Every run ended with one object for each file, a manifest with their SHA-256 (or, for a forbidden link,
+one dead letter), and an empty inbox.
 
-| a recording of | crashes before | crashes after | fails before | fails after | hangs | loses |
+| a recording of | crashes before | crashes after | throws before | throws after | hangs | loses the condition |
 |---|---|---|---|---|---|---|
-${deathRows(faults).join('\n')}
+${faultRows(faults).join('\n')}
 
 ## The whole runtime killed
 
@@ -97,34 +98,39 @@ ${memory}
 `;
 }
 
-function matrixRows(lives: Life[]): string[] {
-  const titles = [...new Set(lives.map(({ title }) => title))].sort(inOrderOf(lives));
+function matrixRows(ends: ScenarioEnd[]): string[] {
+  const titles = [...new Set(ends.map(({ title }) => title))].sort(inOrderOf(ends));
   return titles.map((title) => {
     const cells = columns.map(([provider, start]) =>
-      cellOf(
-        lives.find((life) => life.title === title && life.provider === provider && life.start === start),
-      ),
+      cellOf(ends.find((end) => end.title === title && end.provider === provider && end.start === start)),
     );
     return `| ${[title, ...cells].join(' | ')} |`;
   });
 }
 
-/** Tests run side by side: the order is the one of their runs' names, which the row's place is in. */
-function inOrderOf(lives: readonly Life[]): (one: string, other: string) => number {
-  const place = new Map(lives.map((life) => [life.title, Number(Object(life).row)]));
+/** Tests run concurrently: the report orders them by the number of their row. */
+function inOrderOf(ends: readonly ScenarioEnd[]): (one: string, other: string) => number {
+  const place = new Map(ends.map((end) => [end.title, Number(Object(end).row)]));
   return (one, other) => (place.get(one) ?? 0) - (place.get(other) ?? 0);
 }
 
-function cellOf(life: Life | undefined): string {
-  if (life === undefined) return '–';
-  const isTrue = life.state === 'archived' ? life.audio === 1 : life.audio === 0;
-  if (!isTrue) throw new Error(`Cannot write down ${life.title}: ${JSON.stringify(life)}`);
-  return `${life.code ?? life.state}, ${life.attempts}, ${life.requests}`;
+function cellOf(end: ScenarioEnd | undefined): string {
+  if (end === undefined) return '–';
+  const isTrue = end.state === 'archived' ? end.audio === 1 : end.audio === 0;
+  if (!isTrue) throw new Error(`Cannot report ${end.title}: ${JSON.stringify(end)}`);
+  return `${end.code ?? end.state}, ${end.attempts}, ${end.requests}`;
 }
 
-function deathRows(faults: Faults[]): string[] {
+function faultRows(faults: Faults[]): string[] {
   const scenarios = [...new Set(faults.map(({ scenario }) => scenario))].sort();
-  const kinds = ['dies before', 'dies after', 'throws before', 'throws after', 'hangs', 'loses'];
+  const kinds = [
+    'crashes before',
+    'crashes after',
+    'throws before',
+    'throws after',
+    'hangs',
+    'loses the condition',
+  ];
   return scenarios.map((scenario) => {
     const cells = kinds.map(
       (kind) => faults.find((one) => one.scenario === scenario && one.fault === kind)?.calls ?? '–',

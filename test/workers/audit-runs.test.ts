@@ -15,7 +15,7 @@ import { jsonAt, keysOf, link, testServices, wavEvent } from './support.ts';
 
 const startMs = Date.UTC(2026, 5, 27, 12, 0);
 const hourMs = 3_600_000;
-const markKey = 'audit/telnyx.json';
+const auditKey = 'audit/telnyx.json';
 
 interface Held {
   readonly id: string;
@@ -37,7 +37,7 @@ function listed({ id, status = 'completed', ...held }: Held) {
   };
 }
 
-/** A vault that may ask an API which holds these, one a page if nothing else is said; the test holds its clock. */
+/** Services with an API key; the API lists `held`, one a page by default. The test controls the clock. */
 function auditor(held: Held[], { pageSize = 1, failing = 0 } = {}) {
   const clock = { nowMs: startMs };
   const asked: URL[] = [];
@@ -61,26 +61,26 @@ function auditor(held: Held[], { pageSize = 1, failing = 0 } = {}) {
 
 type Auditor = ReturnType<typeof auditor>;
 
-/** The next message of an audit under way. */
-async function goOn(services: Auditor): Promise<boolean> {
+/** Consumes the next message of a running audit; `false` when there is none. */
+async function consumeNext(services: Auditor): Promise<boolean> {
   const chore = services.chores.shift();
   if (chore !== undefined) await consumeMessage(chore, services);
   return chore !== undefined;
 }
 
-/** What the cron starts, and the messages that go on with it. */
+/** Starts what is due, as the cron does, and consumes all messages of it. */
 async function audit(services: Auditor): Promise<void> {
   await auditWhenDue(services);
-  while (await goOn(services));
+  while (await consumeNext(services));
 }
 
-async function markAt(mark: object | undefined): Promise<void> {
-  if (mark === undefined) await env.RECORDINGS.delete(markKey);
-  else await env.RECORDINGS.put(markKey, JSON.stringify(mark));
+async function setAudit(state: object | undefined): Promise<void> {
+  if (state === undefined) await env.RECORDINGS.delete(auditKey);
+  else await env.RECORDINGS.put(auditKey, JSON.stringify(state));
 }
 
-/** The bucket, with every call of its methods counted. */
-function counted() {
+/** The bucket, and the count of the calls to it. */
+function countedBucket() {
   let calls = 0;
   const bucket = new Proxy(env.RECORDINGS, {
     get(target, name) {
@@ -99,43 +99,43 @@ const askedUntil = ({ asked }: Auditor) => asked.at(-1)?.searchParams.get('filte
 const askedFrom = ({ asked }: Auditor) => asked.at(-1)?.searchParams.get('filter[created_at][gte]') ?? '';
 
 describe('an audit', () => {
-  test('begins again when a recording is deleted at the provider between two pages', async ({ expect }) => {
-    await markAt(undefined);
+  test('restarts its run when a recording is deleted at the provider between two pages', async ({
+    expect,
+  }) => {
+    await setAudit(undefined);
     const held = [{ id: 'g1' }, { id: 'g2' }, { id: 'g3' }];
     const services = auditor(held);
     await auditWhenDue(services);
-    await goOn(services);
-    held.shift(); // The second one is on the first page now, which was read before.
+    await consumeNext(services);
+    held.shift(); // The second recording moves to the first page, which was read before.
 
-    while (await goOn(services));
+    while (await consumeNext(services));
 
     const sent = services.sent.map(({ inboxKey }) => inboxKey).sort();
     expect(sent).toEqual(['g1', 'g2', 'g3'].map((id) => `inbox/telnyx/audit-${id}.json`));
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'missing_found', sent: 3 });
   });
 
-  test('leaves a run whose page fails for a day, and begins a new one where the last ended', async ({
-    expect,
-  }) => {
+  test('drops a run whose page fails for a day, and starts a new one at auditedUntil', async ({ expect }) => {
     const auditedUntil = '2026-06-20T00:00:00.000Z';
-    await markAt({ auditedUntil });
+    await setAudit({ auditedUntil });
     const services = auditor([{ id: 'b1' }, { id: 'b2' }, { id: 'b3' }], { failing: 2 });
     await audit(services);
-    const run = await jsonAt(markKey);
+    const run = await jsonAt(auditKey);
     services.clock.nowMs += 7 * AUDIT_EVERY_MS;
 
     await audit(services);
-    const left = await jsonAt(markKey);
+    const dropped = await jsonAt(auditKey);
     services.clock.nowMs += hourMs;
     await audit(services);
 
     expect(run).toMatchObject({ auditedUntil, run: { pages: 1 } });
-    expect(left).toEqual({ auditedUntil });
+    expect(dropped).toEqual({ auditedUntil });
     expect(askedFrom(services)).toBe(auditedUntil);
     expect(askedUntil(services)).toBe('2026-07-04T12:00:00.000Z');
   });
 
-  test('leaves a run that has reached the limit of pages', async ({ expect }) => {
+  test('drops a run older than a day at MAX_AUDIT_PAGES, and logs an alarm', async ({ expect }) => {
     const from = '2026-06-20T00:00:00.000Z';
     const to = '2026-06-21T00:00:00.000Z';
     const path = `recordings?page[number]=${MAX_AUDIT_PAGES + 1}`;
@@ -150,7 +150,7 @@ describe('an audit', () => {
       startedAt: to,
       restarts: 0,
     };
-    await markAt({ auditedUntil: from, run });
+    await setAudit({ auditedUntil: from, run });
     const services = auditor([{ id: 'n1' }]);
 
     await audit(services);
@@ -162,12 +162,12 @@ describe('an audit', () => {
       { outcome: 'failed', isAlarm: true },
       { outcome: 'missing_found', listed: 1 },
     ]);
-    expect(await jsonAt(markKey)).toMatchObject({ auditedUntil: '2026-06-27T11:00:00.000Z' });
+    expect(await jsonAt(auditKey)).toMatchObject({ auditedUntil: '2026-06-27T11:00:00.000Z' });
   });
 
-  test('is done once a day while something has been in preparation for longer', async ({ expect }) => {
+  test('runs once a day while a recording has been processing for longer', async ({ expect }) => {
     const createdAt = '2026-06-26T10:00:00.000Z';
-    await markAt({ auditedUntil: createdAt });
+    await setAudit({ auditedUntil: createdAt });
     const services = auditor([{ id: 'stuck', status: 'processing', createdAt }]);
     const asked: number[] = [];
 
@@ -178,20 +178,22 @@ describe('an audit', () => {
     }
 
     expect([asked[0], asked[23], asked[24]]).toEqual([1, 1, 2]);
-    expect(await jsonAt(markKey)).toMatchObject({ auditedUntil: createdAt });
+    expect(await jsonAt(auditKey)).toMatchObject({ auditedUntil: createdAt });
   });
 
-  test('does not pass by what is in preparation since an unknown time', async ({ expect }) => {
-    await markAt(undefined);
+  test('sets auditedUntil to the start of its range when a processing recording has no time', async ({
+    expect,
+  }) => {
+    await setAudit(undefined);
     const services = auditor([{ id: 'timeless', status: 'processing', createdAt: undefined }]);
 
     await audit(services);
 
-    expect(await jsonAt(markKey)).toMatchObject({ auditedUntil: '2026-06-26T11:00:00.000Z' });
+    expect(await jsonAt(auditKey)).toMatchObject({ auditedUntil: '2026-06-26T11:00:00.000Z' });
   });
 
-  test('finds nothing missing that is pending by its webhook', async ({ expect }) => {
-    await markAt(undefined);
+  test('does not count a recording as missing that is pending from its webhook', async ({ expect }) => {
+    await setAudit(undefined);
     const services = auditor([{ id: 'pends' }]);
     await services.inbox.create({
       version: 1,
@@ -210,10 +212,10 @@ describe('an audit', () => {
   });
 });
 
-describe('within the 1,000 calls of an invocation stays', () => {
-  test('a look at what an audit would find, which is cut where much is missing', async ({ expect }) => {
-    await markAt(undefined);
-    const { bucket, calls } = counted();
+describe('the limit of 1,000 calls', () => {
+  test('holds for planAudits(), which stops early when many recordings are missing', async ({ expect }) => {
+    await setAudit(undefined);
+    const { bucket, calls } = countedBucket();
     const many = Array.from({ length: 400 }, (_, at) => ({ id: `m${at}` }));
     const services = {
       ...auditor(many, { pageSize: 50 }),
@@ -228,7 +230,7 @@ describe('within the 1,000 calls of an invocation stays', () => {
     expect(calls()).toBeLessThanOrEqual(1000);
   });
 
-  test('a page of dead letters, also where each names its call and is of another event’s audio', async ({
+  test('holds for a page of purgeDeadLetters() when each event shares another event’s audio', async ({
     expect,
   }) => {
     const services = testServices();
@@ -257,7 +259,7 @@ describe('within the 1,000 calls of an invocation stays', () => {
       const key = `recordings/sautikit/2026/06/27/call-${run}/${recordingId}.json`;
       await env.RECORDINGS.put(key, JSON.stringify(manifest));
     }
-    const { bucket, calls } = counted();
+    const { bucket, calls } = countedBucket();
 
     await purgeDeadLetters({
       ...services,

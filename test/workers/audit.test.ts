@@ -36,8 +36,8 @@ function listed({ id, leg = `leg-${id}`, control = `v3:${id}`, status = 'complet
   };
 }
 
-/** A vault that may ask an API which holds these, so many a page. */
-function auditor(held: readonly Held[], { pageSize = 50, status = 200, tellsTotal = true } = {}) {
+/** Services with an API key; the API lists `held`, `pageSize` a page. */
+function auditor(held: readonly Held[], { pageSize = 50, status = 200, statesTotal = true } = {}) {
   const asked: URL[] = [];
   const ask: typeof fetch = async (input, init) => {
     const url = new URL(String(input));
@@ -45,7 +45,7 @@ function auditor(held: readonly Held[], { pageSize = 50, status = 200, tellsTota
     asked.push(url);
     const number = Number(url.searchParams.get('page[number]'));
     const data = held.slice((number - 1) * pageSize, number * pageSize).map(listed);
-    const meta = tellsTotal ? { page_number: number, total_pages: Math.ceil(held.length / pageSize) } : {};
+    const meta = statesTotal ? { page_number: number, total_pages: Math.ceil(held.length / pageSize) } : {};
     return Response.json({ data, meta }, { status });
   };
   const apis: Services['apis'] = new Map(
@@ -56,12 +56,12 @@ function auditor(held: readonly Held[], { pageSize = 50, status = 200, tellsTota
   return { asked, ...testServices({ fetch: ask, apis, now: () => nowMs }) };
 }
 
-async function markAt(auditedUntil: string | undefined): Promise<void> {
+async function setAuditedUntil(auditedUntil: string | undefined): Promise<void> {
   if (auditedUntil === undefined) await env.RECORDINGS.delete('audit/telnyx.json');
   else await env.RECORDINGS.put('audit/telnyx.json', JSON.stringify({ auditedUntil }));
 }
 
-/** The audit that the cron starts, and the messages that go on with it. */
+/** Starts what is due, as the cron does, and consumes all messages of it. */
 async function audit(services: ReturnType<typeof auditor>): Promise<void> {
   await auditWhenDue(services);
   for (let chore = services.chores.shift(); chore !== undefined; chore = services.chores.shift())
@@ -73,8 +73,8 @@ async function consumeAll(services: ReturnType<typeof auditor>): Promise<void> {
 }
 
 describe('an audit', () => {
-  test('fetches what no webhook announced, and raises an alarm', async ({ expect }) => {
-    await markAt(undefined);
+  test('archives a recording that no webhook announced, and logs an alarm', async ({ expect }) => {
+    await setAuditedUntil(undefined);
     const services = auditor([{ id: 'new' }]);
 
     await audit(services);
@@ -99,8 +99,10 @@ describe('an audit', () => {
     expect(await jsonAt('audit/telnyx.json')).toMatchObject({ auditedUntil: '2026-06-27T11:00:00.000Z' });
   });
 
-  test('finds nothing missing that was archived, by whichever name', async ({ expect }) => {
-    await markAt(undefined);
+  test('does not count an archived recording as missing, under its id or under its call leg', async ({
+    expect,
+  }) => {
+    await setAuditedUntil(undefined);
     await env.RECORDINGS.put('recordings/telnyx/2026/06/27/session-by-id/by-id.json', '{}');
     const byLeg = 'leg-by-leg_2026-06-27T10~3A05~3A52~2E000Z';
     await env.RECORDINGS.put(`recordings/telnyx/2026/06/27/session-by-leg/${byLeg}.json`, '{}');
@@ -120,10 +122,10 @@ describe('an audit', () => {
     ]);
   });
 
-  test('finds what a TeXML callback was filed under: without a time, under the control id of its call', async ({
+  test('does not count a TeXML recording as missing that is stored without a date under any id of its call', async ({
     expect,
   }) => {
-    await markAt(undefined);
+    await setAuditedUntil(undefined);
     for (const callId of ['session-by-session', 'v3~3Aby-control', 'leg-by-leg', 'alone']) {
       const id = callId.replace(/^(session-|v3~3A|leg-)/, '');
       await env.RECORDINGS.put(`recordings/telnyx/1970/01/01/${callId}/${id}.json`, '{}');
@@ -136,8 +138,8 @@ describe('an audit', () => {
     expect(services.lines).toMatchObject([{ outcome: 'complete', listed: 4, isAlarm: undefined }]);
   });
 
-  test('knows the recording that a TeXML callback announced, end to end', async ({ expect }) => {
-    await markAt(undefined);
+  test('does not count a recording as missing that a TeXML callback announced', async ({ expect }) => {
+    await setAuditedUntil(undefined);
     const services = auditor([{ id: 'texml-1' }]);
     const form = new URLSearchParams({
       AccountSid: 'account-1',
@@ -160,8 +162,8 @@ describe('an audit', () => {
     expect(await requestsOf('texml-1')).toHaveLength(1);
   });
 
-  test('looks again at what is still being prepared', async ({ expect }) => {
-    await markAt(undefined);
+  test('sets auditedUntil to the creation of a recording that is still processing', async ({ expect }) => {
+    await setAuditedUntil(undefined);
     const services = auditor([{ id: 'preparing', status: 'processing' }]);
 
     await audit(services);
@@ -169,8 +171,8 @@ describe('an audit', () => {
     expect(await jsonAt('audit/telnyx.json')).toMatchObject({ auditedUntil: '2026-06-27T10:06:01.000Z' });
   });
 
-  test('believes no page that is larger than it asked for', async ({ expect }) => {
-    await markAt('2026-06-20T00:00:00.000Z');
+  test('fails with an alarm when a page is larger than requested', async ({ expect }) => {
+    await setAuditedUntil('2026-06-20T00:00:00.000Z');
     const many = Array.from({ length: 51 }, () => ({ id: 'same' }));
     const services = auditor(many, { pageSize: 51 });
 
@@ -180,8 +182,8 @@ describe('an audit', () => {
     expect(services.lines).toMatchObject([{ event: 'audit', outcome: 'failed', isAlarm: true }]);
   });
 
-  test('leaves alone what is not completed', async ({ expect }) => {
-    await markAt(undefined);
+  test('does not fetch a recording that is still processing', async ({ expect }) => {
+    await setAuditedUntil(undefined);
     const services = auditor([{ id: 'processing', status: 'processing' }]);
 
     await audit(services);
@@ -189,8 +191,10 @@ describe('an audit', () => {
     expect(services.sent).toEqual([]);
   });
 
-  test('reads all pages of the time since the last one', async ({ expect }) => {
-    await markAt('2026-06-25T00:00:00.000Z');
+  test('is planned over all pages from auditedUntil to an hour ago, and creates no inbox entry', async ({
+    expect,
+  }) => {
+    await setAuditedUntil('2026-06-25T00:00:00.000Z');
     const services = auditor([{ id: 'p1' }, { id: 'p2' }, { id: 'p3' }], { pageSize: 1 });
 
     const [audit] = await planAudits(services);
@@ -210,11 +214,11 @@ describe('an audit', () => {
     expect(await keysOf('inbox/')).toEqual([]);
   });
 
-  test('is done once a day', async ({ expect }) => {
-    await markAt('2026-06-26T11:00:01.000Z');
+  test('is due 25 hours after auditedUntil when no start is stored', async ({ expect }) => {
+    await setAuditedUntil('2026-06-26T11:00:01.000Z');
     const early = auditor([]);
     await audit(early);
-    await markAt('2026-06-26T11:00:00.000Z');
+    await setAuditedUntil('2026-06-26T11:00:00.000Z');
     const due = auditor([]);
 
     await audit(due);
@@ -226,9 +230,9 @@ describe('an audit', () => {
     [401, 'api_refused'],
     [503, 'api_unavailable'],
   ] as const)(
-    'that the API answers with %i is an alarm, and is tried again',
+    'keeps its run and logs an alarm when the API answers %i',
     async ([status, code], { expect }) => {
-      await markAt('2026-06-20T00:00:00.000Z');
+      await setAuditedUntil('2026-06-20T00:00:00.000Z');
       const services = auditor([{ id: 'x' }], { status });
 
       await audit(services);
@@ -241,12 +245,12 @@ describe('an audit', () => {
     },
   );
 
-  test('goes on after a full page, although the API does not say how many there are', async ({ expect }) => {
-    await markAt(undefined);
+  test('requests the page after a full one when the API states no total', async ({ expect }) => {
+    await setAuditedUntil(undefined);
     const many = Array.from({ length: 120 }, (_, at) => ({ id: `full-${at}` }));
     for (const { id } of many)
       await env.RECORDINGS.put(`recordings/telnyx/2026/06/27/session-${id}/${id}.json`, '{}');
-    const services = auditor(many, { tellsTotal: false });
+    const services = auditor(many, { statesTotal: false });
 
     await audit(services);
 
@@ -255,8 +259,8 @@ describe('an audit', () => {
     expect(await jsonAt('audit/telnyx.json')).toMatchObject({ auditedUntil: '2026-06-27T11:00:00.000Z' });
   });
 
-  test('asks for one page an invocation, and moves its mark with each', async ({ expect }) => {
-    await markAt(undefined);
+  test('requests one page for each message, and stores its progress after each', async ({ expect }) => {
+    await setAuditedUntil(undefined);
     const services = auditor([{ id: 's1' }, { id: 's2' }, { id: 's3' }], { pageSize: 1 });
     await auditWhenDue(services);
 
@@ -276,8 +280,8 @@ describe('an audit', () => {
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'missing_found', listed: 3, sent: 3 });
   });
 
-  test('of which a message comes twice reads no page twice', async ({ expect }) => {
-    await markAt(undefined);
+  test('counts a page once when its message is delivered twice at the same time', async ({ expect }) => {
+    await setAuditedUntil(undefined);
     const services = auditor([{ id: 'd1' }, { id: 'd2' }], { pageSize: 1 });
     await auditWhenDue(services);
 
@@ -285,15 +289,15 @@ describe('an audit', () => {
 
     const { run } = await jsonAt<{ run?: { pages: number } }>('audit/telnyx.json');
     expect(run?.pages).toBe(1);
-    expect(services.chores).toHaveLength(2); // The first one, and one that goes on.
+    expect(services.chores).toHaveLength(2); // The first message, and one for the next page.
   });
 
-  test('that crashed goes on from its page when the cron comes again', async ({ expect }) => {
-    await markAt(undefined);
+  test('continues from its page at the next cron when its message is lost', async ({ expect }) => {
+    await setAuditedUntil(undefined);
     const services = auditor([{ id: 'c1' }, { id: 'c2' }], { pageSize: 1 });
     await auditWhenDue(services);
     await continueAudit('telnyx', services);
-    services.chores.length = 0; // The message is lost.
+    services.chores.length = 0;
 
     await audit(services);
 
@@ -301,8 +305,8 @@ describe('an audit', () => {
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'missing_found', listed: 2 });
   });
 
-  test('that throws is an alarm, keeps its page, and stops no other chore', async ({ expect }) => {
-    await markAt(undefined);
+  test('keeps its page and logs an alarm when it throws', async ({ expect }) => {
+    await setAuditedUntil(undefined);
     const services = auditor([{ id: 't1' }]);
     const etagOf = async () => {
       throw new TypeError('Too many subrequests');
@@ -316,10 +320,10 @@ describe('an audit', () => {
     expect(await jsonAt('audit/telnyx.json')).toMatchObject({ run: { pages: 0 } });
   });
 
-  test('whose mark cannot be read is an alarm', async ({ expect }) => {
+  test('logs an alarm when its state cannot be read', async ({ expect }) => {
     const services = auditor([{ id: 't2' }]);
     const read = async () => {
-      throw new Error('R2 is away');
+      throw new Error('R2 is unavailable');
     };
 
     await auditWhenDue({ ...services, auditStore: { ...services.auditStore, read } });

@@ -1,8 +1,8 @@
 import { describe, test } from 'vitest';
 import { readBlocks } from '../../src/transfer/block-reader.ts';
 
-/** A source of so many bytes a second by a clock of its own, in pieces of 500 bytes. */
-function pacedSource(bytesPerSecond: number, totalBytes: number, rateLater = bytesPerSecond) {
+/** A source with a rate and a clock of its own, in chunks of 500 bytes; the second half may have another rate. */
+function pacedSource(bytesPerSecond: number, totalBytes: number, secondRate = bytesPerSecond) {
   const clock = { nowMs: 0 };
   let sent = 0;
   const body = new ReadableStream({
@@ -14,7 +14,7 @@ function pacedSource(bytesPerSecond: number, totalBytes: number, rateLater = byt
         return;
       }
       sent += 500;
-      clock.nowMs += 500_000 / (sent > totalBytes / 2 ? rateLater : bytesPerSecond);
+      clock.nowMs += 500_000 / (sent > totalBytes / 2 ? secondRate : bytesPerSecond);
       controller.enqueue(new Uint8Array(500));
     },
   });
@@ -23,7 +23,7 @@ function pacedSource(bytesPerSecond: number, totalBytes: number, rateLater = byt
 
 describe('readBlocks()', () => {
   test.for([500, 3_000, 10_000, 16_000, 60_000, 1_000_000])(
-    'sees a source of %i bytes a second move, long before it counts as stalled',
+    'returns a block within 15 s from a source of %i bytes a second',
     async (bytesPerSecond, { expect }) => {
       const totalBytes = Math.min(40 * bytesPerSecond, 400_000);
       const { body, clock } = pacedSource(bytesPerSecond, totalBytes);
@@ -42,9 +42,9 @@ describe('readBlocks()', () => {
     },
   );
 
-  // Of different lengths, so that the source becomes slow at different places of a block.
+  // Different lengths, so that the source slows down at different places of a block.
   test.for([4_000_000, 4_100_000, 4_200_000, 4_300_000])(
-    'sees a fast source that becomes slow move, long before it counts as stalled (%i bytes)',
+    'returns a block within 15 s from a fast source of %i bytes that slows down',
     async (totalBytes, { expect }) => {
       const { body, clock } = pacedSource(5_000_000, totalBytes, 10_000);
       const blocks = readBlocks(body, () => clock.nowMs);
@@ -57,7 +57,7 @@ describe('readBlocks()', () => {
     },
   );
 
-  test('takes all that is there at once, up to 512 KiB', async ({ expect }) => {
+  test('returns all bytes that have arrived, up to 512 KiB', async ({ expect }) => {
     const body = new ReadableStream({
       type: 'bytes',
       start(controller) {

@@ -25,11 +25,11 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A broken value of each setting, and what it must leave in force. */
+/** An invalid value of a setting, and how deliveries must end with it. */
 interface Row {
   readonly name: string;
   readonly value: unknown;
-  /** How deliveries end, by provider: as without the setting, where nothing is said. */
+  /** How deliveries end, by provider: `archived` by default. */
   readonly sautikit?: 'archived' | 'pending' | 503;
   readonly telnyx?: 'archived' | 'pending' | 503;
   readonly plain?: 401;
@@ -65,7 +65,7 @@ describe.for(rows.map((row, index) => ({ ...row, index, shown: JSON.stringify(ro
     test.for([
       [fakeSautikit, row.sautikit ?? 'archived'],
       [fakeTelnyx, row.telnyx ?? 'archived'],
-    ] as const)('a delivery of $id ends as it must', async ([fakeProvider, expected], { expect }) => {
+    ] as const)('a delivery of $id ends as its row states', async ([fakeProvider, expected], { expect }) => {
       const run = `setting${row.index}-${fakeProvider.id}`;
       const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
       const vault = await createVault(settings);
@@ -87,11 +87,12 @@ describe.for(rows.map((row, index) => ({ ...row, index, shown: JSON.stringify(ro
       const lines = log.mock.calls.map(([line]) => JSON.parse(String(line)));
       expect(lines[0]).toMatchObject({ event: 'settings', outcome: 'broken', isAlarm: true });
       expect(lines[0].detail).toMatch(new RegExp(`^${row.name}: `));
-      const told = JSON.stringify(lines.filter(({ event }) => event === 'settings'));
-      if (typeof row.value === 'string' && row.value.trim().length > 1) expect(told).not.toContain(row.value);
+      const settingsLines = JSON.stringify(lines.filter(({ event }) => event === 'settings'));
+      if (typeof row.value === 'string' && row.value.trim().length > 1)
+        expect(settingsLines).not.toContain(row.value);
     });
 
-    test('a plain signature is accepted only where the setting would allow it', async ({ expect }) => {
+    test('a plain signature is answered as its row states', async ({ expect }) => {
       vi.spyOn(console, 'log').mockImplementation(() => undefined);
       const vault = await createVault(settings);
 
@@ -100,7 +101,7 @@ describe.for(rows.map((row, index) => ({ ...row, index, shown: JSON.stringify(ro
       expect(response.status).toBe(row.sautikit === 503 ? 503 : (row.plain ?? 200));
     });
 
-    test('the queue and the cron go on', async ({ expect }) => {
+    test('an overdue entry is sent and ends as its row states', async ({ expect }) => {
       vi.spyOn(console, 'log').mockImplementation(() => undefined);
       const run = `setting${row.index}-queue`;
       const vault = await createVault(settings);
@@ -140,7 +141,7 @@ describe.for(rows.map((row, index) => ({ ...row, index, shown: JSON.stringify(ro
       await env.RECORDINGS.delete(key);
     });
 
-    test('GET /healthz says so, and names the setting to the owner alone', async ({ expect }) => {
+    test('GET /healthz is degraded, and only the owner sees why', async ({ expect }) => {
       vi.spyOn(console, 'log').mockImplementation(() => undefined);
       const token = 'a token of twenty-two c';
       const vault = await createVault({ VAULT_TOKEN: token, ...settings });
@@ -167,11 +168,11 @@ function bodyOf(fakeProvider: FakeProvider, run: string): string {
   );
 }
 
-describe('what waits for a setting', () => {
+describe('an entry that waits for a setting', () => {
   const key = fakeTelnyx.newKey();
 
-  /** Delivers under a broken list, and goes on under settings that change. */
-  async function waiting(run: string, path = '/audio/mono.wav') {
+  /** Delivers while DOWNLOAD_ORIGINS is invalid, so that the entry waits for it. */
+  async function deliverWaiting(run: string, path = '/audio/mono.wav') {
     const clock = { nowMs: Date.UTC(2026, 5, 27, 10, 6, 10) };
     const { trusted, signing } = await key;
     const rawBody = new TextEncoder().encode(
@@ -187,27 +188,27 @@ describe('what waits for a setting', () => {
     return { clock, services, broken, inboxKey };
   }
 
-  test('is tried again for days without using up an attempt, and archived once it is corrected', async ({
+  test('is retried for days without using an attempt, and archived once the setting is valid', async ({
     expect,
   }) => {
-    const { clock, services, broken, inboxKey } = await waiting('patient');
+    const { clock, services, broken, inboxKey } = await deliverWaiting('waits-for-days');
     for (let tries = 0; tries < 60; tries++) {
       const verdict = await consumeMessage({ version: 1, inboxKey }, broken);
       clock.nowMs += verdict.retryAfterSeconds === undefined ? 0 : verdict.retryAfterSeconds * 1000;
     }
     const { attempts } = await jsonAt<InboxEntry>(inboxKey);
-    const listed = await env.RECORDINGS.head(inboxKey);
+    const object = await env.RECORDINGS.head(inboxKey);
 
     await consumeMessage({ version: 1, inboxKey }, services);
 
     expect(attempts).toEqual([]);
-    expect(listed?.customMetadata).toMatchObject({ lastFailure: 'setting_broken' });
+    expect(object?.customMetadata).toMatchObject({ lastFailure: 'setting_broken' });
     expect(clock.nowMs - Date.UTC(2026, 5, 27, 10, 6, 10)).toBeGreaterThan(86_400_000);
-    expect(await keysOf('recordings/telnyx/2026/06/27/call-patient/')).toHaveLength(2);
+    expect(await keysOf('recordings/telnyx/2026/06/27/call-waits-for-days/')).toHaveLength(2);
   });
 
-  test('waits as well for a redirect that the list may mean', async ({ expect }) => {
-    const { services, inboxKey } = await waiting('redirected');
+  test('waits also when only a redirect leads to an origin outside the invalid list', async ({ expect }) => {
+    const { services, inboxKey } = await deliverWaiting('redirected');
     const to = encodeURIComponent('https://elsewhere.example/a');
     const entry = await jsonAt<InboxEntry>(inboxKey);
     const files = [{ claimedFormat: 'wav', link: link(`/redirect-to?to=${to}`, 'redirected') }];
@@ -227,8 +228,8 @@ describe('what waits for a setting', () => {
     });
   });
 
-  test('of the API waits where only a fresh link would help', async ({ expect }) => {
-    const { clock, services, inboxKey } = await waiting('api', '/status/410');
+  test('waits for the setting of the API when only a fresh link would help', async ({ expect }) => {
+    const { clock, services, inboxKey } = await deliverWaiting('api', '/status/410');
     const { apis } = readConfig({ TELNYX_API_KEY: 'key', TELNYX_API_URL: 'http://api.example' });
     clock.nowMs += 3_600_000;
 

@@ -45,22 +45,22 @@ const apisOf = (...ids: string[]): Services['apis'] =>
     ),
   );
 
-/** So many bytes of a WAV, and how many its header says. */
-function wav(bytes: number, says = bytes): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(bytes).fill(7);
-  all.set(utf8('RIFF\0\0\0\0WAVEfmt '));
-  new DataView(all.buffer).setUint32(4, says - 8, true);
-  return all;
+/** A WAV file whose header states `statedBytes`. */
+function wav(bytes: number, statedBytes = bytes): Uint8Array<ArrayBuffer> {
+  const file = new Uint8Array(bytes).fill(7);
+  file.set(utf8('RIFF\0\0\0\0WAVEfmt '));
+  new DataView(file.buffer).setUint32(4, statedBytes - 8, true);
+  return file;
 }
 
 const mp3 = Uint8Array.from([...utf8('ID3'), ...new Uint8Array(500)]);
 const wrongMd5 = { 'content-md5': btoa('\0'.repeat(16)) };
 
-const whole = (bytes: Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
+const wholeResponse = (bytes: Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
   new Response(bytes, { headers: { 'content-length': String(bytes.byteLength), ...headers } });
 
-/** A body without a length, whose further bytes come after something has happened. */
-function slow(bytes: Uint8Array<ArrayBuffer>, meanwhile: () => void, headers = {}): Response {
+/** A response without a length, that calls `meanwhile` before its second half. */
+function slowResponse(bytes: Uint8Array<ArrayBuffer>, meanwhile: () => void, headers = {}): Response {
   const half = bytes.byteLength / 2;
   let pulls = 0;
   const body = new ReadableStream({
@@ -75,7 +75,7 @@ function slow(bytes: Uint8Array<ArrayBuffer>, meanwhile: () => void, headers = {
   return new Response(body, { headers });
 }
 
-interface Told {
+interface Setup {
   readonly event?: Partial<RecordingEvent>;
   readonly file?: RecordingFile;
   readonly attempts?: readonly FailedAttempt[];
@@ -83,12 +83,17 @@ interface Told {
   readonly messages?: number;
 }
 
-/** What an origin answers to a link, by the clock of the test. */
+/** Answers a request for a link; `nth` counts the requests from 1. */
 type Answer = (url: URL, clock: { nowMs: number }, nth: number) => Response;
 
-/** Consumes message after message of an entry, until it is done or there were so many. */
-async function runOut(run: string, told: Told, answer: Answer) {
-  const { event: more = {}, file = { claimedFormat: 'wav', link: cdn }, attempts = [], messages = 50 } = told;
+/** Consumes the messages of an entry until it is closed, or up to a limit. */
+async function consumeAll(run: string, setup: Setup, answer: Answer) {
+  const {
+    event: more = {},
+    file = { claimedFormat: 'wav', link: cdn },
+    attempts = [],
+    messages = 50,
+  } = setup;
   const clock = { nowMs: arrivedMs };
   let requests = 0;
   const ask: typeof fetch = async (input) => {
@@ -96,7 +101,7 @@ async function runOut(run: string, told: Told, answer: Answer) {
     if (url.hostname.startsWith('api.')) return new Response('{}', { status: 404 });
     return answer(url, clock, ++requests);
   };
-  const services = testServices({ fetch: ask, now: () => clock.nowMs, origins: {}, ...told.services });
+  const services = testServices({ fetch: ask, now: () => clock.nowMs, origins: {}, ...setup.services });
   const event = { ...wavEvent(run), files: [file], ...more };
   const { key } = await services.inbox.create({
     version: 1,
@@ -118,8 +123,8 @@ async function runOut(run: string, told: Told, answer: Answer) {
 
 const filesAt = async (manifestKey: string) => (await jsonAt<Manifest>(manifestKey)).files;
 
-/** An attempt, two minutes ago, that refused a body for a claim about it. */
-async function refused(
+/** An attempt two minutes ago that refused a body for a claim about it. */
+async function refusedAttempt(
   bytes: Uint8Array<ArrayBuffer>,
   code: string,
   claimedFormat?: string,
@@ -128,57 +133,52 @@ async function refused(
   return [{ number: 1, at: iso(arrivedMs - 120_000), failures: [{ claimedFormat, code, sha256 }] }];
 }
 
-describe('a link that dies', () => {
+describe('a link that expires', () => {
   test.for([
-    ['without', []],
-    ['with', ['telnyx']],
-  ] as const)(
-    'is tried just before that, %s an API which knows nothing of it',
-    async ([title, ids], { expect }) => {
-      const file = { claimedFormat: 'wav', link: cdn, linkLifetimeSeconds: 600 };
-      const event = { apiPath: 'recordings/x' };
-      const isThere = (ms: number) => ms >= arrivedMs + 540_000 && ms <= arrivedMs + 600_000;
+    ['no-api', []],
+    ['api-without-the-recording', ['telnyx']],
+  ] as const)('is tried just before it expires (%s)', async ([title, ids], { expect }) => {
+    const file = { claimedFormat: 'wav', link: cdn, linkLifetimeSeconds: 600 };
+    const event = { apiPath: 'recordings/x' };
+    const isThere = (ms: number) => ms >= arrivedMs + 540_000 && ms <= arrivedMs + 600_000;
 
-      const { last } = await runOut(
-        `just-before-${title}`,
-        { event, file, services: { apis: apisOf(...ids) } },
-        (_, { nowMs }) => (isThere(nowMs) ? whole(wav(1000)) : new Response('', { status: 404 })),
-      );
+    const { last } = await consumeAll(
+      `just-before-${title}`,
+      { event, file, services: { apis: apisOf(...ids) } },
+      (_, { nowMs }) => (isThere(nowMs) ? wholeResponse(wav(1000)) : new Response('', { status: 404 })),
+    );
 
-      expect(last).toMatchObject({ outcome: 'archived' });
-    },
-  );
+    expect(last).toMatchObject({ outcome: 'archived' });
+  });
 
   test.for([
     ['content-md5', wrongMd5, 300_000],
     ['wav-header', {}, 400_000],
   ] as const)(
-    'while a body comes overrules a claim at the end of that body: %s',
-    async ([title, headers, says], { expect }) => {
+    'during the download overrules the claim at the end of the body (%s)',
+    async ([title, headers, statedBytes], { expect }) => {
       const expiresMs = arrivedMs + 90_000;
       const file = { claimedFormat: 'wav', link: cdn, expiresAt: iso(expiresMs) };
 
-      const { last } = await runOut(`dies-within-${title}`, { file }, (_, clock) => {
+      const { last } = await consumeAll(`expires-within-${title}`, { file }, (_, clock) => {
         const step = () => {
           clock.nowMs += 95_000;
         };
         const isOver = clock.nowMs > expiresMs;
         return isOver
           ? new Response('<Message>Request has expired</Message>', { status: 403 })
-          : slow(wav(300_000, says), step, headers);
+          : slowResponse(wav(300_000, statedBytes), step, headers);
       });
 
       expect(last).toMatchObject({ outcome: 'archived', attempt: 1, isAlarm: true });
     },
   );
 
-  test('and is answered all the same may be answered once more: a claim is not overruled at once', async ({
-    expect,
-  }) => {
+  test('and still works is requested again before a claim is overruled', async ({ expect }) => {
     const file = { claimedFormat: 'wav', link: cdn, expiresAt: iso(arrivedMs - hourMs) };
 
-    const { manifestKey } = await runOut('still-written', { file }, (_url, _clock, nth) =>
-      whole(wav(nth === 1 ? 50_000 : 100_000, 100_000)),
+    const { manifestKey } = await consumeAll('still-written', { file }, (_url, _clock, nth) =>
+      wholeResponse(wav(nth === 1 ? 50_000 : 100_000, 100_000)),
     );
 
     expect(await filesAt(manifestKey)).toMatchObject([{ bytes: 100_000 }]);
@@ -191,16 +191,16 @@ describe('an overruled claim', () => {
     { claimedFormat: 'mp3', link: 'https://cdn.example.com/x.mp3' },
   ];
 
-  test('is an alarm although another file of the recording failed', async ({ expect }) => {
+  test('is logged as an alarm although another file of the recording failed', async ({ expect }) => {
     const body = wav(1000, 2000);
-    const attempts = await refused(body, 'length_mismatch', 'wav');
+    const attempts = await refusedAttempt(body, 'length_mismatch', 'wav');
 
-    const { ends } = await runOut(
+    const { ends } = await consumeAll(
       'one-fails',
       { event: { files: two }, attempts },
       ({ pathname }, _, nth) => {
-        if (pathname.endsWith('.wav')) return whole(body);
-        return nth === 2 ? new Response('', { status: 503 }) : whole(mp3);
+        if (pathname.endsWith('.wav')) return wholeResponse(body);
+        return nth === 2 ? new Response('', { status: 503 }) : wholeResponse(mp3);
       },
     );
 
@@ -215,39 +215,39 @@ describe('an overruled claim', () => {
     ]);
   });
 
-  test('is told before an unknown format of another file', async ({ expect }) => {
-    const attempts = await refused(mp3, 'checksum_mismatch', 'mp3');
+  test('is logged instead of the unknown format of another file', async ({ expect }) => {
+    const attempts = await refusedAttempt(mp3, 'checksum_mismatch', 'mp3');
     const binary = Uint8Array.from([1, 2, 3, ...new Uint8Array(500)]);
 
-    const { ends } = await runOut('one-is-odd', { event: { files: two }, attempts }, ({ pathname }) =>
-      pathname.endsWith('.wav') ? whole(binary) : whole(mp3, wrongMd5),
+    const { ends } = await consumeAll('one-is-odd', { event: { files: two }, attempts }, ({ pathname }) =>
+      pathname.endsWith('.wav') ? wholeResponse(binary) : wholeResponse(mp3, wrongMd5),
     );
 
     expect(ends).toMatchObject([{ outcome: 'archived', isAlarm: true, detail: 'content_md5_md5 differs' }]);
   });
 
-  test('stays known when the worker crashes before the manifest: what was announced is complete', async ({
+  test('is recorded, and the event complete, although the first write of the manifest failed', async ({
     expect,
   }) => {
     const body = wav(1000);
-    const attempts = await refused(body, 'length_mismatch');
+    const attempts = await refusedAttempt(body, 'length_mismatch');
     const recordings = createRecordings(env.RECORDINGS);
     const { writeManifest } = recordings;
-    let crashes = 1;
-    const crashing: typeof writeManifest = async (...args) => {
-      if (crashes-- > 0) throw new Error('R2 is away');
+    let failures = 1;
+    const failingOnce: typeof writeManifest = async (...args) => {
+      if (failures-- > 0) throw new Error('R2 is unavailable');
       return writeManifest(...args);
     };
 
-    const { event, requests, manifestKey } = await runOut(
-      'crashed',
+    const { event, requests, manifestKey } = await consumeAll(
+      'first-write-fails',
       {
         event: { provider: 'sautikit' },
         file: { link: cdn, sizeBytes: 2000 },
         attempts,
-        services: { recordings: { ...recordings, writeManifest: crashing } },
+        services: { recordings: { ...recordings, writeManifest: failingOnce } },
       },
-      () => whole(body),
+      () => wholeResponse(body),
     );
 
     expect(requests()).toBe(1);
@@ -256,14 +256,14 @@ describe('an overruled claim', () => {
   });
 });
 
-describe('a body that is not what it should be', () => {
-  test('is removed, where R2 stored too little and the worker could not, by the next attempt', async ({
+describe('a body of the wrong length', () => {
+  test('is removed by the next attempt when R2 stored it too short and its removal failed', async ({
     expect,
   }) => {
     const recordings = createRecordings(env.RECORDINGS);
     const { startUpload, removeAudio } = recordings;
     let uploads = 0;
-    const short: typeof startUpload = (key, options) => {
+    const storingTooLittle: typeof startUpload = (key, options) => {
       const upload = startUpload(key, options);
       if (uploads++ > 0) return upload;
       const commit = async () => {
@@ -275,40 +275,42 @@ describe('a body that is not what it should be', () => {
       return { ...upload, commit };
     };
     let removals = 0;
-    const removing: typeof removeAudio = async (key) => {
-      if (removals++ === 0) throw new Error('R2 is away');
+    const failingFirst: typeof removeAudio = async (key) => {
+      if (removals++ === 0) throw new Error('R2 is unavailable');
       await removeAudio(key);
     };
-    const services = { recordings: { ...recordings, startUpload: short, removeAudio: removing } };
+    const services = {
+      recordings: { ...recordings, startUpload: storingTooLittle, removeAudio: failingFirst },
+    };
 
-    const { manifestKey } = await runOut('too-little', { services }, () => whole(wav(1000)));
+    const { manifestKey } = await consumeAll('too-little', { services }, () => wholeResponse(wav(1000)));
 
     expect(await filesAt(manifestKey)).toMatchObject([{ bytes: 1000 }]);
     expect(await keysOf(manifestKey.replace('.json', ''))).toHaveLength(2);
   });
 
-  test('is not made whole by a rest of unknown length, which may be short', async ({ expect }) => {
-    const all = Uint8Array.from([...utf8('ID3'), ...new Uint8Array(299_997)]);
+  test('is not completed by a partial response whose Content-Range states no total', async ({ expect }) => {
+    const file = Uint8Array.from([...utf8('ID3'), ...new Uint8Array(299_997)]);
     const headers = { etag: '"v1"' };
     const ask: typeof fetch = async (_input, init) => {
       const range = new Headers(init?.headers).get('range');
       if (range === null)
-        return slow(
-          all,
+        return slowResponse(
+          file,
           () => {
-            throw new Error('The connection broke');
+            throw new Error('The connection was lost');
           },
           headers,
         );
       const start = Number(/bytes=(\d+)-/.exec(range)?.[1]);
       const contentRange = `bytes ${start}-${start + 49_999}/*`;
-      return new Response(all.slice(start, start + 50_000), {
+      return new Response(file.slice(start, start + 50_000), {
         status: 206,
         headers: { ...headers, 'content-range': contentRange },
       });
     };
 
-    const { last, manifestKey } = await runOut(
+    const { last, manifestKey } = await consumeAll(
       'short-rest',
       { services: { fetch: ask }, messages: 1 },
       () => new Response(''),
@@ -318,7 +320,7 @@ describe('a body that is not what it should be', () => {
     expect(await keysOf(manifestKey.replace('.json', ''))).toEqual([]);
   });
 
-  test('of a fresh link is not read past the announced size', async ({ expect }) => {
+  test('is not read far past the announced size when its link is fresh', async ({ expect }) => {
     const blocks = 160;
     const pulled: number[] = [];
     const ask: typeof fetch = async (input) => {
@@ -336,7 +338,7 @@ describe('a body that is not what it should be', () => {
       return new Response(body);
     };
 
-    const { ends } = await runOut(
+    const { ends } = await consumeAll(
       'too-long',
       {
         event: { provider: 'sautikit', apiPath: 'calls/x/recording' },
@@ -353,18 +355,18 @@ describe('a body that is not what it should be', () => {
   });
 });
 
-describe('what waits for a setting', () => {
+describe('an entry that waits for a setting', () => {
   test.for([
     ['a-list', ['x'], { claimedFormat: 'wav', link: cdn }],
     ['two-lines', 'KEY123\nKEY456', {}],
   ] as const)(
-    'uses up no attempt where the key of the API is broken: %s',
+    'uses no attempt while the API key is invalid: %s',
     async ([title, apiKey, file], { expect }) => {
       const { apis } = readConfig({ TELNYX_API_KEY: apiKey });
       const event = { apiPath: 'recordings/x' };
 
-      const { key, last } = await runOut(
-        `broken-key-${title}`,
+      const { key, last } = await consumeAll(
+        `invalid-key-${title}`,
         { event, file, services: { apis }, messages: MAX_ATTEMPTS + 1 },
         () => new Response('', { status: 403 }),
       );
@@ -374,7 +376,7 @@ describe('what waits for a setting', () => {
     },
   );
 
-  test('keeps a recording pending of which another file has no attempt left', async ({ expect }) => {
+  test('stays pending although another of its files has no attempt left', async ({ expect }) => {
     const { origins } = readConfig({ DOWNLOAD_ORIGINS: 'https://cdn.example.com other.example.com' });
     const failures = [{ code: 'link_refused' }];
     const attempts = Array.from({ length: MAX_ATTEMPTS - 1 }, (_, at) => ({
@@ -387,7 +389,7 @@ describe('what waits for a setting', () => {
       { claimedFormat: 'mp3', link: cdn },
     ];
 
-    const { key, last } = await runOut(
+    const { key, last } = await consumeAll(
       'one-waits',
       { event: { files }, attempts, services: { origins }, messages: 3 },
       () => new Response('', { status: 404 }),
@@ -399,7 +401,7 @@ describe('what waits for a setting', () => {
   });
 });
 
-test('the letter of a late delivery is taken along by the delivery in time', async ({ expect }) => {
+test('a delivery within the tolerance replaces the dead letter of its late delivery', async ({ expect }) => {
   const services = testServices();
   const key = await fakeSautikit.newKey();
   const links = { wav: link('/audio/mono.wav', 'in-time') };
@@ -422,7 +424,7 @@ test('the letter of a late delivery is taken along by the delivery in time', asy
   expect(await keysOf('recordings/sautikit/2026/06/27/call-in-time/')).toHaveLength(2);
 });
 
-test('a sweep whose mark KV no longer takes begins anew', async ({ expect }) => {
+test('reconcile() starts a new sweep when KV no longer stores the cursor', async ({ expect }) => {
   const services = testServices();
   const minuteMs = 60_000;
   const beganMs = arrivedMs;

@@ -7,7 +7,7 @@ import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { attempt, createVault, jsonAt, keysOf, link, requestsOf, testServices } from './support.ts';
 
-/** An accepted event of Sautikit; without a `recordingId` it names only its call. */
+/** The entry of an accepted Sautikit event, which names only its call unless `more` has a `recordingId`. */
 async function accepted(call: string, eventId: string, path: string, more: Partial<RecordingEvent> = {}) {
   const event: RecordingEvent = {
     provider: 'sautikit',
@@ -30,8 +30,8 @@ async function accepted(call: string, eventId: string, path: string, more: Parti
 const folderOf = (call: string) => `recordings/sautikit/1970/01/01/${call}/`;
 const manifestOf = (call: string) => jsonAt<Manifest>(`${folderOf(call)}${call}.json`);
 
-describe('two events of one call that name no recording', () => {
-  test('with the same bytes are one recording', async ({ expect }) => {
+describe('two events of one call', () => {
+  test('are one recording when their bytes are the same', async ({ expect }) => {
     const services = testServices();
 
     await attempt(await accepted('same', 'a', '/audio/mono.wav'), services);
@@ -41,7 +41,7 @@ describe('two events of one call that name no recording', () => {
     expect((await manifestOf('same')).files).toHaveLength(1);
   });
 
-  /** Every recording of a call: its files' bytes, and the delivery that its manifest was made from. */
+  /** The recordings of a call: the raw body of each manifest's delivery, and its files. */
   async function recordingsOf(call: string) {
     const manifests = (await keysOf(folderOf(call))).filter((key) => key.endsWith('.json'));
     const read = await Promise.all(manifests.map((key) => jsonAt<Manifest>(key)));
@@ -56,9 +56,9 @@ describe('two events of one call that name no recording', () => {
 
   test.for([
     ['one after the other', (first: Promise<void>) => first],
-    ['at once', () => Promise.resolve()],
+    ['at the same time', () => Promise.resolve()],
   ] as const)(
-    'with different bytes %s are two recordings, each with its own delivery',
+    'are two recordings with their own deliveries when their bytes differ (%s)',
     async ([title, between], { expect }) => {
       const call = title.replaceAll(' ', '-');
       const services = testServices();
@@ -86,7 +86,7 @@ describe('two events of one call that name no recording', () => {
     },
   );
 
-  test('never get each other’s delivery when one comes between the audio and the manifest of the other', async ({
+  test('keep their own deliveries when one comes between the other’s audio and manifest', async ({
     expect,
   }) => {
     const services = testServices();
@@ -111,7 +111,7 @@ describe('two events of one call that name no recording', () => {
     ]);
   });
 
-  test('in different formats are two recordings, and never end in one manifest', async ({ expect }) => {
+  test('are two recordings with a manifest each when their formats differ', async ({ expect }) => {
     const services = testServices();
     await attempt(await accepted('formats', 'a', '/audio/mono.wav'), services);
     const second = await accepted('formats', 'b', '/audio/mono.mp3');
@@ -128,7 +128,7 @@ describe('two events of one call that name no recording', () => {
     expect(await requestsOf('formats')).toHaveLength(2);
   });
 
-  test('in different formats that are stored at the same moment both get a place of their own', async ({
+  test('both get keys of their own when they store different formats at the same time', async ({
     expect,
   }) => {
     const services = testServices();
@@ -139,7 +139,7 @@ describe('two events of one call that name no recording', () => {
     const real = services.recordings;
     let uploads = 0;
     const both = Promise.withResolvers<void>();
-    const meeting = {
+    const waitingForBoth = {
       ...real,
       startUpload(...args: Parameters<typeof real.startUpload>) {
         const upload = real.startUpload(...args);
@@ -153,7 +153,7 @@ describe('two events of one call that name no recording', () => {
       },
     };
 
-    await Promise.all([a, b].map((entry) => attempt(entry, { ...services, recordings: meeting })));
+    await Promise.all([a, b].map((entry) => attempt(entry, { ...services, recordings: waitingForBoth })));
 
     expect(await recordingsOf('moment')).toEqual([
       { recordingId: 'moment~_moment-a', body: 'body of a', files: ['wav 135988'] },
@@ -162,7 +162,7 @@ describe('two events of one call that name no recording', () => {
     expect(await keysOf(folderOf('moment'))).toHaveLength(4);
   });
 
-  test('of unknown length and in parts never overwrite each other', async ({ expect }) => {
+  test('do not overwrite each other when both are uploaded in parts', async ({ expect }) => {
     const services = testServices();
     for (const [name, bytes] of [
       ['a', 6_000_000],
@@ -176,13 +176,13 @@ describe('two events of one call that name no recording', () => {
     ]);
   });
 
-  test('whose worker crashed beside the other’s audio: the stray goes to its own place', async ({
+  test('have keys of their own after a worker stored one’s audio beside the other’s and crashed', async ({
     expect,
   }) => {
     const services = testServices();
     const b = await accepted('stray', 'b', '/audio/mono.mp3');
     const writeManifest = async () => {
-      throw new Error('crashed');
+      throw new Error('R2 is unavailable');
     };
     const a = await accepted('stray', 'a', '/audio/mono.wav');
     await attempt(b, { ...services, recordings: { ...services.recordings, writeManifest } });
@@ -200,9 +200,11 @@ describe('two events of one call that name no recording', () => {
     expect((await keysOf(folderOf('stray'))).filter((key) => key.endsWith('.mp3'))).toHaveLength(1);
   });
 
-  test('of the same length are told apart although R2 refuses before it reads', async ({ expect }) => {
-    const wav = (last: number) => {
-      const bytes = new Uint8Array(600_000).fill(last);
+  test('of one length are two recordings when R2 refuses a put before it reads the body', async ({
+    expect,
+  }) => {
+    const wav = (fill: number) => {
+      const bytes = new Uint8Array(600_000).fill(fill);
       bytes.set(new TextEncoder().encode('RIFF\0\0\0\0WAVEfmt '));
       return bytes;
     };
@@ -229,15 +231,15 @@ describe('two events of one call that name no recording', () => {
   });
 });
 
-/** The audio that the origin serves as mono.wav. */
+/** The origin's `mono.wav`. */
 async function wavBytes(): Promise<ArrayBuffer> {
   return (await fetch(link('/audio/mono.wav', 'fixture'))).arrayBuffer();
 }
 
-describe('two events of one named recording', () => {
+describe('two events of one recording', () => {
   const named = { recordingId: 'r', isNamedByCall: undefined };
 
-  test('that bring a file each: the manifest keeps both deliveries', async ({ expect }) => {
+  test('share a manifest, in which the second event’s file carries its own delivery', async ({ expect }) => {
     const services = testServices();
     const files = (claimedFormat: string) => ({
       ...named,
@@ -255,10 +257,10 @@ describe('two events of one named recording', () => {
     ]);
   });
 
-  test('whose bytes differ when they are fetched again are both kept, each as a file', async ({ expect }) => {
+  test('have a file each in the manifest when their bytes differ', async ({ expect }) => {
     const services = testServices();
     const fail = async () => {
-      throw new Error('R2 is away');
+      throw new Error('R2 is unavailable');
     };
     const first = await accepted('refetched', 'a', '/audio/mono.wav', named);
     await attempt(first, { ...services, recordings: { ...services.recordings, writeManifest: fail } });
@@ -276,36 +278,33 @@ describe('two events of one named recording', () => {
   });
 
   test.for([
-    ['other bytes are a further file', '/audio/dual.wav', 116_572, 2],
-    ['the same bytes are no further file', '/audio/mono.wav', 116_572, 1],
-  ] as const)(
-    'of which the second announces another size: %s',
-    async ([title, path, sizeBytes, count], { expect }) => {
-      const call = `size-${count}`;
-      let nowMs = Date.UTC(2026, 5, 27, 10, 7);
-      const services = testServices({ now: () => nowMs });
-      const announced = (size: number, of: string) => ({
-        ...named,
-        files: [{ link: link(of, call), sizeBytes: size }],
-      });
-      await attempt(await accepted(call, 'a', '', announced(135_988, '/audio/mono.wav')), services);
+    ['other bytes become a second file', '/audio/dual.wav', 116_572, 2],
+    ['the same bytes stay one file', '/audio/mono.wav', 116_572, 1],
+  ] as const)('with different announced sizes: %s', async ([title, path, sizeBytes, count], { expect }) => {
+    const call = `size-${count}`;
+    let nowMs = Date.UTC(2026, 5, 27, 10, 7);
+    const services = testServices({ now: () => nowMs });
+    const announced = (size: number, linkPath: string) => ({
+      ...named,
+      files: [{ link: link(linkPath, call), sizeBytes: size }],
+    });
+    await attempt(await accepted(call, 'a', '', announced(135_988, '/audio/mono.wav')), services);
 
-      const second = await accepted(call, 'b', '', announced(sizeBytes, path));
-      for (let tries = 0; tries < 2; tries++) {
-        await attempt(second, services);
-        nowMs += 61_000;
-      }
+    const second = await accepted(call, 'b', '', announced(sizeBytes, path));
+    for (let tries = 0; tries < 2; tries++) {
+      await attempt(second, services);
+      nowMs += 61_000;
+    }
 
-      const { files } = await jsonAt<Manifest>(`${folderOf(call)}r.json`);
-      expect(files, title).toHaveLength(count);
-      expect(files.at(-1)?.key).toBe(`${folderOf(call)}${count === 2 ? 'r~_116572.wav' : 'r.wav'}`);
-      expect(await keysOf(folderOf(call))).toHaveLength(count + 1);
-      expect(await keysOf(`inbox/sautikit/${call}`)).toEqual([]);
-    },
-  );
+    const { files } = await jsonAt<Manifest>(`${folderOf(call)}r.json`);
+    expect(files, title).toHaveLength(count);
+    expect(files.at(-1)?.key).toBe(`${folderOf(call)}${count === 2 ? 'r~_116572.wav' : 'r.wav'}`);
+    expect(await keysOf(folderOf(call))).toHaveLength(count + 1);
+    expect(await keysOf(`inbox/sautikit/${call}`)).toEqual([]);
+  });
 });
 
-describe('one event announced in two ways', () => {
+describe('one event with two fingerprints', () => {
   const body = (data: object) =>
     JSON.stringify({
       kind: 'call.recording.ready',
@@ -316,35 +315,35 @@ describe('one event announced in two ways', () => {
   const ids = (id: string) => ({ call_id: id, recording_id: `${id}-r` });
   const outcomeOf = async (response: Response) => JSON.parse(await response.text()).outcome;
 
-  test('is archived when it comes again with the link that it lacked', async ({ expect }) => {
+  test('is archived when its second delivery has the link that the first lacked', async ({ expect }) => {
     const vault = await createVault();
-    const bare = body(ids('lacking'));
-    const whole = body({ ...ids('lacking'), download_url: link('/audio/mono.wav', 'lacking') });
+    const withoutLink = body(ids('lacking'));
+    const withLink = body({ ...ids('lacking'), download_url: link('/audio/mono.wav', 'lacking') });
 
     const outcomes = [];
-    for (const one of [bare, bare, whole, whole])
-      outcomes.push(await outcomeOf(await vault.deliver(fakeSautikit, one)));
+    for (const rawBody of [withoutLink, withoutLink, withLink, withLink])
+      outcomes.push(await outcomeOf(await vault.deliver(fakeSautikit, rawBody)));
 
     expect(outcomes).toEqual(['accepted', 'duplicate', 'accepted', 'duplicate']);
     expect(await keysOf('recordings/sautikit/2026/06/27/lacking/')).toHaveLength(2);
     expect(await keysOf('inbox/sautikit/lacking')).toEqual([]);
   });
 
-  test('is archived when both ways come at once', async ({ expect }) => {
+  test('is archived when both deliveries arrive at the same time', async ({ expect }) => {
     const vault = await createVault();
     const bodies = [
       body(ids('both')),
       body({ ...ids('both'), download_url: link('/audio/mono.wav', 'both') }),
     ];
 
-    const answers = await Promise.all(bodies.map((one) => vault.deliver(fakeSautikit, one)));
+    const answers = await Promise.all(bodies.map((rawBody) => vault.deliver(fakeSautikit, rawBody)));
 
     expect(await Promise.all(answers.map(outcomeOf))).toEqual(['accepted', 'accepted']);
     expect(await keysOf('recordings/sautikit/2026/06/27/both/')).toHaveLength(2);
     expect(await keysOf('dead/sautikit/both')).toHaveLength(1);
   });
 
-  test('is archived while the other way is still pending', async ({ expect }) => {
+  test('is archived by its second delivery while the entry of the first is pending', async ({ expect }) => {
     const vault = await createVault();
     await vault.deliver(fakeSautikit, body({ ...ids('stuck'), download_url: link('/status/403', 'stuck') }));
 
@@ -358,21 +357,24 @@ describe('one event announced in two ways', () => {
     expect(await keysOf('inbox/sautikit/stuck')).toHaveLength(1);
   });
 
-  test('keeps both accounts when both die, also once KV has forgotten', async ({ expect }) => {
+  test('has a dead letter for each when both fail and KV has no entry for the event', async ({ expect }) => {
     const vault = await createVault({ DOWNLOAD_ORIGINS: 'https://elsewhere.example' });
-    for (const data of [ids('dying'), { ...ids('dying'), download_url: link('/audio/mono.wav', 'dying') }]) {
-      await env.DEDUPE.delete('seen/sautikit/dying');
+    for (const data of [
+      ids('dead-twice'),
+      { ...ids('dead-twice'), download_url: link('/audio/mono.wav', 'dead-twice') },
+    ]) {
+      await env.DEDUPE.delete('seen/sautikit/dead-twice');
       await vault.deliver(fakeSautikit, body(data));
     }
 
     const letters = await Promise.all(
-      (await keysOf('dead/sautikit/dying')).map((key) => jsonAt<DeadLetter>(key)),
+      (await keysOf('dead/sautikit/dead-twice')).map((key) => jsonAt<DeadLetter>(key)),
     );
     expect(letters.map(({ failure }) => failure.code).sort()).toEqual(['link_forbidden', 'link_missing']);
   });
 });
 
-describe('a provider that counts its attempts in the body, and tells the time of each', () => {
+describe('a delivery that repeats an event', () => {
   const attempt = (event: object, number: number) =>
     JSON.stringify({
       data: { ...event, occurred_at: `2026-06-27T10:06:0${number}Z` },
@@ -381,27 +383,30 @@ describe('a provider that counts its attempts in the body, and tells the time of
   const payload = { call_session_id: 'c', recording_id: 'r', recording_urls: { wav: 'gs://bucket/a' } };
 
   test.for([
-    ['saved elsewhere', { id: 'm1', event_type: 'call.recording.saved', payload }, 'accepted'],
+    ['a file stored elsewhere', { id: 'm1', event_type: 'call.recording.saved', payload }, 'accepted'],
     [
       'an error',
       { id: 'm2', event_type: 'call.recording.error', payload: { reason: 'Internal server error' } },
       'kept',
     ],
-    ['an unknown kind', { id: 'm3', event_type: 'call_recording_saved', payload }, 'kept'],
-  ] as const)('still sends the same again: %s', async ([, event, first], { expect }) => {
-    const vault = await createVault();
+    ['an unknown event type', { id: 'm3', event_type: 'call_recording_saved', payload }, 'kept'],
+  ] as const)(
+    'is a duplicate with another attempt number and time: %s',
+    async ([, event, first], { expect }) => {
+      const vault = await createVault();
 
-    const outcomes = [];
-    for (const number of [1, 2, 3]) {
-      const response = await vault.deliver(fakeTelnyx, attempt(event, number));
-      outcomes.push(JSON.parse(await response.text()).outcome);
-    }
+      const outcomes = [];
+      for (const number of [1, 2, 3]) {
+        const response = await vault.deliver(fakeTelnyx, attempt(event, number));
+        outcomes.push(JSON.parse(await response.text()).outcome);
+      }
 
-    expect(outcomes).toEqual([first, 'duplicate', 'duplicate']);
-    expect(await keysOf(`dead/telnyx/${event.id}`)).toHaveLength(1);
-  });
+      expect(outcomes).toEqual([first, 'duplicate', 'duplicate']);
+      expect(await keysOf(`dead/telnyx/${event.id}`)).toHaveLength(1);
+    },
+  );
 
-  test('and signs its links anew', async ({ expect }) => {
+  test('is a duplicate with a new signature in its link', async ({ expect }) => {
     const vault = await createVault();
     const event = (signature: number) => {
       const wav = `${link('/audio/mono.wav', 'anew')}&X-Amz-Signature=${signature}`;

@@ -22,14 +22,14 @@ import {
 
 const arrivedMs = Date.UTC(2026, 5, 27, 10, 6, 10);
 
-/** What is announced, and how it must end. */
+/** The files that the event announces, and the audio objects in the bucket at the end. */
 const scenarios = {
   'one file': { paths: { wav: '/audio/mono.wav' }, audio: 1 },
   'two files': { paths: { wav: '/audio/dual.wav', mp3: '/audio/dual.mp3' }, audio: 2 },
   'a file of unknown length': { paths: { wav: '/chunked' }, audio: 1 },
   'a file in parts': { paths: { wav: '/big-chunked/11000000' }, audio: 1 },
-  'a file whose connection breaks': { paths: { wav: '/range-honoured' }, audio: 1 },
-  'a file that is not there yet': { paths: { wav: '/later/404/1' }, audio: 1 },
+  'a file whose connection fails': { paths: { wav: '/range-honoured' }, audio: 1 },
+  'a file that is not available yet': { paths: { wav: '/later/404/1' }, audio: 1 },
   'a forbidden link': { paths: { wav: '/redirect-to?to=https%3A%2F%2Felsewhere.example%2Fa' }, audio: 0 },
 } as const;
 
@@ -51,7 +51,7 @@ async function announce(scenario: Scenario, run: string): Promise<Delivered> {
   return { run, delivery: { rawBody, headers }, secrets };
 }
 
-/** Answers a delivery and does what comes behind the answer; tells whether the provider got its 200. */
+/** Receives a delivery, calls `onAnswer` if the answer is 200, and runs the fast path. */
 async function deliver(
   { delivery, secrets }: Delivered,
   services: Services,
@@ -62,8 +62,8 @@ async function deliver(
   for (const entry of pending) await runFastPath(entry, services);
 }
 
-/** The provider repeats what got no 200, and then the cron and the queue do their work, on healthy stores. */
-async function heal(delivered: Delivered, wasAnswered: boolean): Promise<void> {
+/** Repeats a delivery that got no 200, then runs the cron and the queue on stores without faults. */
+async function recover(delivered: Delivered, wasAnswered: boolean): Promise<void> {
   let nowMs = arrivedMs + 61_000;
   const services = testServices({ now: () => nowMs });
   if (!wasAnswered) await deliver(delivered, services, () => undefined);
@@ -80,7 +80,7 @@ async function heal(delivered: Delivered, wasAnswered: boolean): Promise<void> {
   }
 }
 
-/** Everything that there is of a recording, once all is quiet. */
+/** Counts what is stored of a recording. */
 async function findings(run: string) {
   const stored = await keysOf(`recordings/telnyx/2026/06/27/call-${run}/`);
   const manifests = stored.filter((key) => key.endsWith('.json'));
@@ -96,10 +96,10 @@ async function findings(run: string) {
   };
 }
 
-async function play(scenario: Scenario, call: number, fault: Fault) {
+async function runWithFault(scenario: Scenario, call: number, fault: Fault) {
   const delivered = await announce(
     scenario,
-    `${scenario.replaceAll(' ', '-')}-${call}-${fault.replace(' ', '-')}`,
+    `${scenario.replaceAll(' ', '-')}-${call}-${fault.replaceAll(' ', '-')}`,
   );
   const injector = createFaultInjector(call, fault);
   const services = testServices({ ...injector.services, now: () => arrivedMs });
@@ -107,33 +107,33 @@ async function play(scenario: Scenario, call: number, fault: Fault) {
   const delivering = deliver(delivered, services, () => {
     wasAnswered = true;
   });
-  await Promise.race([delivering, injector.death]);
-  await heal(delivered, wasAnswered);
+  await Promise.race([delivering, injector.crashed]);
+  await recover(delivered, wasAnswered);
   return { calls: injector.calls(), ...(await findings(delivered.run)) };
 }
 
 const faults: readonly Fault[] = [
-  'dies before',
-  'dies after',
+  'crashes before',
+  'crashes after',
   'throws before',
   'throws after',
   'hangs',
-  'loses',
+  'loses the condition',
 ];
 
-describe.for(Object.keys(scenarios) as Scenario[])('%s', (scenario) => {
+describe.for(Object.keys(scenarios) as Scenario[])('a delivery with %s', (scenario) => {
   const { audio } = scenarios[scenario];
   const end = { inbox: 0, dead: audio === 0 ? 1 : 0, audio, listed: audio, areProven: true };
 
-  test.for(faults)('ends well when any one call %s', async (fault, { expect }) => {
-    const { calls, ...undisturbed } = await play(scenario, 0, fault);
+  test.for(faults)('ends the same after a fault at any call: %s', async (fault, { expect }) => {
+    const { calls, ...withoutFault } = await runWithFault(scenario, 0, fault);
 
-    expect(undisturbed).toEqual(end);
+    expect(withoutFault).toEqual(end);
     expect(calls).toBeGreaterThan(4);
     for (let call = 1; call <= calls; call++) {
-      const { calls: _, ...disturbed } = await play(scenario, call, fault);
-      expect(disturbed, `call ${call} of ${calls}`).toEqual(end);
+      const { calls: _, ...withFault } = await runWithFault(scenario, call, fault);
+      expect(withFault, `call ${call} of ${calls}`).toEqual(end);
     }
-    await report('deaths', { scenario, fault, calls });
+    await report('crashes', { scenario, fault, calls });
   });
 });

@@ -7,7 +7,7 @@ import { createVault, jsonAt, keysOf, link, recordingFacts, requestsOf, testServ
 
 const inboxKey = (run: string) => `inbox/sautikit/event-${run}.json`;
 
-/** Delivers over HTTP, background work included, and tells what went to the queue. */
+/** Delivers over HTTP, background work included; returns the answer and what was sent to the queue. */
 async function deliver(run: string, path: string, sizeBytes: number | undefined) {
   const vault = await createVault();
   const body = fakeSautikit.announce(
@@ -17,22 +17,24 @@ async function deliver(run: string, path: string, sizeBytes: number | undefined)
   return { outcome: await response.text(), sent: vault.sent };
 }
 
-describe('behind the answer to a delivery', () => {
-  test('nothing goes to the queue when all goes well', async ({ expect }) => {
+describe('the fast path', () => {
+  test('sends nothing to the queue when it archives the recording', async ({ expect }) => {
     const { outcome, sent } = await deliver('well', '/audio/mono.wav', 135_988);
 
     expect([outcome, sent]).toEqual(['{"outcome":"accepted"}', []]);
     expect(await keysOf(inboxKey('well'))).toEqual([]);
   });
 
-  test('what is announced as large goes to the queue at once, unleased and unasked', async ({ expect }) => {
-    const { outcome, sent } = await deliver('large-one', '/audio/mono.wav', 64 * 1024 ** 2 + 1);
+  test('sends a recording announced as large to the queue without a lease or a download', async ({
+    expect,
+  }) => {
+    const { outcome, sent } = await deliver('announced-large', '/audio/mono.wav', 64 * 1024 ** 2 + 1);
 
     expect(outcome).toBe('{"outcome":"accepted"}');
-    expect(sent).toEqual([{ inboxKey: inboxKey('large-one'), delaySeconds: 0 }]);
-    expect(await requestsOf('large-one')).toEqual([]);
-    expect(await jsonAt<InboxEntry>(inboxKey('large-one'))).not.toHaveProperty('lease');
-    const entry = await env.RECORDINGS.head(inboxKey('large-one'));
+    expect(sent).toEqual([{ inboxKey: inboxKey('announced-large'), delaySeconds: 0 }]);
+    expect(await requestsOf('announced-large')).toEqual([]);
+    expect(await jsonAt<InboxEntry>(inboxKey('announced-large'))).not.toHaveProperty('lease');
+    const entry = await env.RECORDINGS.head(inboxKey('announced-large'));
     expect(entry?.customMetadata).toMatchObject({ dueAt: expect.stringMatching(/Z$/), attempts: '0' });
   });
 
@@ -40,7 +42,7 @@ describe('behind the answer to a delivery', () => {
     ['known-large', '/big/68000000'],
     ['chunked-large', '/big-chunked/68000000'],
   ] as const)(
-    'what turns out to be large goes to the queue, and nothing is stored: %s',
+    'sends a recording that proves to be large to the queue, and stores nothing: %s',
     async ([run, path], { expect }) => {
       const { sent } = await deliver(run, path, undefined);
 
@@ -53,16 +55,16 @@ describe('behind the answer to a delivery', () => {
     },
   );
 
-  test('what failed comes again by the queue, and keeps no lease', async ({ expect }) => {
-    const { sent } = await deliver('failed-one', '/status/503', undefined);
+  test('sends a failed recording to the queue with a delay, and frees its lease', async ({ expect }) => {
+    const { sent } = await deliver('failed', '/status/503', undefined);
 
-    expect(sent).toEqual([{ inboxKey: inboxKey('failed-one'), delaySeconds: expect.any(Number) }]);
+    expect(sent).toEqual([{ inboxKey: inboxKey('failed'), delaySeconds: expect.any(Number) }]);
     expect(sent[0]?.delaySeconds).toBeGreaterThanOrEqual(1);
     expect(sent[0]?.delaySeconds).toBeLessThanOrEqual(2);
-    expect(await jsonAt<InboxEntry>(inboxKey('failed-one'))).not.toHaveProperty('lease');
+    expect(await jsonAt<InboxEntry>(inboxKey('failed'))).not.toHaveProperty('lease');
   });
 
-  test('a queue that takes nothing is no reason to fail: the entry is due', async ({ expect }) => {
+  test('keeps the entry and logs a fault when the queue takes no message', async ({ expect }) => {
     await deliver('no-queue', '/status/503', undefined);
     const services = testServices();
     const pending = await services.inbox.read(inboxKey('no-queue'));

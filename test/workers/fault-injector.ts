@@ -8,49 +8,53 @@ import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen } from '../../src/storage/seen.ts';
 
-/** What happens at one call to a store, to the queue or to `fetch`; one that hangs has had its effect. */
+/**
+ * The fault of one call to a store, to the queue or to `fetch`: before or after the call had its effect. A call that
+ * hangs has had its effect.
+ */
 export type Fault =
-  | 'dies before'
-  | 'dies after'
+  | 'crashes before'
+  | 'crashes after'
   | 'throws before'
   | 'throws after'
   | 'hangs'
-  | 'loses'
-  | 'nothing';
+  | 'loses the condition'
+  | 'none';
 
-/** The time limits are this many times shorter, so that what hangs is given up in a test's time. */
+/** Time limits are divided by this, so that a call that hangs times out within a test. */
 const SPEED = 40;
 
-const soon: WithTimeout = (ms, work) => withTimeout(ms / SPEED, work);
+const shortTimeout: WithTimeout = (ms, work) => withTimeout(ms / SPEED, work);
 
-/** Bindings of which one call, counted from 1, meets a fault. */
-export function createFaultInjector(fatalCall: number, fault: Fault) {
+/** Services of which one call, counted from 1, has a fault. */
+export function createFaultInjector(faultyCall: number, fault: Fault) {
   let calls = 0;
-  let isDead = false;
-  const death = Promise.withResolvers<'dead'>();
+  let isCrashed = false;
+  const crashed = Promise.withResolvers<'crashed'>();
   const never = new Promise<never>(() => undefined);
 
-  /** Every call goes through here; to the dead nothing comes back any more. */
-  async function pass<T>(work: () => Promise<T>, canLose: boolean): Promise<T> {
+  /** Runs every call; after a crash no call returns. */
+  async function pass<T>(work: () => Promise<T>, isConditional: boolean): Promise<T> {
     calls++;
-    if (isDead) return never;
-    const value = calls === fatalCall && fault !== 'nothing' ? await strike(work, canLose) : await work();
-    return isDead ? never : value;
+    if (isCrashed) return never;
+    const value =
+      calls === faultyCall && fault !== 'none' ? await injectFault(work, isConditional) : await work();
+    return isCrashed ? never : value;
   }
 
-  async function strike<T>(work: () => Promise<T>, canLose: boolean): Promise<T> {
-    if (fault === 'loses') return canLose ? (null as T) : work();
+  async function injectFault<T>(work: () => Promise<T>, isConditional: boolean): Promise<T> {
+    if (fault === 'loses the condition') return isConditional ? (null as T) : work();
     if (fault === 'throws before') throw new Error('put: We encountered too many requests (10058)');
-    if (fault === 'dies before') return die();
+    if (fault === 'crashes before') return crash();
     await work();
     if (fault === 'hangs') return never;
     if (fault === 'throws after') throw new Error('put: We encountered an internal error (10001)');
-    return die();
+    return crash();
   }
 
-  function die(): Promise<never> {
-    isDead = true;
-    death.resolve('dead');
+  function crash(): Promise<never> {
+    isCrashed = true;
+    crashed.resolve('crashed');
     return never;
   }
 
@@ -58,33 +62,33 @@ export function createFaultInjector(fatalCall: number, fault: Fault) {
   const kv = wrap(env.DEDUPE, pass);
   const queue = wrap({ send: async () => undefined, sendBatch: async () => undefined }, pass);
   return {
-    death: death.promise,
+    crashed: crashed.promise,
     calls: () => calls,
     services: {
-      seen: createSeen(kv, soon),
-      reconcileCursor: createReconcileCursor(kv, soon),
-      auditStore: createAuditStore(bucket, soon),
-      inbox: createInbox(bucket, soon),
-      deadLetters: createDeadLetters(bucket, soon),
-      recordings: createRecordings(bucket, soon),
-      queue: createTransferQueue(queue as unknown as Queue<QueueMessage>, soon),
-      withTimeout: soon,
+      seen: createSeen(kv, shortTimeout),
+      reconcileCursor: createReconcileCursor(kv, shortTimeout),
+      auditStore: createAuditStore(bucket, shortTimeout),
+      inbox: createInbox(bucket, shortTimeout),
+      deadLetters: createDeadLetters(bucket, shortTimeout),
+      recordings: createRecordings(bucket, shortTimeout),
+      queue: createTransferQueue(queue as unknown as Queue<QueueMessage>, shortTimeout),
+      withTimeout: shortTimeout,
       fetch: ((input, init) => pass(() => fetch(input, init), false)) as typeof fetch,
     },
   };
 }
 
-type Pass = <T>(work: () => Promise<T>, canLose: boolean) => Promise<T>;
+type Pass = <T>(work: () => Promise<T>, isConditional: boolean) => Promise<T>;
 
-/** The same object, each of whose methods goes through `pass`; an upload in parts is wrapped in its turn. */
+/** The same object with every method run by `pass`. An upload in parts is wrapped as well. */
 function wrap<T extends object>(target: T, pass: Pass): T {
   return new Proxy(target, {
     get(object, name) {
       const member: unknown = Reflect.get(object, name);
       if (typeof member !== 'function') return member;
       return async (...args: unknown[]) => {
-        const canLose = name === 'put' && Object(args[2]).onlyIf !== undefined;
-        const value = await pass(() => member.apply(object, args), canLose);
+        const isConditional = name === 'put' && Object(args[2]).onlyIf !== undefined;
+        const value = await pass(() => member.apply(object, args), isConditional);
         return name === 'createMultipartUpload' ? wrap(Object(value), pass) : value;
       };
     },

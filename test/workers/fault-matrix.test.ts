@@ -5,7 +5,7 @@ import type { FakeProvider } from '../../tools/fake-providers/fake-provider.ts';
 import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { type Count, type FaultRow, faultRows, slowRow } from './fault-rows.ts';
-import { type Life, type LifeEnd, live } from './run-to-completion.ts';
+import { runToCompletion, type Scenario, type ScenarioEnd } from './run-to-completion.ts';
 import { jsonAt, keysOf, report, sha256At } from './support.ts';
 
 const ways = [fakeSautikit, fakeTelnyx].flatMap((fakeProvider) =>
@@ -14,25 +14,25 @@ const ways = [fakeSautikit, fakeTelnyx].flatMap((fakeProvider) =>
 
 function countOf(
   count: Count,
-  { fakeProvider, start }: Pick<Life, 'fakeProvider' | 'start'>,
+  { fakeProvider, start }: Pick<Scenario, 'fakeProvider' | 'start'>,
 ): number | undefined {
   return typeof count === 'number' ? count : (count[fakeProvider.id] ?? count[start]);
 }
 
-async function play(
+async function runRow(
   row: FaultRow,
   index: number,
-  way: Pick<Life, 'fakeProvider' | 'start'>,
-): Promise<LifeEnd & { run: string }> {
+  way: Pick<Scenario, 'fakeProvider' | 'start'>,
+): Promise<ScenarioEnd & { run: string }> {
   const { path, speed = 1, maxRecordingBytes = 1e9, announced = {} } = row;
   const run = `row${index}-${way.fakeProvider.id}-${way.start === 'queue' ? 'q' : 'f'}`;
-  const end = await live({ ...way, run, path, speed, announced, services: { maxRecordingBytes } });
-  const told = { row: index, title: row.title, provider: way.fakeProvider.id, start: way.start, ...end };
-  await report('fault-matrix', told);
+  const end = await runToCompletion({ ...way, run, path, speed, announced, services: { maxRecordingBytes } });
+  const reported = { row: index, title: row.title, provider: way.fakeProvider.id, start: way.start, ...end };
+  await report('fault-matrix', reported);
   return { ...end, run };
 }
 
-/** Whether what the manifest says is what lies there. */
+/** Whether each SHA-256 in the manifest is that of the stored object. */
 async function isProven(run: string, { id }: FakeProvider): Promise<boolean> {
   const manifestKey = `recordings/${id}/2026/06/27/call-${run}/rec-${run}.json`;
   const { files } = await jsonAt<Manifest>(manifestKey);
@@ -40,11 +40,11 @@ async function isProven(run: string, { id }: FakeProvider): Promise<boolean> {
   return files.length === 1 && sums.every(Boolean);
 }
 
-describe.for(faultRows.map((row, index) => ({ ...row, index })))('an origin that sends $title', (row) => {
+describe.for(faultRows.map((row, index) => ({ ...row, index })))('origin: $title', (row) => {
   const chosen = ways.filter(({ fakeProvider }) => row.only === undefined || row.only === fakeProvider.id);
 
-  test.for(chosen)('ends as it must for $fakeProvider.id by the $start', async (way, { expect }) => {
-    const end = await play(row, row.index, way);
+  test.for(chosen)('ends as its row states ($fakeProvider.id, $start)', async (way, { expect }) => {
+    const end = await runRow(row, row.index, way);
 
     expect(end).toMatchObject({
       state: row.end === 'archived' ? 'archived' : 'dead',
@@ -59,14 +59,16 @@ describe.for(faultRows.map((row, index) => ({ ...row, index })))('an origin that
   });
 });
 
-test('a WAV that is kept although it is short is told of in its manifest', async ({ expect }) => {
+test('the manifest and an alarm report a WAV that is stored although it is shorter than its header says', async ({
+  expect,
+}) => {
   const way = { fakeProvider: fakeSautikit, start: 'queue' } as const;
   const lines: LogLine[] = [];
   const services = { log: (line: LogLine) => void lines.push(line) };
 
-  await live({ ...way, run: 'doubt', path: '/wav-cut', services });
+  await runToCompletion({ ...way, run: 'short-wav', path: '/wav-cut', services });
 
-  const manifest = await jsonAt<Manifest>('recordings/sautikit/2026/06/27/call-doubt/rec-doubt.json');
+  const manifest = await jsonAt<Manifest>('recordings/sautikit/2026/06/27/call-short-wav/rec-short-wav.json');
   expect(manifest.files).toMatchObject([
     { bytes: 100_000, checks: { content_length: 'ok', wav_header: 'differs:135988' } },
   ]);
@@ -77,11 +79,11 @@ test('a WAV that is kept although it is short is told of in its manifest', async
   });
 });
 
-describe(`an origin that sends ${slowRow.title}`, () => {
+describe(`origin: ${slowRow.title}`, () => {
   test.for(ways)(
-    'is handed over to the queue for $fakeProvider.id by the $start',
+    'is archived by the queue ($fakeProvider.id, started by the $start)',
     async (way, { expect }) => {
-      const end = await play(slowRow, faultRows.length, way);
+      const end = await runRow(slowRow, faultRows.length, way);
 
       const isFast = way.start === 'fast path';
       expect(end).toMatchObject({ state: 'archived', audio: 1, requests: isFast ? 2 : 1 });

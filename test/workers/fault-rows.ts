@@ -1,23 +1,23 @@
 import type { RecordingFacts } from '../../tools/fake-providers/fake-provider.ts';
 
-/** A count, or one by provider, whose links live for different times, or by the way, whose deadlines differ. */
-export type Count = number | { readonly [way: string]: number };
+/** A count, or one for each provider (link lifetimes differ), or one for each start (deadlines differ). */
+export type Count = number | { readonly [providerOrStart: string]: number };
 
-/** One behaviour of an origin, and how a recording behind it must end, without an API key. */
+/** A behaviour of an origin, and the expected end of a recording from there, without an API key. */
 export interface FaultRow {
   readonly title: string;
   readonly path: string;
   /** `archived`, or the code of the dead letter. */
   readonly end: string;
-  /** Objects with audio in the bucket. */
+  /** Audio objects in the bucket. */
   readonly audio: 0 | 1;
-  /** Requests to the origin, over all attempts. */
+  /** Requests to the origin in all attempts. */
   readonly requests: Count;
   readonly attempts: Count;
   readonly speed?: number;
   readonly maxRecordingBytes?: number;
   readonly announced?: Partial<RecordingFacts>;
-  /** The provider that says what the row is about. */
+  /** The only provider whose events state what the row needs. */
   readonly only?: string;
 }
 
@@ -43,10 +43,10 @@ const dead = (
   ...more,
 });
 
-/** Refused for a claim, and stored when the same bytes came again a minute later. */
+/** Refused for a claim that differs, and stored when the same bytes arrive again a minute later. */
 const overruled = (more: Partial<FaultRow> = {}) => archived(2, 2, more);
 
-/** Stored by the last attempt before the link expires, after ten minutes for Telnyx and an hour for Sautikit. */
+/** Stored by the last attempt before the link expires: after 10 minutes for Telnyx, an hour for Sautikit. */
 const lastChance = (): Ends => ({
   end: 'archived',
   audio: 1,
@@ -54,7 +54,7 @@ const lastChance = (): Ends => ({
   attempts: { sautikit: 14, telnyx: 10 },
 });
 
-/** Until the link has expired: 10 minutes for Telnyx, an hour for Sautikit. */
+/** The attempts until the link has expired: after 10 minutes for Telnyx, an hour for Sautikit. */
 const untilExpired = { sautikit: 15, telnyx: 12 };
 
 const rows: readonly (readonly [string, string, Ends])[] = [
@@ -72,32 +72,32 @@ const rows: readonly (readonly [string, string, Ends])[] = [
   ['503, Retry-After: Invalid Date, the audio from the 4th request on', '/invalid-date', archived(4, 4)],
   ['503 twice, then a WAV that is cut, then the audio', '/late-and-cut', archived(4, 4)],
   ['503, the audio from the 9th request on', '/later/503/8', archived(9, 9)],
-  ['closes at once', '/reset-at-once', dead('link_expired', untilExpired)],
+  ['closes the connection at once', '/reset-at-once', dead('link_expired', untilExpired)],
   ['stalls before the headers', '/stall-before-headers', dead('attempts_exhausted', 24, 24, { speed: 200 })],
   [
     'stalls in the body',
     '/stall-in-body',
     dead('attempts_exhausted', 24, { 'fast path': 71, queue: 72 }, { speed: 200 }),
   ],
-  ['breaks in the body, no validator', '/short', dead('attempts_exhausted', 24, 72)],
+  ['fails in the body, no validator', '/short', dead('attempts_exhausted', 24, 72)],
   ['a Content-Length that is too short', '/long', overruled()],
   [
-    'the same, and the event says the size',
+    'a Content-Length that is too short, and the event states the size',
     '/long',
     overruled({ only: 'sautikit', announced: { sizeBytes: 135_988 } }),
   ],
   [
-    'another size than the event says',
+    'another size than the event states',
     '/audio/mono.wav',
     overruled({ only: 'sautikit', announced: { sizeBytes: 135_989 } }),
   ],
   ['no length, closed at the end', '/no-length', archived(1)],
   ['chunked', '/chunked', archived(1)],
   ['chunked, 12 MB', '/big-chunked/12000000', archived(1)],
-  ['chunked, breaks in the body', '/no-length-cut', dead('attempts_exhausted', 24, 72)],
+  ['chunked, fails in the body', '/no-length-cut', dead('attempts_exhausted', 24, 72)],
   ['gzip', '/gzip', archived(1)],
-  ['gzip, breaks in the body', '/gzip-cut', dead('attempts_exhausted', 24, 72)],
-  ['empty', '/empty', dead('attempts_exhausted', 24)],
+  ['gzip, fails in the body', '/gzip-cut', dead('attempts_exhausted', 24, 72)],
+  ['an empty body', '/empty', dead('attempts_exhausted', 24)],
   ['HTML with 200', '/html', dead('attempts_exhausted', 24)],
   ['1 redirect', '/redirect/1', archived(2)],
   ['5 redirects', '/redirect/5', archived(6)],
@@ -112,29 +112,29 @@ const rows: readonly (readonly [string, string, Ends])[] = [
     '/redirect-to?to=http%3A%2F%2F127.0.0.1%3A1%2Fa',
     dead('link_forbidden', 1),
   ],
-  ['breaks, Range honoured', '/range-honoured', archived(2)],
+  ['fails, Range honoured', '/range-honoured', archived(2)],
   ['stalls, Range honoured', '/range-stalled', archived(2, 1, { speed: 50 })],
-  ['breaks, Range honoured for 50,000 bytes at once', '/range-capped', archived(4)],
-  ['chunked and breaks, Range honoured', '/range-chunked', archived(2)],
-  ['the same for 50,000 bytes at once', '/range-chunked-capped', archived(4)],
-  ['breaks, Range honoured, only Last-Modified', '/last-modified', archived(2)],
-  ['breaks, Range ignored', '/range-ignored', archived(3)],
-  ['breaks, Range refused with 416', '/range-refused', archived(3)],
-  ['breaks, then another ETag', '/etag-changed', archived(3)],
-  ['breaks, then the rest of another ETag', '/etag-mixed', archived(3)],
-  ['breaks, only a weak ETag', '/weak-etag', archived(2)],
-  ['a Content-MD5 that fits', '/content-md5/right', archived(1)],
-  ['a Content-MD5 that does not fit', '/content-md5/wrong', overruled()],
-  ['chunked, a Content-MD5 that does not fit', '/chunked-md5/wrong', overruled()],
+  ['fails, Range honoured for 50,000 bytes at once', '/range-capped', archived(4)],
+  ['chunked and fails, Range honoured', '/range-chunked', archived(2)],
+  ['chunked and fails, Range honoured for 50,000 bytes at once', '/range-chunked-capped', archived(4)],
+  ['fails, Range honoured, only Last-Modified', '/last-modified', archived(2)],
+  ['fails, Range ignored', '/range-ignored', archived(3)],
+  ['fails, Range refused with 416', '/range-refused', archived(3)],
+  ['fails, then another ETag', '/etag-changed', archived(3)],
+  ['fails, then the rest of another ETag', '/etag-mixed', archived(3)],
+  ['fails, only a weak ETag', '/weak-etag', archived(2)],
+  ['a Content-MD5 that matches', '/content-md5/right', archived(1)],
+  ['a Content-MD5 that differs', '/content-md5/wrong', overruled()],
+  ['chunked, a Content-MD5 that differs', '/chunked-md5/wrong', overruled()],
   ['an S3 ETag that is the MD5', '/s3-etag/right', archived(1)],
   ['an S3 ETag that is another MD5', '/s3-etag/wrong', overruled()],
   ['an S3 ETag under KMS', '/s3-kms', archived(1)],
-  ['a GCS hash that fits', '/x-goog-hash/crc32c=oJ/Yew==', archived(1)],
-  ['a GCS hash that does not fit', '/x-goog-hash/crc32c=AAAAAA==', overruled()],
+  ['a GCS hash that matches', '/x-goog-hash/crc32c=oJ/Yew==', archived(1)],
+  ['a GCS hash that differs', '/x-goog-hash/crc32c=AAAAAA==', overruled()],
   ['a WAV that is shorter than its header says', '/wav-cut', overruled()],
-  ['a WAV that grows, and is whole at the third request', '/wav-growing', archived(3, 3)],
-  ['a WAV that is cut elsewhere each time', '/wav-cut-anew', lastChance()],
-  ['a WAV whose header leaves its length open', '/wav-open', archived(1)],
+  ['a WAV that grows and is complete at the third request', '/wav-growing', archived(3, 3)],
+  ['a WAV that is cut at another place each time', '/wav-cut-anew', lastChance()],
+  ['a WAV whose header states no length', '/wav-open', archived(1)],
   ['M4A', '/bytes/m4a', archived(1)],
   ['FLAC', '/bytes/flac', archived(1)],
   ['an encrypted file', '/bytes/encrypted', archived(1)],
@@ -146,9 +146,9 @@ const rows: readonly (readonly [string, string, Ends])[] = [
 
 export const faultRows: readonly FaultRow[] = rows.map(([title, path, ends]) => ({ title, path, ...ends }));
 
-/** One that the fast path cannot finish: the queue does. */
+/** Too slow for the fast path: the queue archives it. */
 export const slowRow: FaultRow = {
-  title: 'a slow drip of 2 minutes',
+  title: 'the audio over 2 minutes',
   path: '/drip/18',
   end: 'archived',
   audio: 1,

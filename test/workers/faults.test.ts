@@ -39,7 +39,7 @@ async function signed(
 const folderOf = (run: string) => `recordings/telnyx/2026/06/27/call-${run}/`;
 
 describe('receive()', () => {
-  test('accepts although KV can not be read', async ({ expect }) => {
+  test('accepts a delivery when KV cannot be read', async ({ expect }) => {
     const services = testServices({ seen: { find: fail, markSeen: fail } });
     const { delivery, secrets } = await signed('kv-get');
 
@@ -50,7 +50,7 @@ describe('receive()', () => {
     expect(services.lines).toMatchObject([{ event: 'fault', outcome: 'seen_not_read' }]);
   });
 
-  test('is unavailable, not accepted, when the inbox can not be written', async ({ expect }) => {
+  test('returns unavailable when the inbox cannot be written', async ({ expect }) => {
     const services = testServices();
     const { delivery, secrets } = await signed('inbox-put');
 
@@ -63,7 +63,7 @@ describe('receive()', () => {
     expect(await keysOf('inbox/telnyx/event-inbox-put')).toEqual([]);
   });
 
-  test('is unavailable, not kept, when the dead letter can not be written', async ({ expect }) => {
+  test('returns unavailable when the dead letter cannot be written', async ({ expect }) => {
     const services = testServices();
     const { delivery, secrets } = await signed('', 'not json');
 
@@ -76,7 +76,7 @@ describe('receive()', () => {
   });
 });
 
-describe('archive()', () => {
+describe('runAttempt()', () => {
   async function accepted(run: string) {
     const { delivery, secrets } = await signed(run);
     const services = testServices();
@@ -86,7 +86,7 @@ describe('archive()', () => {
     return { entry, services };
   }
 
-  test('is done although KV can not be written: the mark is only a filter', async ({ expect }) => {
+  test('archives when KV cannot be written', async ({ expect }) => {
     const { entry, services } = await accepted('kv-put');
 
     await attempt(entry, { ...services, seen: { ...services.seen, markSeen: fail } });
@@ -97,7 +97,7 @@ describe('archive()', () => {
   });
 
   test.for(['readManifest', 'writeManifest'] as const)(
-    'leaves the entry when %s throws, and a later attempt finishes',
+    'leaves the entry when %s() throws, and the next attempt archives it',
     async (method, { expect }) => {
       const run = method.toLowerCase();
       const { entry, services } = await accepted(run);
@@ -116,20 +116,18 @@ describe('archive()', () => {
     },
   );
 
-  test('describes audio without a manifest by its own bytes, after a death in between', async ({
-    expect,
-  }) => {
-    const { entry, services } = await accepted('between');
+  test('lists audio by its own bytes after an earlier write of the manifest failed', async ({ expect }) => {
+    const { entry, services } = await accepted('unlisted');
     await attempt(entry, { ...services, recordings: { ...services.recordings, writeManifest: fail } });
-    const before = await env.RECORDINGS.head(`${folderOf('between')}rec-between.wav`);
+    const before = await env.RECORDINGS.head(`${folderOf('unlisted')}rec-unlisted.wav`);
 
     await attempt(entry, services);
 
-    const { files } = await jsonAt<Manifest>(`${folderOf('between')}rec-between.json`);
+    const { files } = await jsonAt<Manifest>(`${folderOf('unlisted')}rec-unlisted.json`);
     expect(files).toMatchObject([{ bytes: 135_988, etag: before?.etag }]);
   });
 
-  test('writes the manifest on top of what another attempt wrote in the meantime', async ({ expect }) => {
+  test('adds its file to a manifest that another attempt wrote in the meantime', async ({ expect }) => {
     const { entry, services } = await accepted('conflict');
     const real = services.recordings;
     let isFirst = true;
@@ -155,8 +153,10 @@ describe('archive()', () => {
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'archived' });
   });
 
-  test('gives up writing a manifest that never stops changing, and stays pending', async ({ expect }) => {
-    const { entry, services } = await accepted('restless');
+  test('leaves the entry pending with storage_failed when the manifest keeps changing', async ({
+    expect,
+  }) => {
+    const { entry, services } = await accepted('changing');
 
     await attempt(entry, {
       ...services,
@@ -164,31 +164,31 @@ describe('archive()', () => {
     });
 
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'storage_failed' });
-    expect(await keysOf('inbox/telnyx/event-restless')).toHaveLength(1);
+    expect(await keysOf('inbox/telnyx/event-changing')).toHaveLength(1);
   });
 
   test.for(['{"mine":true}', '{"schema":1,"recordingId":"r","files":[{}]}', 'not json'])(
-    'does not touch a manifest that it did not write: %s',
-    async (strange, { expect }) => {
+    'does not change a manifest that it cannot read: %s',
+    async (unreadable, { expect }) => {
       await env.RECORDINGS.delete('dead/telnyx/event-strange.json');
       await env.DEDUPE.delete('seen/telnyx/event-strange');
       const { entry, services } = await accepted('strange');
-      await env.RECORDINGS.put(`${folderOf('strange')}rec-strange.json`, strange);
+      await env.RECORDINGS.put(`${folderOf('strange')}rec-strange.json`, unreadable);
 
       await attempt(entry, services);
 
       expect(services.lines.at(-1)).toMatchObject({ outcome: 'dead', code: 'manifest_unreadable' });
       expect(await (await env.RECORDINGS.get(`${folderOf('strange')}rec-strange.json`))?.text()).toBe(
-        strange,
+        unreadable,
       );
       expect(await keysOf('dead/telnyx/event-strange')).toHaveLength(1);
     },
   );
 
-  test('stays pending when R2 does not take the audio', async ({ expect }) => {
+  test('leaves the entry pending with storage_failed when R2 rejects the audio', async ({ expect }) => {
     const { entry, services } = await accepted('r2-put');
-    const broken = { ...env.RECORDINGS, put: async () => fail() } as unknown as R2Bucket;
-    const { startUpload } = createRecordings(broken);
+    const failing = { ...env.RECORDINGS, put: async () => fail() } as unknown as R2Bucket;
+    const { startUpload } = createRecordings(failing);
 
     await attempt(entry, { ...services, recordings: { ...services.recordings, startUpload } });
 
@@ -199,7 +199,9 @@ describe('archive()', () => {
     });
   });
 
-  test('takes an early "exists" for an answer, when R2 refuses before reading', async ({ expect }) => {
+  test('lists the audio under its key when R2 refuses the put before it reads the body', async ({
+    expect,
+  }) => {
     const { entry, services } = await accepted('early');
     const first = await accepted('early2');
     await attempt(first.entry, first.services);
@@ -216,7 +218,7 @@ describe('archive()', () => {
     ]);
   });
 
-  test('says why an attempt failed although that can not be written down', async ({ expect }) => {
+  test('logs the failure of an attempt that cannot be recorded in the entry', async ({ expect }) => {
     const { entry, services } = await accepted('unwritten');
     const inbox = { ...services.inbox, change: fail };
 
@@ -229,8 +231,8 @@ describe('archive()', () => {
     expect(await keysOf('inbox/telnyx/event-unwritten')).toHaveLength(1);
   });
 
-  test('does not bring back an entry that was finished in the meantime', async ({ expect }) => {
-    const { entry, services } = await accepted('finished');
+  test('does not create an entry again that was closed in the meantime', async ({ expect }) => {
+    const { entry, services } = await accepted('closed');
     const slow: typeof fetch = async () => {
       await createInbox(env.RECORDINGS).remove(entry);
       return new Response('gone', { status: 404 });
@@ -238,34 +240,34 @@ describe('archive()', () => {
 
     await attempt(entry, { ...services, fetch: slow });
 
-    expect(await keysOf('inbox/telnyx/event-finished')).toEqual([]);
+    expect(await keysOf('inbox/telnyx/event-closed')).toEqual([]);
   });
 
-  test('keeps the entry when the dead letter can not be written', async ({ expect }) => {
-    const { entry, services } = await accepted('undead');
+  test('keeps the entry when the dead letter cannot be written', async ({ expect }) => {
+    const { entry, services } = await accepted('no-letter');
     const deadLetters = { ...services.deadLetters, write: fail };
 
     await attempt(entry, { ...services, deadLetters, origins: { only: [] } });
 
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'internal_error' });
-    expect(await keysOf('inbox/telnyx/event-undead')).toHaveLength(1);
+    expect(await keysOf('inbox/telnyx/event-no-letter')).toHaveLength(1);
   });
 
-  test('keeps both accounts when two deliveries of one event die', async ({ expect }) => {
-    const { entry, services } = await accepted('twodead');
+  test('writes one dead letter for each event fingerprint of an event', async ({ expect }) => {
+    const { entry, services } = await accepted('two-letters');
     const other = {
       ...entry.entry,
       fingerprint: 'another',
       delivery: { ...entry.entry.delivery, rawBody: 'another body' },
     };
 
-    for (const one of [entry.entry, entry.entry, other]) {
+    for (const arriving of [entry.entry, entry.entry, other]) {
       await services.inbox.remove(entry);
-      const pending = await services.inbox.create(one);
+      const pending = await services.inbox.create(arriving);
       if (pending.isNew) await attempt(pending, { ...services, origins: { only: [] } });
     }
 
-    const letters = await keysOf('dead/telnyx/event-twodead');
+    const letters = await keysOf('dead/telnyx/event-two-letters');
     expect(letters).toHaveLength(2);
     const bodies = await Promise.all(
       letters.map(async (key) => (await jsonAt<DeadLetter>(key)).delivery.rawBody),
@@ -273,7 +275,9 @@ describe('archive()', () => {
     expect(bodies.sort()).toEqual(['another body', entry.entry.delivery.rawBody]);
   });
 
-  test('stays pending while one of two files may still come, and says so first', async ({ expect }) => {
+  test('leaves the entry pending and logs the transient failure when only one of two is permanent', async ({
+    expect,
+  }) => {
     const { entry, services } = await accepted('mixed');
     const files = [
       { claimedFormat: 'wav', link: 'https://127.0.0.1/' },
@@ -288,7 +292,7 @@ describe('archive()', () => {
     });
   });
 
-  test('lists the file that came although a fault of our own stopped the other', async ({ expect }) => {
+  test('lists the stored file when the other file ends in an internal_error', async ({ expect }) => {
     const { entry, services } = await accepted('fault2');
     const files = ['wav', 'mp3'].map((format) => ({
       claimedFormat: format,
@@ -314,7 +318,7 @@ describe('archive()', () => {
     ]);
   });
 
-  test('never tells the link that an error quotes', async ({ expect }) => {
+  test('neither logs nor stores the link that an error quotes', async ({ expect }) => {
     const { entry, services } = await accepted('quoting');
     const quoting: typeof fetch = async (input) => {
       throw new TypeError(`Fetch failed: ${String(input)}`);
@@ -329,7 +333,7 @@ describe('archive()', () => {
     expect(told).not.toMatch(/mono\.wav|run=|Fetch failed/);
   });
 
-  test('asks for a fresh copy, by hand from hop to hop, and in time', async ({ expect }) => {
+  test('requests without cache and automatic redirects, with a deadline of 25 s', async ({ expect }) => {
     const { entry, services } = await accepted('init');
     const inits: (RequestInit | undefined)[] = [];
     const recorder: typeof fetch = async (_input, init) => {
@@ -354,12 +358,12 @@ describe('archive()', () => {
     [200, { 'content-length': '0' }],
     [200, { 'content-length': '20' }],
   ] as const)(
-    'frees the connection of an answer %i that it does not read whole',
+    'cancels the body of a response that it does not read to its end: %i %o',
     async ([status, headers], { expect }) => {
       const run = `free${status}${Object.values(headers).join('').replace('/', '')}`;
       const { entry, services } = await accepted(run);
       let cancelled = 0;
-      const answering: typeof fetch = async () => {
+      const responding: typeof fetch = async () => {
         const body = new ReadableStream({
           type: 'bytes',
           pull: (controller) => controller.enqueue(new TextEncoder().encode('<!DOCTYPE html>')),
@@ -368,13 +372,13 @@ describe('archive()', () => {
         return new Response(body, { status, headers });
       };
 
-      await attempt(entry, { ...services, fetch: answering });
+      await attempt(entry, { ...services, fetch: responding });
 
       expect(cancelled).toBeGreaterThan(0);
     },
   );
 
-  test('aborts the upload of a recording that does not arrive whole', async ({ expect }) => {
+  test('aborts the upload when the download is interrupted', async ({ expect }) => {
     const { entry, services } = await accepted('aborts');
     const aborted: string[] = [];
     const { startUpload } = services.recordings;
@@ -390,7 +394,7 @@ describe('archive()', () => {
       },
     };
     const block = BLOCK_BYTES;
-    const breaking: typeof fetch = async () => {
+    const interrupted: typeof fetch = async () => {
       const body = new ReadableStream({
         type: 'bytes',
         async start(controller) {
@@ -404,16 +408,16 @@ describe('archive()', () => {
       return new Response(body, { headers: { 'content-length': String(3 * block) } });
     };
 
-    await attempt(entry, { ...services, recordings, fetch: breaking });
+    await attempt(entry, { ...services, recordings, fetch: interrupted });
 
-    // Without a validator it begins again, twice, and lets each upload go.
+    // Without a validator the download restarts twice, and each of the three uploads is aborted.
     expect(aborted).toEqual(['download_interrupted', 'download_interrupted', 'download_interrupted']);
   });
 
-  test('holds the last block back until nothing more comes', async ({ expect }) => {
-    const { entry, services } = await accepted('late');
+  test('stores nothing when bytes follow the announced length', async ({ expect }) => {
+    const { entry, services } = await accepted('too-long');
     const block = BLOCK_BYTES;
-    const late: typeof fetch = async () => {
+    const tooLong: typeof fetch = async () => {
       const body = new ReadableStream({
         type: 'bytes',
         async start(controller) {
@@ -428,13 +432,13 @@ describe('archive()', () => {
       return new Response(body, { headers: { 'content-length': String(block) } });
     };
 
-    await attempt(entry, { ...services, fetch: late });
+    await attempt(entry, { ...services, fetch: tooLong });
 
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'length_mismatch' });
-    expect(await keysOf(folderOf('late'))).toEqual([]);
+    expect(await keysOf(folderOf('too-long'))).toEqual([]);
   });
 
-  test('does not ask again for a recording that another event has archived', async ({ expect }) => {
+  test('does not download a recording that another event has archived', async ({ expect }) => {
     const first = await accepted('once');
     await attempt(first.entry, first.services);
     const body = fakeTelnyx.announce(
@@ -450,8 +454,8 @@ describe('archive()', () => {
     expect(await requestsOf('once')).toHaveLength(1);
   });
 
-  test('never stores more than the announced length', async ({ expect }) => {
-    const { entry, services } = await accepted('lying');
+  test('stores nothing when the body is shorter or longer than its Content-Length', async ({ expect }) => {
+    const { entry, services } = await accepted('wrong-length');
     const block = BLOCK_BYTES;
     for (const [bytes, length] of [
       [1000, 999],
@@ -462,17 +466,17 @@ describe('archive()', () => {
     ] as const) {
       const wav = new Uint8Array(bytes);
       wav.set(new TextEncoder().encode('RIFF\u0001\u0001\u0001\u0001WAVEfmt '));
-      const lying: typeof fetch = async () =>
+      const wrongLength: typeof fetch = async () =>
         new Response(wav, { headers: { 'content-length': String(length) } });
-      await attempt(entry, { ...services, fetch: lying });
+      await attempt(entry, { ...services, fetch: wrongLength });
       expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'length_mismatch' });
     }
-    expect(await keysOf(folderOf('lying'))).toEqual([]);
+    expect(await keysOf(folderOf('wrong-length'))).toEqual([]);
   });
 });
 
-test('of 20 that create one inbox entry at once exactly one succeeds', async ({ expect }) => {
-  const { delivery, secrets } = await signed('exactly');
+test('inbox.create() creates one entry for 20 concurrent calls', async ({ expect }) => {
+  const { delivery, secrets } = await signed('concurrent');
   const services = testServices();
   const { pending } = await receiveSigned(delivery, telnyx, secrets, services);
   const [first] = pending;
@@ -482,10 +486,10 @@ test('of 20 that create one inbox entry at once exactly one succeeds', async ({ 
   const created = await Promise.all(Array.from({ length: 20 }, () => services.inbox.create(first.entry)));
 
   expect(created.filter(({ isNew }) => isNew)).toHaveLength(1);
-  expect(await keysOf('inbox/telnyx/event-exactly')).toHaveLength(1);
+  expect(await keysOf('inbox/telnyx/event-concurrent')).toHaveLength(1);
 });
 
-test('an upload that is aborted before its last byte stores nothing', async ({ expect }) => {
+test('startUpload() stores nothing when it is aborted before its last byte', async ({ expect }) => {
   const upload = createRecordings(env.RECORDINGS).startUpload('recordings/aborted.wav', {
     lengthBytes: 10,
     contentType: 'audio/wav',
@@ -500,20 +504,20 @@ test('an upload that is aborted before its last byte stores nothing', async ({ e
   expect(await env.RECORDINGS.head('recordings/aborted.wav')).toBeNull();
 });
 
-test('counts over all pages of a list', async ({ expect }) => {
+test('inbox.count() counts all pages of the list', async ({ expect }) => {
   const pages = [
     { objects: [{}, {}], truncated: true, cursor: 'second' },
     { objects: [{}], truncated: true, cursor: 'third' },
     { objects: [], truncated: false },
   ];
-  const asked: (string | undefined)[] = [];
+  const cursors: (string | undefined)[] = [];
   const list = async (options: R2ListOptions) => {
-    asked.push(options.cursor);
-    return pages[asked.length - 1];
+    cursors.push(options.cursor);
+    return pages[cursors.length - 1];
   };
 
   const count = await createInbox({ list } as unknown as R2Bucket).count();
 
   expect(count).toBe(3);
-  expect(asked).toEqual([undefined, 'second', 'third']);
+  expect(cursors).toEqual([undefined, 'second', 'third']);
 });

@@ -12,41 +12,41 @@ const startMs = Date.UTC(2026, 5, 27, 10, 6, 10);
 const key = await fakeTelnyx.newKey();
 const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
 
-/** A vault whose clock the test holds, and an origin that takes one signature of a link at a time. */
-function world(run: string) {
+/** Services whose clock the test controls, and an origin that accepts one signature of a link at a time. */
+function createWorld(run: string) {
   const clock = { nowMs: startMs };
   const origin = { accepts: 'new', refusal: 410 };
-  const asked: string[] = [];
+  const requested: string[] = [];
   const services = testServices({
     now: () => clock.nowMs,
     fetch: async (input, init) => {
       const signature = new URL(String(input)).searchParams.get('X-Amz-Signature') ?? '';
-      asked.push(signature);
+      requested.push(signature);
       return signature === origin.accepts ? fetch(input, init) : new Response('', { status: origin.refusal });
     },
   });
-  return { run, clock, origin, asked, services };
+  return { run, clock, origin, requested, services };
 }
 
-type World = ReturnType<typeof world>;
+type World = ReturnType<typeof createWorld>;
 
-/** The same event, with a link that was signed at a time for so long. */
-function signedBody({ run, clock }: World, signature: string, livesSeconds = 600): string {
+/** The body of the event with a link that is signed now. */
+function signedBody({ run, clock }: World, signature: string, lifetimeSeconds = 600): string {
   const signedAt = new Date(clock.nowMs).toISOString().replace(/[-:]|\.\d+/g, '');
-  const query = `&X-Amz-Date=${signedAt}&X-Amz-Expires=${livesSeconds}&X-Amz-Signature=${signature}`;
+  const query = `&X-Amz-Date=${signedAt}&X-Amz-Expires=${lifetimeSeconds}&X-Amz-Signature=${signature}`;
   return fakeTelnyx.announce(recordingFacts(run, { wav: `${link('/audio/mono.wav', run)}${query}` }));
 }
 
-/** Delivers without the work that follows the answer. */
-async function receiveOnly(one: World, body: string, services: Services = one.services) {
+/** Delivers without running the fast path. */
+async function receiveOnly(world: World, body: string, services: Services = world.services) {
   const rawBody = new TextEncoder().encode(body);
-  const signedAt = Math.floor(one.clock.nowMs / 1000);
+  const signedAt = Math.floor(world.clock.nowMs / 1000);
   const headers = new Headers(await fakeTelnyx.sign(rawBody, key.signing, signedAt));
   return receiveSigned({ rawBody, headers }, telnyx, secrets, services);
 }
 
-async function deliver(one: World, body: string, services: Services = one.services): Promise<string> {
-  const { outcome, pending } = await receiveOnly(one, body, services);
+async function deliver(world: World, body: string, services: Services = world.services): Promise<string> {
+  const { outcome, pending } = await receiveOnly(world, body, services);
   for (const entry of pending) await runFastPath(entry, services);
   return outcome;
 }
@@ -63,45 +63,48 @@ const archived = { inbox: 0, dead: 0, objects: 2 };
 const dead = { inbox: 0, dead: 1, objects: 0 };
 const deadKey = (run: string) => `dead/telnyx/event-${run}.json`;
 
-describe('a dead event that is delivered again', () => {
-  test('with a link that is signed anew is revived with its history, and archived', async ({ expect }) => {
-    const one = world('revived');
-    const outcomes = [await deliver(one, signedBody(one, 'old'))];
+describe('a repeated delivery of a dead event', () => {
+  test('with a newly signed link revives the event with its history, and is archived', async ({ expect }) => {
+    const world = createWorld('revived');
+    const outcomes = [await deliver(world, signedBody(world, 'old'))];
     const before = await found('revived');
     const { attempts } = await jsonAt<DeadLetter>(deadKey('revived'));
-    one.clock.nowMs += 3_600_000;
+    world.clock.nowMs += 3_600_000;
 
-    outcomes.push(await deliver(one, signedBody(one, 'new')), await deliver(one, signedBody(one, 'third')));
+    outcomes.push(
+      await deliver(world, signedBody(world, 'new')),
+      await deliver(world, signedBody(world, 'third')),
+    );
 
     expect(outcomes).toEqual(['accepted', 'accepted', 'duplicate']);
     expect([before, await found('revived')]).toEqual([dead, archived]);
     expect(attempts).toHaveLength(1);
     const { files } = await jsonAt<Manifest>('recordings/telnyx/2026/06/27/call-revived/rec-revived.json');
     expect(files).toMatchObject([{ attempts: 2 }]);
-    expect(one.asked).toEqual(['old', 'new']);
+    expect(world.requested).toEqual(['old', 'new']);
   });
 
-  test('with the same link stays dead, and is a duplicate', async ({ expect }) => {
-    const one = world('same');
-    const body = signedBody(one, 'old');
+  test('with the same link is a duplicate, and the event stays dead', async ({ expect }) => {
+    const world = createWorld('same');
+    const body = signedBody(world, 'old');
 
-    const outcomes = [await deliver(one, body), await deliver(one, body)];
+    const outcomes = [await deliver(world, body), await deliver(world, body)];
 
     expect(outcomes).toEqual(['accepted', 'duplicate']);
     expect(await found('same')).toEqual(dead);
-    expect(one.asked).toEqual(['old']);
+    expect(world.requested).toEqual(['old']);
   });
 
-  test('with the same link while KV has forgotten costs an attempt, and keeps its history', async ({
+  test('with the same link takes an attempt and keeps the history when KV has no entry', async ({
     expect,
   }) => {
-    const one = world('forgotten');
-    const body = signedBody(one, 'old');
-    await deliver(one, body);
+    const world = createWorld('forgotten');
+    const body = signedBody(world, 'old');
+    await deliver(world, body);
     await env.DEDUPE.delete('seen/telnyx/event-forgotten');
-    one.clock.nowMs += 1000;
+    world.clock.nowMs += 1000;
 
-    const outcome = await deliver(one, body);
+    const outcome = await deliver(world, body);
 
     expect(outcome).toBe('accepted');
     expect(await found('forgotten')).toEqual(dead);
@@ -111,12 +114,12 @@ describe('a dead event that is delivered again', () => {
     ]);
   });
 
-  test('with a link that fails too is dead again, in one letter with both attempts', async ({ expect }) => {
-    const one = world('again');
-    await deliver(one, signedBody(one, 'old'));
-    one.clock.nowMs += 1000;
+  test('with a link that fails as well leaves one dead letter with both attempts', async ({ expect }) => {
+    const world = createWorld('again');
+    await deliver(world, signedBody(world, 'old'));
+    world.clock.nowMs += 1000;
 
-    await deliver(one, signedBody(one, 'also-old'));
+    await deliver(world, signedBody(world, 'also-old'));
 
     expect(await found('again')).toEqual(dead);
     const letter = await jsonAt<DeadLetter>(deadKey('again'));
@@ -124,203 +127,199 @@ describe('a dead event that is delivered again', () => {
     expect(letter.event?.files[0]?.link).toContain('also-old');
   });
 
-  test('has 24 attempts again, whatever it had before', async ({ expect }) => {
-    const one = world('exhausted');
-    one.origin.refusal = 503;
-    await deliver(one, signedBody(one, 'old'));
+  test('allows another 24 attempts after the first 24', async ({ expect }) => {
+    const world = createWorld('exhausted');
+    world.origin.refusal = 503;
+    await deliver(world, signedBody(world, 'old'));
     const [inboxKey = ''] = await keysOf('inbox/telnyx/event-exhausted');
     for (let tries = 0; tries < 40; tries++) {
-      one.clock.nowMs += 86_400_000;
-      await consumeMessage({ version: 1, inboxKey }, one.services);
+      world.clock.nowMs += 86_400_000;
+      await consumeMessage({ version: 1, inboxKey }, world.services);
     }
     const before = await found('exhausted');
 
-    await deliver(one, signedBody(one, 'still-old'));
+    await deliver(world, signedBody(world, 'still-old'));
 
     expect(before).toEqual(dead);
     expect(await found('exhausted')).toEqual({ inbox: 1, dead: 0, objects: 0 });
   });
 });
 
-describe('a pending event that is delivered again', () => {
-  test('with a link that lives longer is tried at once by that', async ({ expect }) => {
-    const one = world('pending');
-    one.origin.refusal = 503;
-    await deliver(one, signedBody(one, 'old'));
-    one.clock.nowMs += 60_000;
+describe('a repeated delivery of a pending event', () => {
+  test('with a link that expires later is tried at once', async ({ expect }) => {
+    const world = createWorld('pending');
+    world.origin.refusal = 503;
+    await deliver(world, signedBody(world, 'old'));
+    world.clock.nowMs += 60_000;
 
-    const outcome = await deliver(one, signedBody(one, 'new'));
+    const outcome = await deliver(world, signedBody(world, 'new'));
 
     expect(outcome).toBe('accepted');
     expect(await found('pending')).toEqual(archived);
-    expect(one.asked).toEqual(['old', 'new']);
+    expect(world.requested).toEqual(['old', 'new']);
   });
 
-  test('with a link that expires earlier, or the same, is a duplicate', async ({ expect }) => {
-    const one = world('shorter');
-    one.origin.refusal = 503;
-    const body = signedBody(one, 'old');
-    await deliver(one, body);
+  test('with the same link, or one that expires earlier, is a duplicate', async ({ expect }) => {
+    const world = createWorld('shorter');
+    world.origin.refusal = 503;
+    const body = signedBody(world, 'old');
+    await deliver(world, body);
 
-    const outcomes = [await deliver(one, body), await deliver(one, signedBody(one, 'new', 30))];
+    const outcomes = [await deliver(world, body), await deliver(world, signedBody(world, 'new', 30))];
 
     expect(outcomes).toEqual(['duplicate', 'duplicate']);
-    expect(one.asked).toEqual(['old']);
+    expect(world.requested).toEqual(['old']);
     const { event } = await jsonAt<InboxEntry>('inbox/telnyx/event-shorter.json');
     expect(event.files[0]?.link).toContain('X-Amz-Signature=old');
   });
 
-  test('with a link without a time in it keeps the time that was said of it', async ({ expect }) => {
-    const one = world('lifetime');
-    one.origin.refusal = 503;
+  test('stores the expiry of a link that carries none itself', async ({ expect }) => {
+    const world = createWorld('lifetime');
+    world.origin.refusal = 503;
     const body = (signature: string) =>
       fakeTelnyx.announce(
         recordingFacts('lifetime', {
           wav: `${link('/audio/mono.wav', 'lifetime')}&X-Amz-Signature=${signature}`,
         }),
       );
-    await deliver(one, body('old'));
-    one.clock.nowMs += 500_000;
+    await deliver(world, body('old'));
+    world.clock.nowMs += 500_000;
 
-    await deliver(one, body('newer'));
+    await deliver(world, body('newer'));
 
     const { event } = await jsonAt<InboxEntry>('inbox/telnyx/event-lifetime.json');
     const expiresAt = new Date(startMs + 500_000 + 600_000).toISOString();
     expect(event.files).toMatchObject([{ link: expect.stringContaining('newer'), expiresAt }]);
   });
 
-  test('does not lose its worker: that goes on, and tries the fresh link next', async ({ expect }) => {
-    const one = world('held');
-    one.origin.refusal = 503;
+  test('does not take the lease: its holder tries the fresh link next', async ({ expect }) => {
+    const world = createWorld('held');
+    world.origin.refusal = 503;
     const during: string[] = [];
     const meanwhile: typeof fetch = async (input, init) => {
-      one.clock.nowMs += 1000;
-      if (during.length === 0) during.push(await deliver(one, signedBody(one, 'new')));
-      return one.services.fetch(input, init);
+      world.clock.nowMs += 1000;
+      if (during.length === 0) during.push(await deliver(world, signedBody(world, 'new')));
+      return world.services.fetch(input, init);
     };
 
-    await deliver(one, signedBody(one, 'old'), { ...one.services, fetch: meanwhile });
-    const [sent] = one.services.sent;
+    await deliver(world, signedBody(world, 'old'), { ...world.services, fetch: meanwhile });
+    const [sent] = world.services.sent;
     const entry = await jsonAt<InboxEntry>('inbox/telnyx/event-held.json');
-    await consumeMessage({ version: 1, inboxKey: sent?.inboxKey }, one.services);
+    await consumeMessage({ version: 1, inboxKey: sent?.inboxKey }, world.services);
 
     expect(during).toEqual(['accepted']);
     expect(entry).toMatchObject({ attempts: [{ number: 1 }], dueAt: expect.any(String) });
     expect(entry.lease).toBeUndefined();
     expect(sent?.delaySeconds).toBe(0);
     expect(await found('held')).toEqual(archived);
-    expect(one.asked).toEqual(['old', 'new']);
+    expect(world.requested).toEqual(['old', 'new']);
   });
 
-  test('a worker that succeeds while a fresh link comes in ends the entry', async ({ expect }) => {
-    const one = world('succeeds');
-    one.origin.accepts = 'old';
+  test('does not keep a worker that succeeds from closing the entry', async ({ expect }) => {
+    const world = createWorld('succeeds');
+    world.origin.accepts = 'old';
     const during: string[] = [];
     const meanwhile: typeof fetch = async (input, init) => {
-      one.clock.nowMs += 1000;
-      if (during.length === 0) during.push(await deliver(one, signedBody(one, 'new')));
-      return one.services.fetch(input, init);
+      world.clock.nowMs += 1000;
+      if (during.length === 0) during.push(await deliver(world, signedBody(world, 'new')));
+      return world.services.fetch(input, init);
     };
 
-    await deliver(one, signedBody(one, 'old'), { ...one.services, fetch: meanwhile });
+    await deliver(world, signedBody(world, 'old'), { ...world.services, fetch: meanwhile });
 
     expect(during).toEqual(['accepted']);
     expect(await found('succeeds')).toEqual(archived);
     expect(await requestsOf('succeeds')).toHaveLength(1);
   });
 
-  test('a worker that gives up while a fresh link comes in does not, and leaves no letter', async ({
-    expect,
-  }) => {
-    const one = world('gives-up');
-    const { write } = one.services.deadLetters;
+  test('keeps the entry pending, without a dead letter, when its worker gives up', async ({ expect }) => {
+    const world = createWorld('gives-up');
+    const { write } = world.services.deadLetters;
     let isFirst = true;
     const deadLetters = {
-      ...one.services.deadLetters,
+      ...world.services.deadLetters,
       async write(...args: Parameters<typeof write>) {
-        one.clock.nowMs += 1000;
-        if (isFirst) await deliver(one, signedBody(one, 'new'));
+        world.clock.nowMs += 1000;
+        if (isFirst) await deliver(world, signedBody(world, 'new'));
         isFirst = false;
         return write(...args);
       },
     };
 
-    await deliver(one, signedBody(one, 'old'), { ...one.services, deadLetters });
+    await deliver(world, signedBody(world, 'old'), { ...world.services, deadLetters });
     const between = await found('gives-up');
-    await consumeMessage({ version: 1, inboxKey: 'inbox/telnyx/event-gives-up.json' }, one.services);
+    await consumeMessage({ version: 1, inboxKey: 'inbox/telnyx/event-gives-up.json' }, world.services);
 
     expect(between).toEqual({ inbox: 1, dead: 0, objects: 0 });
     expect(await found('gives-up')).toEqual(archived);
   });
 
-  test('between a worker’s dead letter and the removal of its entry, a fresh link is not lost', async ({
-    expect,
-  }) => {
-    const one = world('closing');
-    const { remove } = one.services.inbox;
+  test('between the dead letter and the removal of the entry does not lose its link', async ({ expect }) => {
+    const world = createWorld('closing');
+    const { remove } = world.services.inbox;
     const outcomes: string[] = [];
     const inbox = {
-      ...one.services.inbox,
+      ...world.services.inbox,
       async remove(...args: Parameters<typeof remove>) {
-        one.clock.nowMs += 1000;
-        outcomes.push(await deliver(one, signedBody(one, 'old-too', 1)));
-        outcomes.push(await deliver(one, signedBody(one, 'new')));
+        world.clock.nowMs += 1000;
+        outcomes.push(await deliver(world, signedBody(world, 'old-too', 1)));
+        outcomes.push(await deliver(world, signedBody(world, 'new')));
         return remove(...args);
       },
     };
 
-    await deliver(one, signedBody(one, 'old'), { ...one.services, inbox });
+    await deliver(world, signedBody(world, 'old'), { ...world.services, inbox });
 
     expect(outcomes).toEqual(['accepted', 'accepted']);
     expect(await found('closing')).toEqual(archived);
   });
 });
 
-describe('two inbox entries of one announcement', () => {
-  /** Two ways to announce one event: `b` has the second key while `a` is pending. */
-  async function twoWays(run: string) {
-    const one = world(run);
-    one.origin.refusal = 503;
+describe('two inbox entries of one event fingerprint', () => {
+  /** One event with two fingerprints: `b` has the second key while `a` is pending. */
+  async function twoFingerprints(run: string) {
+    const world = createWorld(run);
+    world.origin.refusal = 503;
     const a = fakeTelnyx.announce(recordingFacts(run, { wav: `${link('/a.wav', run)}&X-Amz-Signature=old` }));
     const b = fakeTelnyx.announce(
       recordingFacts(run, { wav: `${link('/audio/mono.wav', run)}&X-Amz-Signature=old` }),
     );
-    await deliver(one, a);
-    await deliver(one, b);
-    return { one, a, b };
+    await deliver(world, a);
+    await deliver(world, b);
+    return { world, a, b };
   }
 
-  test('never come to be when KV shows that the event was finished before', async ({ expect }) => {
-    const { one, b } = await twoWays('shown');
+  test('are not created when KV shows that the event was closed before', async ({ expect }) => {
+    const { world, b } = await twoFingerprints('shown');
     const keys = await keysOf('inbox/telnyx/event-shown');
-    one.origin.refusal = 410;
-    one.clock.nowMs += 600_000;
-    await consumeMessage({ version: 1, inboxKey: 'inbox/telnyx/event-shown.json' }, one.services);
+    world.origin.refusal = 410;
+    world.clock.nowMs += 600_000;
+    await consumeMessage({ version: 1, inboxKey: 'inbox/telnyx/event-shown.json' }, world.services);
 
-    const outcome = await deliver(one, b);
+    const outcome = await deliver(world, b);
 
     expect(keys).toHaveLength(2);
     expect(outcome).toBe('duplicate');
     expect(await keysOf('inbox/telnyx/event-shown')).toEqual([keys.find((name) => name.includes('_'))]);
   });
 
-  test('end as one when KV has forgotten', async ({ expect }) => {
-    const { one, b } = await twoWays('lost');
+  test('become one when KV has no entry for the event', async ({ expect }) => {
+    const { world, b } = await twoFingerprints('lost');
     const [, second = ''] = (await keysOf('inbox/telnyx/event-lost')).sort();
-    one.origin.refusal = 410;
-    one.clock.nowMs += 600_000;
-    await consumeMessage({ version: 1, inboxKey: 'inbox/telnyx/event-lost.json' }, one.services);
+    world.origin.refusal = 410;
+    world.clock.nowMs += 600_000;
+    await consumeMessage({ version: 1, inboxKey: 'inbox/telnyx/event-lost.json' }, world.services);
     await env.DEDUPE.delete('seen/telnyx/event-lost');
-    one.origin.refusal = 503;
-    const outcome = await deliver(one, b);
-    const asked = one.asked.length;
+    world.origin.refusal = 503;
+    const outcome = await deliver(world, b);
+    const requested = world.requested.length;
 
-    one.clock.nowMs += 3_600_000;
-    const verdict = await consumeMessage({ version: 1, inboxKey: second }, one.services);
+    world.clock.nowMs += 3_600_000;
+    const verdict = await consumeMessage({ version: 1, inboxKey: second }, world.services);
 
     expect(outcome).toBe('accepted');
     expect(verdict).toEqual({});
-    expect(one.asked).toHaveLength(asked); // It yielded to the other, and tried nothing.
+    expect(world.requested).toHaveLength(requested); // It was merged into the first entry without a request.
     expect(await keysOf('inbox/telnyx/event-lost')).toEqual(['inbox/telnyx/event-lost.json']);
   });
 });

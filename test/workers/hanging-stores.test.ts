@@ -25,23 +25,23 @@ import {
   wavEvent,
 } from './support.ts';
 
-/** A binding whose calls fail, or never come back. */
-function away<T extends object>(binding: T, how: 'fails' | 'hangs'): T {
+/** A binding whose calls fail or hang. */
+function unavailable<T extends object>(binding: T, how: 'fails' | 'hangs'): T {
   return new Proxy(binding, {
     get: () => () =>
       how === 'fails' ? Promise.reject(new Error('429 Too Many Requests')) : new Promise(() => undefined),
   });
 }
 
-/** Time limits that run out at once, in the order in which they were asked for. */
-function impatient() {
+/** A `withTimeout` of 100 ms, and the limits that it was called with. */
+function shortTimeouts() {
   const limits: number[] = [];
   async function withTimeout<T>(ms: number, work: Promise<T>): Promise<T> {
     limits.push(ms);
-    const late = new Promise<never>((_, reject) =>
+    const timeout = new Promise<never>((_, reject) =>
       setTimeout(() => reject(new DOMException('Nothing moved', 'TimeoutError')), 100),
     );
-    return Promise.race([work, late]);
+    return Promise.race([work, timeout]);
   }
   return { withTimeout, limits };
 }
@@ -58,10 +58,10 @@ async function signedDelivery(run: string, nowMs: number) {
 }
 
 describe.for(['fails', 'hangs'] as const)('a KV that %s', (how) => {
-  test('costs a delivery a second, and no recording', async ({ expect }) => {
+  test('delays a delivery by KV_MS a call at most, and loses no recording', async ({ expect }) => {
     const run = `kv-${how}`;
-    const { withTimeout, limits } = impatient();
-    const services = testServices({ seen: createSeen(away(env.DEDUPE, how), withTimeout) });
+    const { withTimeout, limits } = shortTimeouts();
+    const services = testServices({ seen: createSeen(unavailable(env.DEDUPE, how), withTimeout) });
     const { delivery, secrets } = await signedDelivery(run, Date.now());
 
     const { outcome, pending } = await receiveSigned(delivery, telnyx, secrets, services);
@@ -72,18 +72,18 @@ describe.for(['fails', 'hangs'] as const)('a KV that %s', (how) => {
     expect(KV_MS).toBeLessThanOrEqual(1000);
     expect(await keysOf(`recordings/telnyx/2026/06/27/call-${run}/`)).toHaveLength(2);
     expect(await keysOf(`inbox/telnyx/event-${run}`)).toEqual([]);
-    expect(services.lines.map(({ outcome: told }) => told)).toEqual([
+    expect(services.lines.map((line) => line.outcome)).toEqual([
       'seen_not_read',
       'seen_not_marked',
       'archived',
     ]);
   });
 
-  test('keeps the cron from nothing: entries are sent, the audit is started', async ({ expect }) => {
+  test('does not keep reconcile() from sending overdue entries', async ({ expect }) => {
     const run = `cron-${how}`;
-    const { withTimeout } = impatient();
+    const { withTimeout } = shortTimeouts();
     const scheduledMs = Date.UTC(2026, 5, 27, 12, 17);
-    const kv = away(env.DEDUPE, how);
+    const kv = unavailable(env.DEDUPE, how);
     const services = testServices({
       now: () => scheduledMs,
       reconcileCursor: createReconcileCursor(kv, withTimeout),
@@ -113,7 +113,7 @@ describe.for(['fails', 'hangs'] as const)('a KV that %s', (how) => {
   });
 });
 
-test('every chore of the cron has its turn although the one before it failed', async ({ expect }) => {
+test('scheduled() runs every chore although reconcile() failed', async ({ expect }) => {
   const vault = await createVault({ TELNYX_API_KEY: 'a-key' });
   const calls: string[] = [];
   const RECORDINGS = new Proxy(env.RECORDINGS, {
@@ -124,7 +124,7 @@ test('every chore of the cron has its turn although the one before it failed', a
         const [first] = args;
         const about = typeof first === 'string' ? first : Reflect.get(Object(first), 'prefix');
         calls.push(`${String(name)} ${about}`);
-        if (about === 'inbox/') throw new Error('R2 is away');
+        if (about === 'inbox/') throw new Error('R2 is unavailable');
         return Reflect.apply(member, target, args);
       };
     },
@@ -134,17 +134,17 @@ test('every chore of the cron has its turn although the one before it failed', a
 
   const running = worker.scheduled({ scheduledTime, cron: '* * * * *', noRetry: () => undefined }, bindings);
 
-  await expect(running).rejects.toThrow('R2 is away');
+  await expect(running).rejects.toThrow('R2 is unavailable');
   expect(calls).toContain('list inbox/');
   expect(calls).toContain('get audit/telnyx.json');
   expect(calls).toContain('list dead/');
 });
 
 describe('a small call to R2 or the queue that hangs', () => {
-  test('is given up after a limit, by each store', async ({ expect }) => {
-    const { withTimeout, limits } = impatient();
-    const bucket = away(env.RECORDINGS, 'hangs');
-    const binding = away({} as Queue, 'hangs');
+  test('rejects after STORE_MS in each store', async ({ expect }) => {
+    const { withTimeout, limits } = shortTimeouts();
+    const bucket = unavailable(env.RECORDINGS, 'hangs');
+    const binding = unavailable({} as Queue, 'hangs');
     const inbox = createInbox(bucket, withTimeout);
     const deadLetters = createDeadLetters(bucket, withTimeout);
     const recordings = createRecordings(bucket, withTimeout);
@@ -157,7 +157,7 @@ describe('a small call to R2 or the queue that hangs', () => {
       () => inbox.create(entry),
       () => inbox.read('inbox/x'),
       () => inbox.find(entry.event, 'a'),
-      () => inbox.change(pending, (one) => one),
+      () => inbox.change(pending, (present) => present),
       () => inbox.remove(pending),
       () => inbox.list(undefined),
       () => inbox.count(),
@@ -184,9 +184,9 @@ describe('a small call to R2 or the queue that hangs', () => {
     expect(limits).toEqual(calls.map(() => STORE_MS));
   });
 
-  test('answers a delivery with 503, so that the provider sends it again', async ({ expect }) => {
-    const { withTimeout } = impatient();
-    const services = testServices({ inbox: createInbox(away(env.RECORDINGS, 'hangs'), withTimeout) });
+  test('makes receive() return unavailable with code inbox_failed', async ({ expect }) => {
+    const { withTimeout } = shortTimeouts();
+    const services = testServices({ inbox: createInbox(unavailable(env.RECORDINGS, 'hangs'), withTimeout) });
     const { delivery, secrets } = await signedDelivery('r2-hangs', Date.now());
 
     const receipt = await receiveSigned(delivery, telnyx, secrets, services);

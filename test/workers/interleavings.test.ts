@@ -14,20 +14,20 @@ import { createInbox } from '../../src/storage/inbox.ts';
 import { createMemoryBudget } from '../../src/transfer/memory-budget.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { jsonAt, keysOf, link, receiveSigned, recordingFacts, requestsOf } from './support.ts';
-import { archived, away, dead, iso, startMs, type World, world } from './world.ts';
+import { archived, createWorld, dead, iso, startMs, unavailable, type World } from './world.ts';
 
-/** A pending entry under the second key of its event, whose first key is free again while KV knows nothing. */
-async function underSecondKey(one: World, v: string, file: Partial<RecordingFile> = {}) {
-  const givenUp = await one.create(one.event('old', file), { gaveUpAt: iso(one.clock.nowMs) });
-  const second = await one.deliver(one.event(v, file));
-  await one.services.inbox.remove(givenUp);
-  if (second.key === one.firstKey) throw new Error('Cannot test: it has the first key');
+/** A pending entry under the second key of its event. The first key is free again, and KV has no entry. */
+async function underSecondKey(world: World, v: string, file: Partial<RecordingFile> = {}) {
+  const givenUp = await world.create(world.event('old', file), { gaveUpAt: iso(world.clock.nowMs) });
+  const second = await world.deliver(world.event(v, file));
+  await world.services.inbox.remove(givenUp);
+  if (second.key === world.firstKey) throw new Error('Cannot test: the entry has the first key');
   return second;
 }
 
-/** An entry that has one attempt left, and whose lease ends in a minute. */
-const nearlySpent = (one: World) =>
-  one.create(one.event('v1'), {
+/** An entry with one attempt left, whose lease expires in a minute. */
+const withOneAttemptLeft = (world: World) =>
+  world.create(world.event('v1'), {
     lease: { token: 'crashing', until: iso(startMs + 60_000) },
     attempts: Array.from({ length: MAX_ATTEMPTS - 1 }, (_, at) => ({
       number: at + 1,
@@ -36,216 +36,214 @@ const nearlySpent = (one: World) =>
     })),
   });
 
-describe('a fresh link that comes in during the last attempt', () => {
-  /** An origin that is asked while the provider sends a fresh link. */
-  const meeting =
-    (one: World): typeof fetch =>
+describe('a fresh link during the last attempt', () => {
+  /** A fetch during which the provider delivers a fresh link. */
+  const fetchDuringDelivery =
+    (world: World): typeof fetch =>
     async (input, init) => {
-      await one.receive(one.event('v2'));
-      return one.services.fetch(input, init);
+      await world.receive(world.event('v2'));
+      return world.services.fetch(input, init);
     };
 
-  test('begins a new life after the letter of the old one is gone: the two are never gone at once', async ({
-    expect,
-  }) => {
-    const one = world('new-life', { v1: 410, v2: 410 });
-    const first = await one.enter(one.event('v1'));
+  test('keeps its entry leased while the old dead letter is removed', async ({ expect }) => {
+    const world = createWorld('restarted', { v1: 410, v2: 410 });
+    const first = await world.enter(world.event('v1'));
     const around: { inbox: number; dead: number }[] = [];
-    const { remove } = one.services.deadLetters;
+    const { remove } = world.services.deadLetters;
     const deadLetters = {
-      ...one.services.deadLetters,
+      ...world.services.deadLetters,
       async remove(...args: Parameters<typeof remove>) {
-        await one.take(first.key); // Its lease keeps this message away.
-        around.push(await one.found());
+        await world.take(first.key); // Does nothing while the entry is leased.
+        around.push(await world.found());
         await remove(...args);
-        around.push(await one.found());
+        around.push(await world.found());
       },
     };
 
-    await runFastPath(first, { ...one.services, fetch: meeting(one), deadLetters });
-    const triedBefore = [...one.tried];
-    await one.take(first.key);
+    await runFastPath(first, { ...world.services, fetch: fetchDuringDelivery(world), deadLetters });
+    const triedBefore = [...world.tried];
+    await world.take(first.key);
 
     expect(around).toMatchObject([
       { inbox: 1, dead: 1 },
       { inbox: 1, dead: 0 },
     ]);
-    expect([triedBefore, one.tried]).toEqual([['v1'], ['v1', 'v2']]);
-    expect(await one.found()).toEqual(dead);
+    expect([triedBefore, world.tried]).toEqual([['v1'], ['v1', 'v2']]);
+    expect(await world.found()).toEqual(dead);
   });
 
-  test('is tried although the worker crashes before it has removed the letter', async ({ expect }) => {
-    const one = world('letter-stays', { v1: 410 });
-    const first = await one.enter(one.event('v1'));
-    const deadLetters = { ...one.services.deadLetters, remove: away };
+  test('is tried after the removal of the dead letter failed', async ({ expect }) => {
+    const world = createWorld('letter-stays', { v1: 410 });
+    const first = await world.enter(world.event('v1'));
+    const deadLetters = { ...world.services.deadLetters, remove: unavailable };
 
-    await runFastPath(first, { ...one.services, fetch: meeting(one), deadLetters });
-    const between = await one.found();
-    one.clock.nowMs += 61_000;
-    await one.take(first.key);
+    await runFastPath(first, { ...world.services, fetch: fetchDuringDelivery(world), deadLetters });
+    const between = await world.found();
+    world.clock.nowMs += 61_000;
+    await world.take(first.key);
 
     expect(between).toEqual({ inbox: 1, dead: 1, objects: 0 });
-    expect(await one.found()).toEqual(archived);
+    expect(await world.found()).toEqual(archived);
   });
 
-  test('is tried although the worker of that attempt crashes', async ({ expect }) => {
-    const one = world('crashed-during', { v1: 410 });
-    const { key } = await nearlySpent(one);
+  test('is tried after the worker of that attempt crashed', async ({ expect }) => {
+    const world = createWorld('crashed-during', { v1: 410 });
+    const { key } = await withOneAttemptLeft(world);
 
-    const outcome = await one.receive(one.event('v2'));
-    one.clock.nowMs += 61_000;
-    await one.take(key);
+    const outcome = await world.receive(world.event('v2'));
+    world.clock.nowMs += 61_000;
+    await world.take(key);
 
     expect(outcome).toEqual({ outcome: 'accepted' });
-    expect(await one.found()).toEqual(archived);
+    expect(await world.found()).toEqual(archived);
     expect(await requestsOf('crashed-during')).toHaveLength(1);
   });
 
-  test('is tried although that attempt has crashed before', async ({ expect }) => {
-    const one = world('crashed-before', { v1: 410 });
-    await nearlySpent(one);
-    one.clock.nowMs += 61_000;
+  test('is tried when it is delivered after the worker of that attempt crashed', async ({ expect }) => {
+    const world = createWorld('crashed-before', { v1: 410 });
+    await withOneAttemptLeft(world);
+    world.clock.nowMs += 61_000;
 
-    await one.deliver(one.event('v2'));
+    await world.deliver(world.event('v2'));
 
-    expect(one.tried).toEqual(['v2']);
-    expect(await one.found()).toEqual(archived);
+    expect(world.tried).toEqual(['v2']);
+    expect(await world.found()).toEqual(archived);
   });
 });
 
 describe('a repeated delivery', () => {
-  test('of the first body does not take a fresh link away', async ({ expect }) => {
-    const one = world('first-again', { v1: 503, v2: 503 });
+  test('of the first body does not replace a newer link', async ({ expect }) => {
+    const world = createWorld('first-again', { v1: 503, v2: 503 });
     const file = { linkLifetimeSeconds: 600 };
-    const { key } = await one.deliver(one.event('v1', file));
-    one.clock.nowMs += 300_000;
-    await one.deliver(one.event('v2', file));
-    one.clock.nowMs += 1000;
+    const { key } = await world.deliver(world.event('v1', file));
+    world.clock.nowMs += 300_000;
+    await world.deliver(world.event('v2', file));
+    world.clock.nowMs += 1000;
 
-    const outcome = await one.receive(one.event('v1', file)); // By its time it would live longer.
-    one.clock.nowMs += 310_000;
-    one.origin.answers = { v1: 403 };
-    await one.take(key);
+    const outcome = await world.receive(world.event('v1', file)); // Counted from this delivery, its link would expire later.
+    world.clock.nowMs += 310_000;
+    world.origin.answers = { v1: 403 };
+    await world.take(key);
 
     expect(outcome).toEqual({ outcome: 'duplicate' });
-    expect(one.tried).toEqual(['v1', 'v2', 'v2']);
-    expect(await one.found()).toEqual(archived);
+    expect(world.tried).toEqual(['v1', 'v2', 'v2']);
+    expect(await world.found()).toEqual(archived);
   });
 
-  test('of a large dead event is held until its letter is gone, whatever messages are in the queue', async ({
+  test('of a large dead event keeps its entry leased until the dead letter is removed', async ({
     expect,
   }) => {
-    const one = world('large', { v1: 410, v2: 410 });
+    const world = createWorld('large', { v1: 410, v2: 410 });
     const file = { sizeBytes: 100 * 1024 ** 2 };
-    const { key } = await one.deliver(one.event('v1', file));
-    await one.take(key);
-    one.clock.nowMs += 1000;
-    const { removeIf } = one.services.deadLetters;
+    const { key } = await world.deliver(world.event('v1', file));
+    await world.take(key);
+    world.clock.nowMs += 1000;
+    const { removeIf } = world.services.deadLetters;
     const deadLetters = {
-      ...one.services.deadLetters,
+      ...world.services.deadLetters,
       async removeIf(...args: Parameters<typeof removeIf>) {
-        await one.take(key); // The old message.
+        await world.take(key); // An old message that is still in the queue.
         return removeIf(...args);
       },
     };
 
-    const entered = await one.receive(one.event('v2', file), { deadLetters });
+    const entered = await world.receive(world.event('v2', file), { deadLetters });
 
     expect(entered.pending).toMatchObject({
       entry: { lease: expect.any(Object), attempts: [{ number: 1 }] },
     });
-    expect(one.tried).toEqual(['v1']);
-    expect(await one.found()).toEqual({ inbox: 1, dead: 0, objects: 0 });
+    expect(world.tried).toEqual(['v1']);
+    expect(await world.found()).toEqual({ inbox: 1, dead: 0, objects: 0 });
   });
 
-  test('is refused while both keys of its event are taken, and accepted once one is free', async ({
+  test('fails while both keys of its event are taken, and is accepted once one is free', async ({
     expect,
   }) => {
-    const one = world('no-key', { b: 503, v2: 503 });
-    await one.deliver(one.other('b'));
-    const givenUp = await one.create(one.event('old'), { gaveUpAt: iso(startMs) });
+    const world = createWorld('no-key', { b: 503, v2: 503 });
+    await world.deliver(world.other('b'));
+    const givenUp = await world.create(world.event('old'), { gaveUpAt: iso(startMs) });
 
-    await expect(one.receive(one.event('v2'))).rejects.toThrow('all keys of the event are taken');
-    await one.services.inbox.remove(givenUp);
-    const entered = await one.deliver(one.event('v2'));
+    await expect(world.receive(world.event('v2'))).rejects.toThrow('all keys of the event are taken');
+    await world.services.inbox.remove(givenUp);
+    const entered = await world.deliver(world.event('v2'));
 
     expect(entered.key).toBe(givenUp.key);
-    expect(await one.found()).toEqual({ inbox: 2, dead: 0, objects: 0 });
+    expect(await world.found()).toEqual({ inbox: 2, dead: 0, objects: 0 });
   });
 
-  test('after another event had its size overruled by the audio of the first does not die', async ({
+  test('is archived when its announced size was overruled before by the audio of another event', async ({
     expect,
   }) => {
-    const one = world('overruled-twice');
-    await one.deliver(one.event('v1'));
-    const second = { ...one.event('v1', { sizeBytes: 7 }), eventId: 'event-overruled-twice-b' };
-    const { key } = await one.deliver(second);
-    one.clock.nowMs += 70_000;
-    await one.take(key);
-    const between = await one.found();
+    const world = createWorld('overruled-twice');
+    await world.deliver(world.event('v1'));
+    const second = { ...world.event('v1', { sizeBytes: 7 }), eventId: 'event-overruled-twice-b' };
+    const { key } = await world.deliver(second);
+    world.clock.nowMs += 70_000;
+    await world.take(key);
+    const between = await world.found();
     await env.DEDUPE.delete('seen/telnyx/event-overruled-twice-b');
-    one.origin.answers = { v1: 410 };
+    world.origin.answers = { v1: 410 };
 
-    await one.deliver(second);
+    await world.deliver(second);
 
-    const { files } = await jsonAt<Manifest>(one.manifestKey);
+    const { files } = await jsonAt<Manifest>(world.manifestKey);
     expect(files).toMatchObject([{ checks: { announced_size: 'differs:7' } }]);
-    expect([between, await one.found()]).toEqual([archived, archived]);
+    expect([between, await world.found()]).toEqual([archived, archived]);
   });
 });
 
-describe('a letter', () => {
-  test('that was not known when its event was archived goes with the daily tidying', async ({ expect }) => {
-    const one = world('kv-late', { v1: 410 });
-    await one.deliver(one.event('v1'));
+describe('a dead letter', () => {
+  test('that KV did not show when its event was archived is removed by purgeDeadLetters()', async ({
+    expect,
+  }) => {
+    const world = createWorld('kv-late', { v1: 410 });
+    await world.deliver(world.event('v1'));
     await env.DEDUPE.delete('seen/telnyx/event-kv-late');
 
-    await one.deliver(one.event('v2'));
-    const before = await one.found();
-    await purgeDeadLetters(one.services);
+    await world.deliver(world.event('v2'));
+    const before = await world.found();
+    await purgeDeadLetters(world.services);
 
     expect(before).toEqual({ inbox: 0, dead: 1, objects: 2 });
-    expect(await one.found()).toEqual(archived);
+    expect(await world.found()).toEqual(archived);
   });
 
   test('that callvault cannot read is not removed by a delivery of its event', async ({ expect }) => {
-    const one = world('newer', { v1: 410, v2: 503 });
-    await one.deliver(one.event('v1'));
-    const letter = await jsonAt<DeadLetter>(one.deadKey);
-    await env.RECORDINGS.put(one.deadKey, JSON.stringify({ ...letter, version: 2 }));
+    const world = createWorld('newer', { v1: 410, v2: 503 });
+    await world.deliver(world.event('v1'));
+    const letter = await jsonAt<DeadLetter>(world.deadKey);
+    await env.RECORDINGS.put(world.deadKey, JSON.stringify({ ...letter, version: 2 }));
 
-    await one.deliver(one.event('v2'));
+    await world.deliver(world.event('v2'));
 
-    expect(await jsonAt(one.deadKey)).toEqual({ ...letter, version: 2 });
-    expect((await jsonAt<InboxEntry>(one.firstKey)).attempts).toHaveLength(1);
+    expect(await jsonAt(world.deadKey)).toEqual({ ...letter, version: 2 });
+    expect((await jsonAt<InboxEntry>(world.firstKey)).attempts).toHaveLength(1);
   });
 
-  test('is not made a second time once the first key is free, so that its history is not lost', async ({
-    expect,
-  }) => {
-    const one = world('made-once', { b: 410, v1: 410, v2: 503 });
-    await one.deliver(one.other('b'));
-    await one.deliver(one.event('v1'));
+  test('is not created again under the first key while it exists under the second', async ({ expect }) => {
+    const world = createWorld('made-once', { b: 410, v1: 410, v2: 503 });
+    await world.deliver(world.other('b'));
+    await world.deliver(world.event('v1'));
     const [secondKey = ''] = await keysOf('dead/telnyx/event-made-once_');
-    const first = await one.services.deadLetters.read(one.deadKey);
+    const first = await world.services.deadLetters.read(world.deadKey);
     if (first === undefined) throw new Error('Cannot test: no letter');
-    await one.services.deadLetters.removeIf(first);
+    await world.services.deadLetters.removeIf(first);
 
-    const isMade = await one.services.deadLetters.create({
+    const isCreated = await world.services.deadLetters.create({
       ...(await jsonAt<DeadLetter>(secondKey)),
       attempts: [],
     });
-    one.clock.nowMs += 1000;
-    const { key } = await one.deliver(one.event('v2'));
+    world.clock.nowMs += 1000;
+    const { key } = await world.deliver(world.event('v2'));
 
-    expect(isMade).toBe(false);
+    expect(isCreated).toBe(false);
     expect((await jsonAt<InboxEntry>(key)).attempts).toHaveLength(2);
-    expect(await one.found()).toEqual({ inbox: 1, dead: 0, objects: 0 });
+    expect(await world.found()).toEqual({ inbox: 1, dead: 0, objects: 0 });
   });
 
   test('gets the fresh link of a late delivery of its event', async ({ expect }) => {
-    const one = world('late-link');
-    const untimely = {
+    const world = createWorld('late-link');
+    const outsideTolerance = {
       reason: 'genuine_but_late',
       offBySeconds: 9,
       verifier: { scheme: 'ed25519' },
@@ -255,21 +253,23 @@ describe('a letter', () => {
       const rawBody = utf8(fakeTelnyx.announce(recordingFacts('late-link', links)));
       return quarantineLate(
         { rawBody, headers: new Headers(), provider: telnyx, receivedMs: startMs },
-        untimely,
-        one.services,
+        outsideTolerance,
+        world.services,
       );
     };
 
     await late('v1');
     await late('v2');
 
-    expect(await one.found()).toEqual(dead);
-    const { event } = await jsonAt<DeadLetter>(one.deadKey);
+    expect(await world.found()).toEqual(dead);
+    const { event } = await jsonAt<DeadLetter>(world.deadKey);
     expect(event?.files).toMatchObject([{ link: expect.stringContaining('v=v2') }]);
   });
 
-  test('is kept of each unreadable delivery of one id that holds another link', async ({ expect }) => {
-    const { services } = world('unreadable');
+  test('is created for each unreadable delivery of one event id that has another link', async ({
+    expect,
+  }) => {
+    const { services } = createWorld('unreadable');
     const key = await fakeTelnyx.newKey();
     const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
     const receive = async (v: string) => {
@@ -287,239 +287,241 @@ describe('a letter', () => {
   });
 });
 
-describe('a replay of a letter that has changed since it was read', () => {
-  test('leaves the letter of another announcement, which has taken its key', async ({ expect }) => {
-    const one = world('key-reused', { v1: 410, b: 410 });
-    await one.deliver(one.event('v1'));
-    const { read } = one.services.deadLetters;
+describe('replay() of a dead letter that has changed', () => {
+  test('leaves the letter of another event fingerprint under the same key', async ({ expect }) => {
+    const world = createWorld('key-reused', { v1: 410, b: 410 });
+    await world.deliver(world.event('v1'));
+    const { read } = world.services.deadLetters;
     const deadLetters = {
-      ...one.services.deadLetters,
+      ...world.services.deadLetters,
       async read(key: string) {
         const letter = await read(key);
-        // Another replay of the same letter succeeds, and the other announcement dies.
-        await replay(key, one.services);
-        one.origin.answers = { b: 410 };
-        await one.take(one.firstKey);
-        await one.deliver(one.other('b'));
+        // Another replay of the same letter succeeds, and the other fingerprint gets a letter under the same key.
+        await replay(key, world.services);
+        world.origin.answers = { b: 410 };
+        await world.take(world.firstKey);
+        await world.deliver(world.other('b'));
         return letter;
       },
     };
 
-    await replay(one.deadKey, { ...one.services, deadLetters });
-    await one.take(one.firstKey);
+    await replay(world.deadKey, { ...world.services, deadLetters });
+    await world.take(world.firstKey);
 
-    expect(await one.found()).toEqual({ inbox: 0, dead: 1, objects: 2 });
-    const { fingerprint } = await jsonAt<DeadLetter>(one.deadKey);
-    expect(fingerprint).toBe(eventFingerprint(one.other('b')));
+    expect(await world.found()).toEqual({ inbox: 0, dead: 1, objects: 2 });
+    const { fingerprint } = await jsonAt<DeadLetter>(world.deadKey);
+    expect(fingerprint).toBe(eventFingerprint(world.other('b')));
   });
 
-  test('takes along the history and the link of the life in between', async ({ expect }) => {
-    const one = world('life-between', { v1: 410, v2: 410 });
-    await one.deliver(one.event('v1'));
-    const { read } = one.services.deadLetters;
+  test('takes over the attempts and the link that were added in between', async ({ expect }) => {
+    const world = createWorld('changed-between', { v1: 410, v2: 410 });
+    await world.deliver(world.event('v1'));
+    const { read } = world.services.deadLetters;
     const deadLetters = {
-      ...one.services.deadLetters,
+      ...world.services.deadLetters,
       async read(key: string) {
         const letter = await read(key);
-        one.clock.nowMs += 1000;
-        await one.deliver(one.event('v2')); // A fresh link, which does not answer yet.
+        world.clock.nowMs += 1000;
+        await world.deliver(world.event('v2')); // A fresh link, which does not answer yet.
         return letter;
       },
     };
 
-    await replay(one.deadKey, { ...one.services, deadLetters });
-    one.origin.answers = { v1: 410 };
-    one.clock.nowMs += 1000;
-    await one.take(one.firstKey);
+    await replay(world.deadKey, { ...world.services, deadLetters });
+    world.origin.answers = { v1: 410 };
+    world.clock.nowMs += 1000;
+    await world.take(world.firstKey);
 
-    expect(await one.found()).toEqual(archived);
-    const { files } = await jsonAt<Manifest>(one.manifestKey);
+    expect(await world.found()).toEqual(archived);
+    const { files } = await jsonAt<Manifest>(world.manifestKey);
     expect(files).toMatchObject([{ attempts: 3 }]);
-    expect(one.tried).toEqual(['v1', 'v2', 'v2']);
+    expect(world.tried).toEqual(['v1', 'v2', 'v2']);
   });
 });
-describe('an entry under the second key of its event', () => {
-  test('is tried when the one under the first key is just given up', async ({ expect }) => {
-    const one = world('just-given-up', { v1: 410, v2: 503 });
-    const second = await underSecondKey(one, 'v2');
-    const first = await one.enter(one.event('v1'));
-    one.origin.answers = { v1: 410 };
-    one.clock.nowMs += 10_000;
-    one.tried.length = 0;
+describe('an entry under the second key', () => {
+  test('is tried when the entry under the first key has just been given up', async ({ expect }) => {
+    const world = createWorld('just-given-up', { v1: 410, v2: 503 });
+    const second = await underSecondKey(world, 'v2');
+    const first = await world.enter(world.event('v1'));
+    world.origin.answers = { v1: 410 };
+    world.clock.nowMs += 10_000;
+    world.tried.length = 0;
     const kv = Promise.withResolvers<void>();
-    const { find } = one.services.inbox;
+    const { find } = world.services.inbox;
     let givingUp: Promise<unknown> = Promise.resolve();
     const inbox = {
-      ...one.services.inbox,
+      ...world.services.inbox,
       async find(...args: Parameters<typeof find>) {
         const present = await find(...args);
-        const seen = { ...one.services.seen, markSeen: () => kv.promise };
-        givingUp = runAttempt(first, 'fast', { ...one.services, seen });
+        const seen = { ...world.services.seen, markSeen: () => kv.promise };
+        givingUp = runAttempt(first, 'fast', { ...world.services, seen });
         while ((await jsonAt<InboxEntry>(first.key)).gaveUpAt === undefined) await scheduler.wait(10);
         return present;
       },
     };
 
-    await one.take(second.key, { inbox });
+    await world.take(second.key, { inbox });
     kv.resolve();
     await givingUp;
 
-    expect(one.tried).toEqual(['v1', 'v2']);
-    expect(await one.found()).toEqual(archived);
+    expect(world.tried).toEqual(['v1', 'v2']);
+    expect(await world.found()).toEqual(archived);
   });
 
-  test('does not replace a newer link of the one under the first key', async ({ expect }) => {
-    const one = world('newer-link', { v2: 503, v3: 503 });
-    const second = await underSecondKey(one, 'v2');
-    one.clock.nowMs += 1000;
-    await one.deliver(one.event('v3'));
-    one.origin.answers = { v2: 410 };
-    one.tried.length = 0;
-    one.clock.nowMs += 3_600_000;
+  test('does not replace a newer link of the entry under the first key', async ({ expect }) => {
+    const world = createWorld('newer-link', { v2: 503, v3: 503 });
+    const second = await underSecondKey(world, 'v2');
+    world.clock.nowMs += 1000;
+    await world.deliver(world.event('v3'));
+    world.origin.answers = { v2: 410 };
+    world.tried.length = 0;
+    world.clock.nowMs += 3_600_000;
 
-    await one.take(second.key);
-    await one.take(one.firstKey);
+    await world.take(second.key);
+    await world.take(world.firstKey);
 
-    expect(one.tried).toEqual(['v3']);
-    expect(await one.found()).toEqual(archived);
+    expect(world.tried).toEqual(['v3']);
+    expect(await world.found()).toEqual(archived);
   });
 
-  test('does not replace a link of the one under the first key after it was given up', async ({ expect }) => {
-    const one = world('given-up-link', { v2: 503, v3: 503 });
+  test('that was given up does not replace a link of the entry under the first key', async ({ expect }) => {
+    const world = createWorld('given-up-link', { v2: 503, v3: 503 });
     const until = (ms: number) => ({ expiresAt: iso(startMs + ms) });
-    const second = await underSecondKey(one, 'v2', until(9_000_000));
-    one.clock.nowMs += 10_000;
-    one.origin.answers = { v2: 410, v3: 503 };
-    const inbox = { ...one.services.inbox, remove: away };
-    await one.take(second.key, { inbox, seen: { ...one.services.seen, markSeen: away } });
+    const second = await underSecondKey(world, 'v2', until(9_000_000));
+    world.clock.nowMs += 10_000;
+    world.origin.answers = { v2: 410, v3: 503 };
+    const inbox = { ...world.services.inbox, remove: unavailable };
+    await world.take(second.key, { inbox, seen: { ...world.services.seen, markSeen: unavailable } });
     const { gaveUpAt } = await jsonAt<InboxEntry>(second.key);
-    await one.deliver(one.event('v3', until(8_000_000)));
-    one.origin.answers = { v2: 410 };
-    one.tried.length = 0;
-    one.clock.nowMs += 100_000;
+    await world.deliver(world.event('v3', until(8_000_000)));
+    world.origin.answers = { v2: 410 };
+    world.tried.length = 0;
+    world.clock.nowMs += 100_000;
 
-    await one.take(second.key);
-    await one.take(one.firstKey);
+    await world.take(second.key);
+    await world.take(world.firstKey);
 
     expect(gaveUpAt).toEqual(expect.any(String));
-    expect(one.tried).toEqual(['v3']);
-    expect((await one.found()).objects).toBe(2);
+    expect(world.tried).toEqual(['v3']);
+    expect((await world.found()).objects).toBe(2);
   });
 
-  test('makes the one that gets its longer link due at once, and sends a message', async ({ expect }) => {
-    const one = world('due-at-once', { v2: 503 });
+  test('makes the first entry due at once and sends a message when its link is taken over', async ({
+    expect,
+  }) => {
+    const world = createWorld('due-at-once', { v2: 503 });
     const until = (ms: number) => ({ expiresAt: iso(startMs + ms) });
-    const second = await underSecondKey(one, 'v2', until(600_000));
+    const second = await underSecondKey(world, 'v2', until(600_000));
     const later = async () => new Response('', { status: 503, headers: { 'retry-after': '3600' } });
-    await one.deliver(one.event('v1', until(-1000)), { fetch: later });
-    one.origin.answers = {};
-    one.services.sent.length = 0;
-    one.tried.length = 0;
-    one.clock.nowMs += 60_000;
+    await world.deliver(world.event('v1', until(-1000)), { fetch: later });
+    world.origin.answers = {};
+    world.services.sent.length = 0;
+    world.tried.length = 0;
+    world.clock.nowMs += 60_000;
 
-    await one.take(second.key);
-    const sent = [...one.services.sent];
-    await one.take(one.firstKey);
+    await world.take(second.key);
+    const sent = [...world.services.sent];
+    await world.take(world.firstKey);
 
-    expect(sent).toEqual([{ inboxKey: one.firstKey, delaySeconds: 0 }]);
-    expect(one.tried).toEqual(['v2']);
-    expect(await one.found()).toEqual(archived);
+    expect(sent).toEqual([{ inboxKey: world.firstKey, delaySeconds: 0 }]);
+    expect(world.tried).toEqual(['v2']);
+    expect(await world.found()).toEqual(archived);
   });
 
   test.for(['before', 'while'] as const)(
-    'loses no link that a delivery gives it %s it is merged',
+    'loses no link that a delivery adds %s it is merged',
     async (when, { expect }) => {
-      const one = world(`merged-${when}`, { v2: 503, v3: 410 });
-      const second = await underSecondKey(one, 'v2');
-      one.clock.nowMs += 10_000;
-      const looked = Promise.withResolvers<void>();
-      const goOn = Promise.withResolvers<void>();
-      const toWrite = Promise.withResolvers<void>();
+      const world = createWorld(`merged-${when}`, { v2: 503, v3: 410 });
+      const second = await underSecondKey(world, 'v2');
+      world.clock.nowMs += 10_000;
+      const hasRead = Promise.withResolvers<void>();
+      const mayContinue = Promise.withResolvers<void>();
+      const mayWrite = Promise.withResolvers<void>();
       let gets = 0;
-      // A delivery that finds nothing under the first key, the entry under the second one, and is slow to write.
-      const slow = new Proxy(env.RECORDINGS, {
+      // A delivery that finds no entry under the first key and one under the second, and is slow to write.
+      const slowBucket = new Proxy(env.RECORDINGS, {
         get(target, name) {
           const member: unknown = Reflect.get(target, name);
           if (typeof member !== 'function') return member;
           return async (...args: unknown[]) => {
             if (name === 'get' && ++gets === 2) {
-              looked.resolve();
-              await goOn.promise;
+              hasRead.resolve();
+              await mayContinue.promise;
             }
-            if (name === 'put') await toWrite.promise;
+            if (name === 'put') await mayWrite.promise;
             return Reflect.apply(member, target, args);
           };
         },
       });
       const known = { state: 'dead', fingerprint: 'another', linksSha256: '' } as const;
-      const seen = { ...one.services.seen, find: async () => known };
-      const delivered = one.receive(one.event('v4'), { seen, inbox: createInbox(slow) });
-      await looked.promise;
-      const first = await one.enter(one.event('v3'));
-      const { find, change } = one.services.inbox;
-      const letWrite = async () => {
-        toWrite.resolve();
+      const seen = { ...world.services.seen, find: async () => known };
+      const delivered = world.receive(world.event('v4'), { seen, inbox: createInbox(slowBucket) });
+      await hasRead.promise;
+      const first = await world.enter(world.event('v3'));
+      const { find, change } = world.services.inbox;
+      const finishDelivery = async () => {
+        mayWrite.resolve();
         await delivered;
       };
       const inbox = {
-        ...one.services.inbox,
+        ...world.services.inbox,
         async find(...args: Parameters<typeof find>) {
           const present = await find(...args);
-          goOn.resolve();
+          mayContinue.resolve();
           await scheduler.wait(50);
-          if (when === 'before') await letWrite();
+          if (when === 'before') await finishDelivery();
           return present;
         },
         async change(...args: Parameters<typeof change>) {
           const changed = await change(...args);
-          if (changed?.entry.isYielding) await letWrite();
+          if (changed?.entry.isYielding) await finishDelivery();
           return changed;
         },
       };
 
-      await one.take(second.key, { inbox });
-      await runFastPath(first, one.services);
-      one.clock.nowMs += 100_000;
-      for (const key of await keysOf(`inbox/telnyx/event-merged-${when}`)) await one.take(key);
+      await world.take(second.key, { inbox });
+      await runFastPath(first, world.services);
+      world.clock.nowMs += 100_000;
+      for (const key of await keysOf(`inbox/telnyx/event-merged-${when}`)) await world.take(key);
 
       expect(await delivered).toEqual({ outcome: 'accepted' });
-      expect(one.tried).toContain('v4');
-      expect(await one.found()).toEqual(archived);
+      expect(world.tried).toContain('v4');
+      expect(await world.found()).toEqual(archived);
     },
   );
 });
 
-test('a worker whose lease lapsed after its upload lists nothing any more', async ({ expect }) => {
-  const one = world('lapsed-before-list');
-  const pending = await one.enter(one.event('v1'));
-  const { startUpload } = one.services.recordings;
-  const lapsing: typeof startUpload = (...args) => {
+test('runAttempt() lists no file when its lease expired after the upload', async ({ expect }) => {
+  const world = createWorld('expired-before-list');
+  const pending = await world.enter(world.event('v1'));
+  const { startUpload } = world.services.recordings;
+  const expiring: typeof startUpload = (...args) => {
     const upload = startUpload(...args);
     const commit = async () => {
       const end = await upload.commit();
-      one.clock.nowMs += 61_000;
-      await one.take(pending.key);
+      world.clock.nowMs += 61_000;
+      await world.take(pending.key);
       return end;
     };
     return { ...upload, commit };
   };
-  const recordings = { ...one.services.recordings, startUpload: lapsing };
+  const recordings = { ...world.services.recordings, startUpload: expiring };
 
-  const end = await runAttempt(pending, 'fast', { ...one.services, recordings });
+  const end = await runAttempt(pending, 'fast', { ...world.services, recordings });
 
   expect(end).toMatchObject({ outcome: 'lost', code: 'lease_lost' });
-  expect(await one.found()).toEqual(archived);
-  expect(await jsonAt(one.manifestKey)).toMatchObject({ files: [{ attempts: 2 }] });
+  expect(await world.found()).toEqual(archived);
+  expect(await jsonAt(world.manifestKey)).toMatchObject({ files: [{ attempts: 2 }] });
 });
 
-test('an isolate without room on the fast path uses up no attempt, and the queue goes on at once', async ({
+test('the fast path uses no attempt when memory is exhausted, and the queue continues at once', async ({
   expect,
 }) => {
-  const one = world('no-room');
+  const world = createWorld('no-room');
 
-  const { key } = await one.deliver(one.event('v1'), { memory: createMemoryBudget(0) });
+  const { key } = await world.deliver(world.event('v1'), { memory: createMemoryBudget(0) });
 
   const { attempts, waitsFor } = await jsonAt<InboxEntry>(key);
   expect([attempts, waitsFor]).toMatchObject([[], { code: 'isolate_busy' }]);
-  expect(one.services.sent).toEqual([{ inboxKey: key, delaySeconds: 0 }]);
+  expect(world.services.sent).toEqual([{ inboxKey: key, delaySeconds: 0 }]);
 });

@@ -30,169 +30,162 @@ function bodyOf(fakeProvider: FakeProvider, run: string): string {
   return fakeProvider.announce(recordingFacts(run, { wav: link('/audio/mono.wav', run) }));
 }
 
-describe.for([fakeSautikit, fakeTelnyx])(
-  'a genuine delivery of $id outside the tolerance',
-  (fakeProvider) => {
-    const deadKey = (run: string) => `dead/${fakeProvider.id}/event-${run}.json`;
-    const replayOf = async (vault: Vault, key: string) => {
-      const headers = { authorization: 'Bearer the token' };
-      const init = { method: 'POST', headers, body: JSON.stringify({ key }) };
-      return vault.send(new Request('https://vault.example/api/dead-letters/replay', init));
-    };
+describe.for([fakeSautikit, fakeTelnyx])('a delivery of $id outside the tolerance', (fakeProvider) => {
+  const deadKey = (run: string) => `dead/${fakeProvider.id}/event-${run}.json`;
+  const replayOf = async (vault: Vault, key: string) => {
+    const headers = { authorization: 'Bearer the token' };
+    const init = { method: 'POST', headers, body: JSON.stringify({ key }) };
+    return vault.send(new Request('https://vault.example/api/dead-letters/replay', init));
+  };
 
-    test('is 401 with an alarm that says how late it is, and a letter that can be replayed', async ({
-      expect,
-    }) => {
-      const run = `late-${fakeProvider.id}`;
-      const vault = await createVault({ VAULT_TOKEN: 'the token' });
-      const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+  test('is answered 401, logs an alarm and becomes a replayable dead letter', async ({ expect }) => {
+    const run = `late-${fakeProvider.id}`;
+    const vault = await createVault({ VAULT_TOKEN: 'the token' });
+    const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
 
-      const status = await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), 1000);
-      const line = JSON.parse(String(log.mock.calls.at(-1)?.[0]));
-      const letter = await jsonAt<DeadLetter>(deadKey(run));
-      const replayed = await replayOf(vault, deadKey(run));
+    const status = await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), 1000);
+    const line = JSON.parse(String(log.mock.calls.at(-1)?.[0]));
+    const letter = await jsonAt<DeadLetter>(deadKey(run));
+    const replayed = await replayOf(vault, deadKey(run));
 
-      expect(status).toBe(401);
-      expect(line).toMatchObject({
-        event: 'delivery',
-        outcome: 'rejected',
-        code: 'genuine_but_late',
-        isAlarm: true,
-      });
-      expect(line.detail).toMatch(/^100[01] s; SIGNATURE_TOLERANCE_SECONDS admits it from there on$/);
-      expect(letter).toMatchObject({
-        failure: { code: 'genuine_but_late', advice: expect.stringContaining('SIGNATURE_TOLERANCE_SECONDS') },
-        delivery: { rawBody: bodyOf(fakeProvider, run) },
-        attempts: [],
-      });
-      expect(await requestsOf(run)).toEqual([]);
-      expect(replayed.status).toBe(202);
-      expect(await keysOf(deadKey(run))).toEqual([]);
-      expect(await keysOf(`inbox/${fakeProvider.id}/event-${run}`)).toHaveLength(1);
+    expect(status).toBe(401);
+    expect(line).toMatchObject({
+      event: 'delivery',
+      outcome: 'rejected',
+      code: 'genuine_but_late',
+      isAlarm: true,
     });
-
-    test('keeps the first letter, however often it comes', async ({ expect }) => {
-      const run = `often-${fakeProvider.id}`;
-      const vault = await createVault();
-
-      await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), 1000);
-      const first = await env.RECORDINGS.head(deadKey(run));
-      for (const age of [1001, 5000, 86_400])
-        await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), age);
-
-      expect((await env.RECORDINGS.head(deadKey(run)))?.etag).toBe(first?.etag);
-      expect(await keysOf(`dead/${fakeProvider.id}/event-${run}`)).toHaveLength(1);
+    expect(line.detail).toMatch(/^100[01] s; SIGNATURE_TOLERANCE_SECONDS admits it from there on$/);
+    expect(letter).toMatchObject({
+      failure: { code: 'genuine_but_late', advice: expect.stringContaining('SIGNATURE_TOLERANCE_SECONDS') },
+      delivery: { rawBody: bodyOf(fakeProvider, run) },
+      attempts: [],
     });
+    expect(await requestsOf(run)).toEqual([]);
+    expect(replayed.status).toBe(202);
+    expect(await keysOf(deadKey(run))).toEqual([]);
+    expect(await keysOf(`inbox/${fakeProvider.id}/event-${run}`)).toHaveLength(1);
+  });
 
-    test('leaves no letter of what is archived already, even if KV has forgotten', async ({ expect }) => {
-      const run = `done-${fakeProvider.id}`;
-      const vault = await createVault();
-      await vault.deliver(fakeProvider, bodyOf(fakeProvider, run));
-      await env.DEDUPE.delete(`seen/${fakeProvider.id}/event-${run}`);
+  test('keeps its first dead letter when it is repeated', async ({ expect }) => {
+    const run = `often-${fakeProvider.id}`;
+    const vault = await createVault();
 
-      const status = await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), 1000);
+    await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), 1000);
+    const first = await env.RECORDINGS.head(deadKey(run));
+    for (const age of [1001, 5000, 86_400])
+      await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), age);
 
-      expect(status).toBe(401);
-      expect(await keysOf(`dead/${fakeProvider.id}/event-${run}`)).toEqual([]);
+    expect((await env.RECORDINGS.head(deadKey(run)))?.etag).toBe(first?.etag);
+    expect(await keysOf(`dead/${fakeProvider.id}/event-${run}`)).toHaveLength(1);
+  });
+
+  test('leaves no dead letter if archived before, even without a KV entry', async ({ expect }) => {
+    const run = `done-${fakeProvider.id}`;
+    const vault = await createVault();
+    await vault.deliver(fakeProvider, bodyOf(fakeProvider, run));
+    await env.DEDUPE.delete(`seen/${fakeProvider.id}/event-${run}`);
+
+    const status = await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), 1000);
+
+    expect(status).toBe(401);
+    expect(await keysOf(`dead/${fakeProvider.id}/event-${run}`)).toEqual([]);
+  });
+
+  test('leaves no dead letter if its event is pending', async ({ expect }) => {
+    const run = `waits-${fakeProvider.id}`;
+    const vault = await createVault();
+    const body = fakeProvider.announce(recordingFacts(run, { wav: link('/status/503', run) }));
+    await vault.deliver(fakeProvider, body);
+
+    await deliverLate(vault, fakeProvider, body, 1000);
+
+    expect(await keysOf(`inbox/${fakeProvider.id}/event-${run}`)).toHaveLength(1);
+    expect(await keysOf(`dead/${fakeProvider.id}/event-${run}`)).toEqual([]);
+  });
+
+  test('is quarantined when it is early', async ({ expect }) => {
+    const run = `early-${fakeProvider.id}`;
+    const vault = await createVault();
+
+    expect(await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), -1000)).toBe(401);
+
+    expect(await jsonAt<DeadLetter>(deadKey(run))).toMatchObject({
+      failure: { code: 'genuine_but_early' },
     });
+  });
 
-    test('leaves no letter of what is pending', async ({ expect }) => {
-      const run = `waits-${fakeProvider.id}`;
-      const vault = await createVault();
-      const body = fakeProvider.announce(recordingFacts(run, { wav: link('/status/503', run) }));
-      await vault.deliver(fakeProvider, body);
+  test('is archived when the provider signs it again within the tolerance', async ({ expect }) => {
+    const run = `anew-${fakeProvider.id}`;
+    const vault = await createVault();
+    await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), 1000);
 
-      await deliverLate(vault, fakeProvider, body, 1000);
+    await vault.deliver(fakeProvider, bodyOf(fakeProvider, run));
 
-      expect(await keysOf(`inbox/${fakeProvider.id}/event-${run}`)).toHaveLength(1);
-      expect(await keysOf(`dead/${fakeProvider.id}/event-${run}`)).toEqual([]);
-    });
+    expect(await keysOf(`recordings/${fakeProvider.id}/2026/06/27/call-${run}/`)).toHaveLength(2);
+    expect(await keysOf(`inbox/${fakeProvider.id}/event-${run}`)).toEqual([]);
+  });
 
-    test('is kept when it comes from the future, too', async ({ expect }) => {
-      const run = `early-${fakeProvider.id}`;
-      const vault = await createVault();
+  test('is quarantined if unreadable, not stored if of another event type', async ({ expect }) => {
+    const vault = await createVault();
+    const before = await keysOf();
 
-      expect(await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), -1000)).toBe(401);
+    await deliverLate(
+      vault,
+      fakeProvider,
+      '{"kind":"call.started","data":{"event_type":"call.started"}}',
+      1000,
+    );
+    const afterOtherType = await keysOf();
+    await deliverLate(vault, fakeProvider, `not an event ${fakeProvider.id}`, 1000);
 
-      expect(await jsonAt<DeadLetter>(deadKey(run))).toMatchObject({
-        failure: { code: 'genuine_but_early' },
-      });
-    });
+    expect(afterOtherType).toEqual(before);
+    const [key = ''] = (await keysOf()).filter((name) => !before.includes(name));
+    expect(key).toMatch(new RegExp(`^dead/${fakeProvider.id}/sha256-`));
+  });
 
-    test('is archived when the provider signs it anew, and its letter goes within a day', async ({
-      expect,
-    }) => {
-      const run = `anew-${fakeProvider.id}`;
-      const vault = await createVault();
-      await deliverLate(vault, fakeProvider, bodyOf(fakeProvider, run), 1000);
+  test('is answered 401 and logs a fault if its letter cannot be written', async ({ expect }) => {
+    const vault = await createVault();
+    const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+    vi.spyOn(vault.bindings.RECORDINGS, 'put').mockRejectedValue(new Error('R2 is unavailable'));
 
-      await vault.deliver(fakeProvider, bodyOf(fakeProvider, run));
+    const status = await deliverLate(
+      vault,
+      fakeProvider,
+      bodyOf(fakeProvider, `unwritten-${fakeProvider.id}`),
+      1000,
+    );
 
-      expect(await keysOf(`recordings/${fakeProvider.id}/2026/06/27/call-${run}/`)).toHaveLength(2);
-      expect(await keysOf(`inbox/${fakeProvider.id}/event-${run}`)).toEqual([]);
-    });
+    expect(status).toBe(401);
+    const outcomes = log.mock.calls.map(([line]) => JSON.parse(String(line)).outcome);
+    expect(outcomes).toEqual(['late_delivery_not_stored', 'rejected']);
+  });
 
-    test('keeps what cannot be read as an event, and nothing of another kind', async ({ expect }) => {
-      const vault = await createVault();
-      const before = await keysOf();
+  test('stores nothing when its signature is forged', async ({ expect }) => {
+    const vault = await createVault();
+    const otherVault = await createVault();
+    const before = await keysOf();
 
+    expect(
       await deliverLate(
-        vault,
+        { ...vault, signing: otherVault.signing },
         fakeProvider,
-        '{"kind":"call.started","data":{"event_type":"call.started"}}',
+        bodyOf(fakeProvider, 'x'),
         1000,
-      );
-      const ofAnotherKind = await keysOf();
-      await deliverLate(vault, fakeProvider, `not an event ${fakeProvider.id}`, 1000);
+      ),
+    ).toBe(401);
 
-      expect(ofAnotherKind).toEqual(before);
-      const [key = ''] = (await keysOf()).filter((name) => !before.includes(name));
-      expect(key).toMatch(new RegExp(`^dead/${fakeProvider.id}/sha256-`));
-    });
+    expect(await keysOf()).toEqual(before);
+  });
+});
 
-    test('stays a 401 when the letter can not be written, and says so', async ({ expect }) => {
-      const vault = await createVault();
-      const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
-      vi.spyOn(vault.bindings.RECORDINGS, 'put').mockRejectedValue(new Error('R2 is away'));
-
-      const status = await deliverLate(
-        vault,
-        fakeProvider,
-        bodyOf(fakeProvider, `unwritten-${fakeProvider.id}`),
-        1000,
-      );
-
-      expect(status).toBe(401);
-      const outcomes = log.mock.calls.map(([line]) => JSON.parse(String(line)).outcome);
-      expect(outcomes).toEqual(['late_delivery_not_stored', 'rejected']);
-    });
-
-    test('that is forged leaves nothing', async ({ expect }) => {
-      const vault = await createVault();
-      const stranger = await createVault();
-      const before = await keysOf();
-
-      expect(
-        await deliverLate(
-          { ...vault, signing: stranger.signing },
-          fakeProvider,
-          bodyOf(fakeProvider, 'x'),
-          1000,
-        ),
-      ).toBe(401);
-
-      expect(await keysOf()).toEqual(before);
-    });
-  },
-);
-
-describe('what a manifest says of its delivery’s verification', () => {
+describe('the manifest of a delivery', () => {
   test.for([
     [fakeTelnyx, 'ed25519', 'publicKey'],
     [fakeSautikit, 'timestamped', 'secretFingerprint'],
     [fakeSautikitPlain, 'plain', 'secretFingerprint'],
   ] as const)(
-    'of $id: the scheme, and which key or secret',
+    'of $id names the scheme $1, and the public key or a secret fingerprint',
     async ([fakeProvider, scheme, name], { expect }) => {
       const run = `verified-${scheme}`;
       const vault = await createVault();

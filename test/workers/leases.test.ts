@@ -12,8 +12,8 @@ import { jsonAt, keysOf, requestsOf, sha256At, testServices, wavEvent } from './
 
 const startMs = Date.UTC(2026, 5, 27, 10, 7);
 
-/** An entry that a worker has just taken, and the clock that all of them share. */
-async function taken(run: string, path = '/audio/mono.wav') {
+/** An entry that a worker has just leased, and the clock that all workers share. */
+async function leased(run: string, path = '/audio/mono.wav') {
   const clock = { nowMs: startMs };
   const now = () => clock.nowMs;
   const event = wavEvent(run, path);
@@ -25,13 +25,13 @@ async function taken(run: string, path = '/audio/mono.wav') {
   return { clock, pending, services: testServices({ now }) };
 }
 
-/** Another worker, after the first one's lease has lapsed. */
-async function succeed({ key }: PendingEntry, services: Services, clock: { nowMs: number }) {
+/** Runs another worker after the first one's lease has expired. */
+async function runSuccessor({ key }: PendingEntry, services: Services, clock: { nowMs: number }) {
   clock.nowMs += 61_000;
   return consumeMessage({ version: 1, inboxKey: key }, services);
 }
 
-async function findings(run: string) {
+async function stateOf(run: string) {
   return {
     inbox: (await keysOf(`inbox/telnyx/event-${run}`)).length,
     dead: (await keysOf(`dead/telnyx/event-${run}`)).length,
@@ -42,25 +42,25 @@ async function findings(run: string) {
 const archived = { inbox: 0, dead: 0, objects: 2 };
 const refusing: typeof fetch = async () => new Response('', { status: 410 });
 
-describe('a worker whose lease has lapsed', () => {
-  test('crashes between its dead letter and the end of the entry, then its successor succeeds: success wins', async ({
+describe('a worker whose lease has expired', () => {
+  test('lets its successor archive the entry when it crashed before closing it as dead', async ({
     expect,
   }) => {
-    const { clock, pending, services } = await taken('first');
+    const { clock, pending, services } = await leased('first');
     const change = () => new Promise<never>(() => undefined);
-    const dying = { ...services, fetch: refusing, inbox: { ...services.inbox, change } };
+    const hanging = { ...services, fetch: refusing, inbox: { ...services.inbox, change } };
 
-    void runAttempt(pending, 'queue', dying);
-    while ((await findings('first')).dead === 0) await scheduler.wait(20);
-    const between = await findings('first');
-    await succeed(pending, services, clock);
+    void runAttempt(pending, 'queue', hanging);
+    while ((await stateOf('first')).dead === 0) await scheduler.wait(20);
+    const between = await stateOf('first');
+    await runSuccessor(pending, services, clock);
 
     expect(between).toEqual({ inbox: 1, dead: 1, objects: 0 });
-    expect(await findings('first')).toEqual(archived);
+    expect(await stateOf('first')).toEqual(archived);
   });
 
-  test('crashes after it gave up: its successor removes the entry, and tries nothing', async ({ expect }) => {
-    const { clock, pending, services } = await taken('given-up');
+  test('lets its successor only remove the entry when it crashed after giving up', async ({ expect }) => {
+    const { clock, pending, services } = await leased('given-up');
     const remove = async () => undefined;
 
     await runAttempt(pending, 'queue', {
@@ -68,21 +68,21 @@ describe('a worker whose lease has lapsed', () => {
       fetch: refusing,
       inbox: { ...services.inbox, remove },
     });
-    const between = await findings('given-up');
-    await succeed(pending, services, clock);
+    const between = await stateOf('given-up');
+    await runSuccessor(pending, services, clock);
 
     expect(between).toEqual({ inbox: 1, dead: 1, objects: 0 });
-    expect(await findings('given-up')).toEqual({ inbox: 0, dead: 1, objects: 0 });
+    expect(await stateOf('given-up')).toEqual({ inbox: 0, dead: 1, objects: 0 });
     expect(await requestsOf('given-up')).toEqual([]);
   });
 
-  test('gives up while its successor succeeds: success wins', async ({ expect }) => {
-    const { clock, pending, services } = await taken('second');
+  test('ends archived when its successor succeeds while it gives up', async ({ expect }) => {
+    const { clock, pending, services } = await leased('second');
     const { write } = services.deadLetters;
     const deadLetters = {
       ...services.deadLetters,
       async write(...args: Parameters<typeof write>) {
-        await succeed(pending, services, clock);
+        await runSuccessor(pending, services, clock);
         return write(...args);
       },
     };
@@ -90,32 +90,30 @@ describe('a worker whose lease has lapsed', () => {
     const end = await runAttempt(pending, 'queue', { ...services, fetch: refusing, deadLetters });
 
     expect(end).toMatchObject({ outcome: 'archived', bytes: 0 });
-    expect(await findings('second')).toEqual(archived);
+    expect(await stateOf('second')).toEqual(archived);
   });
 
-  test('gives up after its successor has looked for a dead letter, and removes its own', async ({
-    expect,
-  }) => {
-    const { clock, pending, services } = await taken('third');
+  test('leaves no dead letter when it fails after its successor has succeeded', async ({ expect }) => {
+    const { clock, pending, services } = await leased('third');
     const slow: typeof fetch = async () => {
-      await succeed(pending, services, clock);
+      await runSuccessor(pending, services, clock);
       return new Response('', { status: 410 });
     };
 
     await runAttempt(pending, 'queue', { ...services, fetch: slow });
 
-    expect(await findings('third')).toEqual(archived);
+    expect(await stateOf('third')).toEqual(archived);
   });
 
-  test('succeeds late, after its successor has given up: success wins', async ({ expect }) => {
-    const { clock, pending, services } = await taken('fourth');
+  test('removes its successor’s dead letter when it succeeds late', async ({ expect }) => {
+    const { clock, pending, services } = await leased('fourth');
     const { writeManifest } = services.recordings;
     const recordings = {
       ...services.recordings,
       async writeManifest(...args: Parameters<typeof writeManifest>) {
         const { findAudio } = services.recordings;
-        const blind = { ...services.recordings, findAudio: async () => [] };
-        await succeed(pending, { ...services, fetch: refusing, recordings: blind }, clock);
+        const withoutOrphans = { ...services.recordings, findAudio: async () => [] };
+        await runSuccessor(pending, { ...services, fetch: refusing, recordings: withoutOrphans }, clock);
         expect(await findAudio('x')).toEqual([]);
         return writeManifest(...args);
       },
@@ -123,15 +121,15 @@ describe('a worker whose lease has lapsed', () => {
 
     await runAttempt(pending, 'queue', { ...services, recordings });
 
-    expect(await findings('fourth')).toEqual(archived);
+    expect(await stateOf('fourth')).toEqual(archived);
   });
 
-  test('stops at the next block, and changes nothing more', async ({ expect }) => {
-    const { clock, pending, services } = await taken('slow', '/big/3000000');
+  test('stops at the next block with outcome lost', async ({ expect }) => {
+    const { clock, pending, services } = await leased('slow', '/big/3000000');
     let isFirst = true;
     const stopping: typeof fetch = async (input, init) => {
       const response = await fetch(input, init);
-      if (isFirst) await succeed(pending, services, clock);
+      if (isFirst) await runSuccessor(pending, services, clock);
       isFirst = false;
       return response;
     };
@@ -140,19 +138,19 @@ describe('a worker whose lease has lapsed', () => {
 
     expect(end).toMatchObject({ outcome: 'lost', code: 'lease_lost' });
     expect(await requestsOf('slow')).toHaveLength(2);
-    expect(await findings('slow')).toEqual(archived);
+    expect(await stateOf('slow')).toEqual(archived);
   });
 });
 
 describe('an entry', () => {
-  test('is removed by nobody whose lease has lapsed', async ({ expect }) => {
-    const { clock, pending, services } = await taken('zombie');
+  test('is not removed by a worker whose lease has expired', async ({ expect }) => {
+    const { clock, pending, services } = await leased('expired-worker');
     const other = { ...pending.entry, fingerprint: 'another', lease: undefined };
     const seen = {
       ...services.seen,
       async markSeen() {
-        await succeed(pending, services, clock);
-        await services.inbox.create(other); // The provider announces something else under the same id.
+        await runSuccessor(pending, services, clock);
+        await services.inbox.create(other); // Another event fingerprint under the same id.
       },
     };
 
@@ -161,28 +159,32 @@ describe('an entry', () => {
     expect(await services.inbox.read(pending.key)).toMatchObject({ entry: { fingerprint: 'another' } });
   });
 
-  test('whose last attempt stored the audio and died is archived, not dead', async ({ expect }) => {
-    const { clock, pending, services } = await taken('last');
+  test('whose worker stored the audio in the last attempt and crashed is archived, not dead', async ({
+    expect,
+  }) => {
+    const { clock, pending, services } = await leased('last');
     const attempts = Array.from({ length: 23 }, (_, at) => ({
       number: at + 1,
       at: new Date(startMs).toISOString(),
       failures: [{ code: 'download_refused' }],
     }));
-    const spent = await services.inbox.change(pending, (entry) => ({ ...entry, attempts }));
+    const lastAttempt = await services.inbox.change(pending, (entry) => ({ ...entry, attempts }));
     const writeManifest = () => new Promise<never>(() => undefined);
-    const dying = { ...services, recordings: { ...services.recordings, writeManifest } };
-    void runAttempt(spent ?? pending, 'queue', dying);
-    while ((await findings('last')).objects === 0) await scheduler.wait(20);
+    const hanging = { ...services, recordings: { ...services.recordings, writeManifest } };
+    void runAttempt(lastAttempt ?? pending, 'queue', hanging);
+    while ((await stateOf('last')).objects === 0) await scheduler.wait(20);
 
-    await succeed(pending, { ...services, fetch: refusing }, clock);
+    await runSuccessor(pending, { ...services, fetch: refusing }, clock);
 
-    expect(await findings('last')).toEqual(archived);
+    expect(await stateOf('last')).toEqual(archived);
   });
 });
 
-describe('what comes in parts', () => {
-  test('is told of by the manifest as it lies there, whoever completed it last', async ({ expect }) => {
-    const { pending, services } = await taken('parts', '/big-chunked/6000000');
+describe('an upload in parts', () => {
+  test('whose object was replaced is listed with the checksum of the object in the bucket', async ({
+    expect,
+  }) => {
+    const { pending, services } = await leased('parts', '/big-chunked/6000000');
     const key = 'recordings/telnyx/2026/06/27/call-parts/rec-parts.wav';
     const { writeManifest } = services.recordings;
     let isFirst = true;
@@ -203,10 +205,10 @@ describe('what comes in parts', () => {
     expect(manifest.files).toHaveLength(1);
   });
 
-  test('over what another event has stored and listed whole: the manifest tells the truth', async ({
+  test('that replaced the listed audio of another event is listed with the checksum of the object', async ({
     expect,
   }) => {
-    const { pending, services } = await taken('over', '/big-chunked/6000000');
+    const { pending, services } = await leased('over', '/big-chunked/6000000');
     const event = { ...wavEvent('over'), eventId: 'event-over-2' };
     const { lease: _, ...entry } = pending.entry;
     const real = services.recordings;
@@ -218,14 +220,14 @@ describe('what comes in parts', () => {
         return {
           ...upload,
           async commit() {
-            if (isFirst) await other();
+            if (isFirst) await archiveOther();
             return upload.commit();
           },
         };
       },
     };
-    /** Another event of the recording, whose whole audio comes between this one's looks at the key. */
-    async function other() {
+    /** Archives another event of the recording between two checks of the key by this one. */
+    async function archiveOther() {
       isFirst = false;
       const head = env.RECORDINGS.head.bind(env.RECORDINGS);
       const { key } = await services.inbox.create({
@@ -235,15 +237,15 @@ describe('what comes in parts', () => {
         dueAt: pending.entry.delivery.receivedAt,
       });
       await consumeMessage({ version: 1, inboxKey: key }, services);
-      blind = async () => (looks++ === 0 ? null : head(audioKey));
+      headWithoutAudio = async () => (checks++ === 0 ? null : head(audioKey));
     }
     const audioKey = 'recordings/telnyx/2026/06/27/call-over/rec-over.wav';
-    let looks = 0;
-    let blind: ((key: string) => Promise<R2Object | null>) | undefined;
+    let checks = 0;
+    let headWithoutAudio: ((key: string) => Promise<R2Object | null>) | undefined;
     const bucket = new Proxy(env.RECORDINGS, {
       get(target, name) {
         const member: unknown = Reflect.get(target, name);
-        if (name === 'head' && blind !== undefined) return blind;
+        if (name === 'head' && headWithoutAudio !== undefined) return headWithoutAudio;
         return typeof member === 'function' ? member.bind(target) : member;
       },
     });
@@ -257,22 +259,22 @@ describe('what comes in parts', () => {
     expect(manifest.files).toMatchObject([{ bytes: 6_000_000, sha256: await sha256At(audioKey) }]);
   });
 
-  test('by a worker that crashed before it looked again: its successor looks', async ({ expect }) => {
-    const { clock, pending, services } = await taken('crashed', '/big-chunked/6000000');
+  test('that a crashed worker did not verify is verified by its successor', async ({ expect }) => {
+    const { clock, pending, services } = await leased('crashed', '/big-chunked/6000000');
     const key = 'recordings/telnyx/2026/06/27/call-crashed/rec-crashed.wav';
     const etagOf = () => new Promise<never>(() => undefined);
     void runAttempt(pending, 'queue', { ...services, recordings: { ...services.recordings, etagOf } });
-    while ((await findings('crashed')).objects < 2) await scheduler.wait(20);
+    while ((await stateOf('crashed')).objects < 2) await scheduler.wait(20);
     await env.RECORDINGS.put(key, 'RIFF....WAVE of another event');
 
-    await succeed(pending, services, clock);
+    await runSuccessor(pending, services, clock);
 
     const manifest = await jsonAt<Manifest>(key.replace('.wav', '.json'));
     expect(manifest.files).toMatchObject([{ bytes: 29, sha256: await sha256At(key) }]);
-    expect(await findings('crashed')).toEqual(archived);
+    expect(await stateOf('crashed')).toEqual(archived);
   });
 
-  test('is not stored when a part hangs', async ({ expect }) => {
+  test('is not completed when a part hangs', async ({ expect }) => {
     const bucket = new Proxy(env.RECORDINGS, {
       get(target, name) {
         const member: unknown = Reflect.get(target, name);
@@ -285,7 +287,7 @@ describe('what comes in parts', () => {
         };
       },
     });
-    const { pending, services } = await taken('hangs', '/big-chunked/5245000');
+    const { pending, services } = await leased('hangs', '/big-chunked/5245000');
     const { startUpload } = createRecordings(bucket);
     const recordings = { ...services.recordings, startUpload };
 
@@ -296,13 +298,13 @@ describe('what comes in parts', () => {
     });
 
     expect(end).toMatchObject({ outcome: 'pending', code: 'storage_failed' });
-    expect(await findings('hangs')).toEqual({ inbox: 1, dead: 0, objects: 0 });
+    expect(await stateOf('hangs')).toEqual({ inbox: 1, dead: 0, objects: 0 });
   });
 });
 
 describe('a lease', () => {
-  test('is renewed as long as bytes arrive', async ({ expect }) => {
-    const { clock, pending, services } = await taken('long', '/big/8000000');
+  test('is renewed while bytes arrive', async ({ expect }) => {
+    const { clock, pending, services } = await leased('long', '/big/8000000');
     const untils = new Set<string | undefined>();
     const { change } = services.inbox;
     const inbox = {
@@ -331,11 +333,11 @@ describe('a lease', () => {
     expect(end.outcome).toBe('archived');
     expect(clock.nowMs - startMs).toBeGreaterThan(180_000);
     expect(untils.size).toBeGreaterThan(8);
-    expect(await findings('long')).toEqual(archived);
+    expect(await stateOf('long')).toEqual(archived);
   });
 
-  test('lasts to its end when R2 does not take the renewal', async ({ expect }) => {
-    const { clock, pending, services } = await taken('renewal', '/big/600000');
+  test('lets its worker finish when R2 rejects its renewal before it expires', async ({ expect }) => {
+    const { clock, pending, services } = await leased('renewal', '/big/600000');
     clock.nowMs += 30_000;
     let tries = 0;
     const change = async () => {
@@ -349,8 +351,8 @@ describe('a lease', () => {
     expect(end.outcome).toBe('archived');
   });
 
-  test('is never held by two, whoever tries', async ({ expect }) => {
-    const { clock, pending, services } = await taken('exclusive');
+  test('is returned to one of eight concurrent takeLease() calls', async ({ expect }) => {
+    const { clock, pending, services } = await leased('exclusive');
     clock.nowMs += 61_000;
 
     const leases = await Promise.all(Array.from({ length: 8 }, () => takeLease(pending, services)));

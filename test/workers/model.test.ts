@@ -19,7 +19,7 @@ const startMs = Date.UTC(2026, 5, 27, 10, 6, 10);
 const keys = { telnyx: await fakeTelnyx.newKey(), sautikit: await fakeSautikit.newKey() };
 const fakeProviders = { telnyx: fakeTelnyx, sautikit: fakeSautikit };
 
-/** What is announced. Of `rc` there are two events; those of Sautikit name one call, and no recording. */
+/** The events. Two of them are of recording `rc`; Sautikit's name one call, and no recording. */
 const events = [
   { provider: 'telnyx', event: 'a', recording: 'ra', paths: { wav: '/audio/mono.wav' } },
   {
@@ -41,7 +41,7 @@ type Step =
   | {
       readonly kind: 'deliver';
       readonly event: number;
-      /** A link that is signed anew. */
+      /** The signature of the link. */
       readonly signature: number;
       readonly call: number;
       readonly fault: Fault;
@@ -52,18 +52,19 @@ type Step =
       readonly fault: Fault;
     }
   | { readonly kind: 'clock'; readonly seconds: number }
+  /** KV loses the entries of all events. */
   | { readonly kind: 'forget' }
   | { readonly kind: 'origin'; readonly origin: Origin };
 
 const fault = fc.constantFrom<Fault>(
-  'nothing',
-  'nothing',
-  'dies before',
-  'dies after',
+  'none',
+  'none',
+  'crashes before',
+  'crashes after',
   'throws before',
   'throws after',
   'hangs',
-  'loses',
+  'loses the condition',
 );
 const call = fc.integer({ min: 1, max: 20 });
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -100,19 +101,19 @@ const apis: Services['apis'] = new Map(
   ),
 );
 
-/** A vault in a world whose clock, queue, origin and provider's API the test holds. */
+/** Services whose clock, queue, origin and provider's API the test controls. */
 function createWorld(run: string) {
   const world = {
     nowMs: startMs,
     origin: 'up' as Origin,
-    wasEver: new Set<Origin>(),
+    pastOrigins: new Set<Origin>(),
     messages: [] as unknown[],
     accepted: new Set<number>(),
   };
   const base = testServices();
 
-  /** The provider's API lists what it holds; it is as far away as the origin, and says the same of a link. */
-  async function answer(url: URL): Promise<Response> {
+  /** The provider's API lists its recordings; it is busy when the origin is, and a recording is gone there too. */
+  async function answerApi(url: URL): Promise<Response> {
     if (world.origin === 'busy') return new Response('', { status: 503 });
     const recordingOf = (recording: string, paths: object) => ({
       id: `${run}-${recording}`,
@@ -133,7 +134,7 @@ function createWorld(run: string) {
   function fetchIn(through: typeof fetch): typeof fetch {
     return async (input, init) => {
       const url = new URL(String(input));
-      if (url.href.startsWith(API)) return answer(url);
+      if (url.href.startsWith(API)) return answerApi(url);
       if (world.origin === 'busy') return new Response('', { status: 503 });
       if (world.origin === 'gone') return new Response('', { status: 410 });
       const isOther = world.origin === 'other bytes' && url.pathname === '/chunked';
@@ -162,11 +163,15 @@ function createWorld(run: string) {
     };
   }
 
-  /** Lets something run under a fault; a crash takes the queue with it, as it does locally. */
-  async function under(fatalCall: number, strike: Fault, work: (services: Services) => Promise<unknown>) {
-    const injector = createFaultInjector(fatalCall, strike);
-    const working = work(servicesWith(injector)).catch(() => undefined); // The cron fails aloud.
-    if ((await Promise.race([working, injector.death])) === 'dead') world.messages.length = 0;
+  /** Runs `work` with a fault. A crash loses the messages of the queue, as it does locally. */
+  async function runWithFault(
+    faultyCall: number,
+    kind: Fault,
+    work: (services: Services) => Promise<unknown>,
+  ) {
+    const injector = createFaultInjector(faultyCall, kind);
+    const working = work(servicesWith(injector)).catch(() => undefined); // The cron rejects after a fault.
+    if ((await Promise.race([working, injector.crashed])) === 'crashed') world.messages.length = 0;
   }
 
   async function deliver(index: number, signature: number, services: Services): Promise<void> {
@@ -186,7 +191,7 @@ function createWorld(run: string) {
       await fakeProviders[id].sign(rawBody, signing, Math.floor(services.now() / 1000)),
     );
     const secrets = { values: [trusted], scheme: 'any', toleranceSeconds: 300 };
-    const provider = providers.find((one) => one.id === id);
+    const provider = providers.find((known) => known.id === id);
     if (provider === undefined) throw new Error(`Cannot test: no provider ${id}`);
     const { outcome, pending } = await receiveSigned({ rawBody, headers }, provider, secrets, services);
     if (outcome === 'accepted' || outcome === 'duplicate') world.accepted.add(index);
@@ -207,24 +212,24 @@ function createWorld(run: string) {
     replay: replayOne,
     purge: (services) => purgeDeadLetters(services),
     audit: async (services) => {
-      await env.RECORDINGS.delete('audit/telnyx.json'); // So that one is due.
+      await env.RECORDINGS.delete('audit/telnyx.json'); // Makes an audit due.
       await auditWhenDue({ ...services, now: () => Date.UTC(2026, 5, 27, 12) });
     },
   };
 
-  async function play(one: Step): Promise<void> {
-    if (one.kind === 'clock') world.nowMs += one.seconds * 1000;
-    else if (one.kind === 'forget')
+  async function runStep(next: Step): Promise<void> {
+    if (next.kind === 'clock') world.nowMs += next.seconds * 1000;
+    else if (next.kind === 'forget')
       for (const { provider, event } of events) await env.DEDUPE.delete(`seen/${provider}/${run}-${event}`);
-    else if (one.kind === 'origin') {
-      world.origin = one.origin;
-      world.wasEver.add(one.origin);
-    } else if (one.kind === 'deliver')
-      await under(one.call, one.fault, (services) => deliver(one.event, one.signature, services));
-    else await under(one.call, one.fault, works[one.kind]);
+    else if (next.kind === 'origin') {
+      world.origin = next.origin;
+      world.pastOrigins.add(next.origin);
+    } else if (next.kind === 'deliver')
+      await runWithFault(next.call, next.fault, (services) => deliver(next.event, next.signature, services));
+    else await runWithFault(next.call, next.fault, works[next.kind]);
   }
 
-  /** A message is acknowledged at the end, or comes again; how long after is the clock's matter. */
+  /** Consumes a message, and acknowledges it or puts it at the end of the queue, whatever its delay. */
   async function takeMessage(services: Services): Promise<void> {
     const [message] = world.messages;
     if (message === undefined) return;
@@ -239,21 +244,21 @@ function createWorld(run: string) {
     ...(await keysOf(`inbox/telnyx/audit-${run}`)),
   ];
 
-  /** The origin is up again, nothing crashes any more, and time goes by. */
-  async function heal(): Promise<void> {
+  /** Runs the cron and the queue without faults, with the origin up, until no entry is pending. */
+  async function recover(): Promise<void> {
     world.origin = 'up';
     for (let runs = 0; runs < 60 && (await pending()).length + world.messages.length > 0; runs++) {
-      await play({ kind: 'clock', seconds: 60 });
+      await runStep({ kind: 'clock', seconds: 60 });
       for (const minutes of [0, 1, 3, 7, 15]) {
         const scheduledMs = world.nowMs + minutes * 60_000;
-        await under(0, 'nothing', (services) => reconcile(scheduledMs, services));
+        await runWithFault(0, 'none', (services) => reconcile(scheduledMs, services));
       }
-      for (const _ of [...world.messages]) await under(0, 'nothing', takeMessage);
+      for (const _ of [...world.messages]) await runWithFault(0, 'none', takeMessage);
     }
-    await under(0, 'nothing', (services) => purgeDeadLetters(services));
+    await runWithFault(0, 'none', (services) => purgeDeadLetters(services));
   }
 
-  return { world, play, heal, pending };
+  return { world, runStep, recover, pending };
 }
 
 interface Stored {
@@ -261,8 +266,8 @@ interface Stored {
   readonly key: string;
 }
 
-/** Everything that there is of a run, once all is quiet. */
-async function findings(run: string) {
+/** What is stored of a run. */
+async function storedOf(run: string) {
   const folders = [`recordings/telnyx/2026/06/27/${run}/`, `recordings/sautikit/2026/06/27/${run}/`];
   const stored = (await Promise.all(folders.map((folder) => keysOf(folder)))).flat();
   const manifests: Stored[] = await Promise.all(
@@ -284,7 +289,7 @@ async function findings(run: string) {
   };
 }
 
-/** Whether all that an event announces is stored: by its own names, or as the same bytes of another event. */
+/** Whether all files of an event are stored: under its own keys, or as the same bytes of another event. */
 function isWhole(index: number, run: string, manifests: readonly Stored[]): boolean {
   const { provider, recording, paths } = events[index] ?? events[0];
   if (provider === 'sautikit') return isStoredOfCall(Object.values(paths)[0] ?? '', manifests);
@@ -307,29 +312,29 @@ function isStoredOfCall(path: string, manifests: readonly Stored[]): boolean {
   );
 }
 
-test('whatever is delivered, crashes, fails and hangs in whatever order, each accepted event ends as one thing', async ({
+test('each accepted event ends archived or dead, after any sequence of deliveries, crashes and faults', async ({
   expect,
 }) => {
   let runs = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 25 }), async (steps) => {
       const run = `model${runs++}x`;
-      const { world, play, heal, pending } = createWorld(run);
+      const { world, runStep, recover, pending } = createWorld(run);
 
-      for (const one of steps) await play(one);
-      await heal();
+      for (const next of steps) await runStep(next);
+      await recover();
 
-      const { manifests, areTrue, unlisted, sha256s } = await findings(run);
+      const { manifests, areTrue, unlisted, sha256s } = await storedOf(run);
       expect(await pending()).toEqual([]);
       expect(areTrue).toBe(true);
       expect(unlisted).toEqual([]);
-      expect(new Set(sha256s).size, 'one recording is one object').toBe(sha256s.length);
+      expect(new Set(sha256s).size, 'one object for each recording').toBe(sha256s.length);
       for (const index of world.accepted) {
         const { provider, event } = events[index] ?? events[0];
         const isDead = (await keysOf(`dead/${provider}/${run}-${event}`)).length > 0;
-        const mayBeDead = world.wasEver.has('gone') || world.wasEver.has('busy');
+        const mayBeDead = world.pastOrigins.has('gone') || world.pastOrigins.has('busy');
         const end = [isWhole(index, run, manifests), isDead].join(' ');
-        const isShared = provider === 'sautikit'; // Its own letter may stay beside the same bytes of another event.
+        const isShared = provider === 'sautikit'; // Its dead letter may stay when another event has the same bytes.
         const ends = mayBeDead
           ? ['true false', 'false true', ...(isShared ? ['true true'] : [])]
           : ['true false'];

@@ -26,18 +26,18 @@ async function deliver(run: string, path: string, services: Services) {
   return { outcome, pending };
 }
 
-describe('a KV that is late', () => {
+describe('a KV that returns stale values', () => {
   test.for([
-    ['an old absence', undefined],
-    ['an old value', { state: 'archived', fingerprint: 'another' }],
-  ] as const)('and shows %s costs no second download', async ([title, shown], { expect }) => {
+    ['no entry', undefined],
+    ['an old entry', { state: 'archived', fingerprint: 'another' }],
+  ] as const)('causes no second download: %s', async ([title, shown], { expect }) => {
     const run = title.replaceAll(' ', '-');
     const services = testServices();
-    const late = { ...services, seen: { ...services.seen, find: async () => shown } };
+    const stale = { ...services, seen: { ...services.seen, find: async () => shown } };
 
     const outcomes = [];
     for (let times = 0; times < 3; times++)
-      outcomes.push((await deliver(run, '/audio/mono.wav', late)).outcome);
+      outcomes.push((await deliver(run, '/audio/mono.wav', stale)).outcome);
 
     expect(outcomes).toEqual(['accepted', 'accepted', 'accepted']);
     expect(await requestsOf(run)).toHaveLength(1);
@@ -46,7 +46,7 @@ describe('a KV that is late', () => {
   });
 });
 
-/** R2 as it is at the edge: a second write to a key within a second is refused. */
+/** R2's limit: a second write to a key within a second is rejected. */
 function oneWriteASecond(bucket: R2Bucket, now: () => number): R2Bucket {
   const writtenMs = new Map<string, number>();
   return new Proxy(bucket, {
@@ -64,50 +64,51 @@ function oneWriteASecond(bucket: R2Bucket, now: () => number): R2Bucket {
   });
 }
 
-describe('an R2 that takes one write a second per key', () => {
+describe('an R2 with one write a second per key', () => {
   test.for([
     ['one-a-second-good', '/audio/mono.wav', 2],
     ['one-a-second-late', '/later/404/3', 2],
     ['one-a-second-dead', '/expired', 0],
-  ] as const)('keeps every attempt of %s', async ([run, path, objects], { expect }) => {
-    let nowMs = Date.UTC(2026, 5, 27, 10, 6, 10);
-    const now = () => nowMs;
-    const bucket = oneWriteASecond(env.RECORDINGS, now);
-    const services = testServices({
-      now,
-      wait: async (ms) => {
-        nowMs += ms;
-      },
-      inbox: createInbox(bucket),
-      recordings: createRecordings(bucket),
-      deadLetters: createDeadLetters(bucket),
-    });
+  ] as const)(
+    'ends every entry archived or dead, without a fault: %s',
+    async ([run, path, objects], { expect }) => {
+      let nowMs = Date.UTC(2026, 5, 27, 10, 6, 10);
+      const now = () => nowMs;
+      const bucket = oneWriteASecond(env.RECORDINGS, now);
+      const services = testServices({
+        now,
+        wait: async (ms) => {
+          nowMs += ms;
+        },
+        inbox: createInbox(bucket),
+        recordings: createRecordings(bucket),
+        deadLetters: createDeadLetters(bucket),
+      });
 
-    const { pending } = await deliver(run, path, services);
-    for (let messages = 0; messages < 9; messages++) {
-      const verdict = await consumeMessage({ version: 1, inboxKey: pending[0]?.key }, services);
-      if (verdict.retryAfterSeconds !== undefined) nowMs += verdict.retryAfterSeconds * 1000;
-    }
+      const { pending } = await deliver(run, path, services);
+      for (let messages = 0; messages < 9; messages++) {
+        const verdict = await consumeMessage({ version: 1, inboxKey: pending[0]?.key }, services);
+        if (verdict.retryAfterSeconds !== undefined) nowMs += verdict.retryAfterSeconds * 1000;
+      }
 
-    expect(await keysOf(folderOf(run))).toHaveLength(objects);
-    expect(await keysOf(`dead/sautikit/event-${run}`)).toHaveLength(objects === 0 ? 1 : 0);
-    expect(await keysOf(`inbox/sautikit/event-${run}`)).toEqual([]);
-    expect(services.lines.filter(({ event }) => event === 'fault')).toEqual([]);
-  });
+      expect(await keysOf(folderOf(run))).toHaveLength(objects);
+      expect(await keysOf(`dead/sautikit/event-${run}`)).toHaveLength(objects === 0 ? 1 : 0);
+      expect(await keysOf(`inbox/sautikit/event-${run}`)).toEqual([]);
+      expect(services.lines.filter(({ event }) => event === 'fault')).toEqual([]);
+    },
+  );
 });
 
-describe('what a dead worker leaves', () => {
-  test('audio without a manifest is told by its own bytes, even when its link has died', async ({
-    expect,
-  }) => {
+describe('audio without a manifest', () => {
+  test('is listed by its own bytes after its link has expired', async ({ expect }) => {
     let nowMs = Date.UTC(2026, 5, 27, 10, 6, 10);
     const services = testServices({ now: () => nowMs });
-    const died = new Error('died');
+    const unavailable = new Error('R2 is unavailable');
     const writeManifest = async () => {
-      throw died;
+      throw unavailable;
     };
-    const dying = { ...services, recordings: { ...services.recordings, writeManifest } };
-    const { pending } = await deliver('orphan', '/audio/mono.wav', dying);
+    const withoutManifest = { ...services, recordings: { ...services.recordings, writeManifest } };
+    const { pending } = await deliver('orphan', '/audio/mono.wav', withoutManifest);
     const before = await env.RECORDINGS.head(`${folderOf('orphan')}rec-orphan.wav`);
     const fetch = async () => new Response('', { status: 410 });
 

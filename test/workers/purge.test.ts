@@ -3,16 +3,29 @@ import { test } from 'vitest';
 import { consumeMessage } from '../../src/queue.ts';
 import { PURGE_PAGE_LETTERS, purgeDeadLetters } from '../../src/recover/purge.ts';
 import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
-import { live } from './run-to-completion.ts';
+import { runToCompletion } from './run-to-completion.ts';
 import { keysOf, link, testServices } from './support.ts';
 
-test('a dead letter goes when its recording is archived after all, and no other does', async ({ expect }) => {
+test('purgeDeadLetters() removes only the dead letters of recordings that are archived', async ({
+  expect,
+}) => {
   for (const run of ['later', 'never'])
-    await live({ fakeProvider: fakeSautikit, run, path: '/status/410', start: 'fast path' });
-  const good = { wav: link('/audio/mono.wav', 'good-link') };
-  const announced = { eventId: 'another-event', recordingId: 'rec-later', callId: 'call-later', links: good };
-  await live({ fakeProvider: fakeSautikit, run: 'other', path: '/', start: 'fast path', announced });
-  await env.RECORDINGS.put('dead/sautikit/strange.json', 'not ours');
+    await runToCompletion({ fakeProvider: fakeSautikit, run, path: '/status/410', start: 'fast path' });
+  const workingLink = { wav: link('/audio/mono.wav', 'good-link') };
+  const announced = {
+    eventId: 'another-event',
+    recordingId: 'rec-later',
+    callId: 'call-later',
+    links: workingLink,
+  };
+  await runToCompletion({
+    fakeProvider: fakeSautikit,
+    run: 'other',
+    path: '/',
+    start: 'fast path',
+    announced,
+  });
+  await env.RECORDINGS.put('dead/sautikit/strange.json', 'not a dead letter');
   const services = testServices();
 
   await purgeDeadLetters(services);
@@ -24,14 +37,30 @@ test('a dead letter goes when its recording is archived after all, and no other 
   expect(services.lines).toMatchObject([{ event: 'purge', listed: 3, removed: 1 }]);
 });
 
-test('every dead letter is looked at, page by page through the queue', async ({ expect }) => {
+test('purgeDeadLetters() reads every dead letter, one page for each message', async ({ expect }) => {
   const letters = 450;
   for (let at = 0; at < letters; at++)
     await env.RECORDINGS.put(`dead/many/${String(at).padStart(4, '0')}.json`, '{}');
-  await live({ fakeProvider: fakeSautikit, run: 'zz-last', path: '/status/410', start: 'fast path' });
-  const good = { wav: link('/audio/mono.wav', 'zz-good') };
-  const announced = { eventId: 'zz-other', recordingId: 'rec-zz-last', callId: 'call-zz-last', links: good };
-  await live({ fakeProvider: fakeSautikit, run: 'zz-x', path: '/', start: 'fast path', announced });
+  await runToCompletion({
+    fakeProvider: fakeSautikit,
+    run: 'zz-last',
+    path: '/status/410',
+    start: 'fast path',
+  });
+  const workingLink = { wav: link('/audio/mono.wav', 'zz-good') };
+  const announced = {
+    eventId: 'zz-other',
+    recordingId: 'rec-zz-last',
+    callId: 'call-zz-last',
+    links: workingLink,
+  };
+  await runToCompletion({
+    fakeProvider: fakeSautikit,
+    run: 'zz-x',
+    path: '/',
+    start: 'fast path',
+    announced,
+  });
   const services = testServices();
   const read: string[] = [];
   const deadLetters = {
@@ -47,7 +76,7 @@ test('every dead letter is looked at, page by page through the queue', async ({ 
   perPage.push(read.length);
   for (let chore = services.chores.shift(); chore !== undefined; chore = services.chores.shift()) {
     await consumeMessage(chore, { ...services, deadLetters });
-    perPage.push(read.length - perPage.reduce((sum, one) => sum + one));
+    perPage.push(read.length - perPage.reduce((sum, count) => sum + count));
   }
 
   expect(Math.max(...perPage)).toBeLessThanOrEqual(PURGE_PAGE_LETTERS);

@@ -28,7 +28,7 @@ const at = (ms: number) => ({ now: () => ms });
 const message = ({ key }: PendingEntry) => ({ version: 1, inboxKey: key });
 
 describe('consumeMessage()', () => {
-  test('archives a free entry, and is done', async ({ expect }) => {
+  test('archives a free entry and acknowledges its message', async ({ expect }) => {
     const pending = await create('free', { dueAt: iso(nowMs) });
 
     expect(await consumeMessage(message(pending), testServices(at(nowMs)))).toEqual({});
@@ -37,14 +37,14 @@ describe('consumeMessage()', () => {
     expect(await keysOf(pending.key)).toEqual([]);
   });
 
-  test('is done with what is finished', async ({ expect }) => {
+  test('acknowledges a message whose entry is closed', async ({ expect }) => {
     const services = testServices();
 
     expect(await consumeMessage({ version: 1, inboxKey: 'inbox/telnyx/none.json' }, services)).toEqual({});
     expect(services.lines).toEqual([]);
   });
 
-  test('lets an entry alone that somebody works on, until the lease ends', async ({ expect }) => {
+  test('delays the message of a leased entry until the lease expires', async ({ expect }) => {
     const lease = newLease({ now: () => nowMs, newToken: () => 'another' });
     const pending = await create('leased', { lease });
 
@@ -54,9 +54,9 @@ describe('consumeMessage()', () => {
     expect(await requestsOf('leased')).toEqual([]);
   });
 
-  test('takes over when a lease has lapsed, and counts its holder as dead', async ({ expect }) => {
+  test('takes over an expired lease, and records an attempt_crashed for its holder', async ({ expect }) => {
     const lease = newLease({ now: () => nowMs, newToken: () => 'another' });
-    const pending = await create('lapsed', { lease });
+    const pending = await create('expired', { lease });
     const refused = async () => new Response('', { status: 503 });
 
     await consumeMessage(message(pending), testServices({ ...at(nowMs + 60_000), fetch: refused }));
@@ -69,7 +69,7 @@ describe('consumeMessage()', () => {
     });
   });
 
-  test('comes when an entry is due, and not before', async ({ expect }) => {
+  test('delays the message of an entry until it is due', async ({ expect }) => {
     const pending = await create('due', { dueAt: iso(nowMs + 90_000) });
 
     expect(await consumeMessage(message(pending), testServices(at(nowMs)))).toEqual({
@@ -78,21 +78,21 @@ describe('consumeMessage()', () => {
     expect(await consumeMessage(message(pending), testServices(at(nowMs + 90_000)))).toEqual({});
   });
 
-  test('of five that want an entry at once one gets it', async ({ expect }) => {
-    const pending = await create('racers', { dueAt: iso(nowMs) });
+  test('runs one attempt for five concurrent messages of one entry', async ({ expect }) => {
+    const pending = await create('concurrent', { dueAt: iso(nowMs) });
 
     const verdicts = await Promise.all(
       Array.from({ length: 5 }, () => consumeMessage(message(pending), testServices(at(nowMs)))),
     );
 
-    expect(await requestsOf('racers')).toHaveLength(1);
+    expect(await requestsOf('concurrent')).toHaveLength(1);
     expect(
       verdicts.filter((verdict) => verdict.retryAfterSeconds === undefined).length,
     ).toBeGreaterThanOrEqual(1);
-    expect(await keysOf('recordings/telnyx/2026/06/27/call-racers/')).toHaveLength(2);
+    expect(await keysOf('recordings/telnyx/2026/06/27/call-concurrent/')).toHaveLength(2);
   });
 
-  test('gives up on what has killed its worker 24 times', async ({ expect }) => {
+  test('gives up on an entry whose worker has crashed 24 times', async ({ expect }) => {
     const attempts = Array.from({ length: 23 }, (_, index) => ({
       number: index + 1,
       at: iso(nowMs),
@@ -111,7 +111,7 @@ describe('consumeMessage()', () => {
   });
 
   test.for([[{ version: 2, inboxKey: 'x' }], ['text'], [null], [{ version: 1 }]])(
-    'keeps a message that it does not understand: %o',
+    'retries a message of an unknown version or shape: %o',
     async ([body], { expect }) => {
       const services = testServices();
 
@@ -124,7 +124,7 @@ describe('consumeMessage()', () => {
     'not json',
     '{"version":2}',
     '{"version":1,"fingerprint":"a","event":{},"delivery":{},"attempts":[]}',
-  ])('leaves an entry where it is that it does not understand: %s', async (text, { expect }) => {
+  ])('leaves an unreadable entry unchanged: %s', async (text, { expect }) => {
     await env.RECORDINGS.put('inbox/telnyx/strange.json', text);
     const services = testServices();
 
@@ -133,11 +133,11 @@ describe('consumeMessage()', () => {
     expect(await (await env.RECORDINGS.get('inbox/telnyx/strange.json'))?.text()).toBe(text);
   });
 
-  test('has a message again when a store fails', async ({ expect }) => {
+  test('retries a message when the inbox cannot be read', async ({ expect }) => {
     const pending = await create('store', { dueAt: iso(nowMs) });
     const services = testServices(at(nowMs));
     const read = async () => {
-      throw new Error('R2 is away (10001)');
+      throw new Error('R2 is unavailable (10001)');
     };
 
     expect(
@@ -150,7 +150,7 @@ describe('consumeMessage()', () => {
 });
 
 describe('consumeDeadLettered()', () => {
-  test('lets the cron send again what names an entry', async ({ expect }) => {
+  test('acknowledges and logs a message that names an entry', async ({ expect }) => {
     const services = testServices();
 
     expect(
@@ -164,7 +164,7 @@ describe('consumeDeadLettered()', () => {
     ]);
   });
 
-  test('keeps what names none', async ({ expect }) => {
+  test('quarantines a message that it cannot read', async ({ expect }) => {
     expect(
       await consumeDeadLettered(
         { id: 'm2', body: { version: 7, to: 'the future' } },
@@ -180,10 +180,10 @@ describe('consumeDeadLettered()', () => {
     });
   });
 
-  test('has it again when it can not be kept', async ({ expect }) => {
+  test('retries a message that cannot be quarantined', async ({ expect }) => {
     const services = testServices();
     const quarantineMessage = async () => {
-      throw new Error('R2 is away (10001)');
+      throw new Error('R2 is unavailable (10001)');
     };
 
     const verdict = await consumeDeadLettered(
@@ -202,9 +202,9 @@ describe('the queue handler', () => {
   async function handle(queue: string, body: unknown) {
     const batch = createMessageBatch(queue, [{ id: 'm', timestamp: new Date(), attempts: 1, body }]);
     const retries: (number | undefined)[] = [];
-    for (const one of batch.messages) {
-      const retry = one.retry.bind(one);
-      one.retry = (options) => {
+    for (const received of batch.messages) {
+      const retry = received.retry.bind(received);
+      received.retry = (options) => {
         retries.push(options?.delaySeconds);
         retry(options);
       };
@@ -215,17 +215,17 @@ describe('the queue handler', () => {
     return { explicitAcks, retried: retryMessages.length, retries };
   }
 
-  test('acknowledges what is done', async ({ expect }) => {
-    const finished = { version: 1, inboxKey: 'inbox/telnyx/finished.json' };
+  test('acknowledges a message whose entry is closed', async ({ expect }) => {
+    const closed = { version: 1, inboxKey: 'inbox/telnyx/closed.json' };
 
-    expect(await handle('callvault-transfers', finished)).toEqual({
+    expect(await handle('callvault-transfers', closed)).toEqual({
       explicitAcks: ['m'],
       retried: 0,
       retries: [],
     });
   });
 
-  test('retries with a delay what is not', async ({ expect }) => {
+  test('retries a message of an unknown version with a delay', async ({ expect }) => {
     expect(await handle('callvault-transfers', { version: 9 })).toEqual({
       explicitAcks: [],
       retried: 1,
@@ -233,7 +233,7 @@ describe('the queue handler', () => {
     });
   });
 
-  test('tells the dead-letter queue by its name', async ({ expect }) => {
+  test('quarantines the message when the queue’s name ends in -dead', async ({ expect }) => {
     expect(await handle('callvault-transfers-dead', { version: 9 })).toMatchObject({ explicitAcks: ['m'] });
     expect(await keysOf('dead/queue/m.json')).toHaveLength(1);
   });
@@ -245,7 +245,7 @@ describe('reconcile()', () => {
     return { keys: services.sent.map(({ inboxKey }) => inboxKey), line: services.lines.at(-1) };
   }
 
-  test('sends what is overdue by a minute, then 2, 4, 8 … 64, and then every 64', async ({ expect }) => {
+  test('sends an overdue entry after 1, 2, 4 … 64 minutes, and then every 64', async ({ expect }) => {
     const dueMs = nowMs + 1_000_000_000;
     const { key } = await create('overdue', { dueAt: iso(dueMs) });
     const sentAt: number[] = [];
@@ -257,7 +257,7 @@ describe('reconcile()', () => {
     await env.RECORDINGS.delete(key);
   });
 
-  test('sends what has a lease that lapsed, and not what is leased', async ({ expect }) => {
+  test('sends an entry a minute after its lease has expired, not before', async ({ expect }) => {
     const lease = newLease({ now: () => nowMs, newToken: () => 'x' });
     const { key } = await create('cron-lease', { lease });
 
@@ -265,14 +265,14 @@ describe('reconcile()', () => {
     expect((await run(nowMs + 60_000 + 60_000)).keys).toContain(key);
   });
 
-  test('says in the log what it found', async ({ expect }) => {
+  test('logs the number of entries that it listed', async ({ expect }) => {
     const { line } = await run(nowMs + 120_000);
 
     expect(line).toMatchObject({ event: 'reconcile', outcome: 'done', isCut: false });
     expect(line?.listed).toBe((await keysOf('inbox/')).length);
   });
 
-  test('goes on in the next run where one had to stop', async ({ expect }) => {
+  test('continues at its cursor in the next run after MAX_RECONCILE_PAGES', async ({ expect }) => {
     const services = testServices();
     const asked: (string | undefined)[] = [];
     const list = async (cursor: string | undefined) => {
@@ -280,19 +280,19 @@ describe('reconcile()', () => {
       const page = Number(cursor ?? 0) + 1;
       return { entries: [{ key: `k${page}`, dueMs: nowMs }], cursor: page < 150 ? String(page) : undefined };
     };
-    const many = { ...services, inbox: { ...services.inbox, list } };
+    const manyPages = { ...services, inbox: { ...services.inbox, list } };
 
-    await reconcile(nowMs + 60_000, many);
+    await reconcile(nowMs + 60_000, manyPages);
     const afterFirst = services.lines.at(-1);
-    await reconcile(nowMs + 120_000, many);
-    await reconcile(nowMs + 180_000, many);
+    await reconcile(nowMs + 120_000, manyPages);
+    await reconcile(nowMs + 180_000, manyPages);
 
     expect(afterFirst).toMatchObject({ listed: 100, sent: 100, isCut: true });
     expect(services.lines.at(1)).toMatchObject({ listed: 50, sent: 50, isCut: false });
     expect([asked[0], asked[100], asked[150]]).toEqual([undefined, '100', undefined]);
   });
 
-  test('sends each entry of a long inbox as often, though a look at all takes two runs', async ({
+  test('sends each entry of an inbox that takes two runs 6 to 10 times in 300 minutes', async ({
     expect,
   }) => {
     await testServices().reconcileCursor.write(undefined);
@@ -306,13 +306,13 @@ describe('reconcile()', () => {
     const sendAll = async (keys: readonly string[]) => {
       for (const key of keys) sent.set(key, (sent.get(key) ?? 0) + 1);
     };
-    const long = {
+    const longInbox = {
       ...services,
       inbox: { ...services.inbox, list },
       queue: { ...services.queue, sendAll },
     };
 
-    for (let minute = 1; minute <= 300; minute++) await reconcile(nowMs + minute * 60_000, long);
+    for (let minute = 1; minute <= 300; minute++) await reconcile(nowMs + minute * 60_000, longInbox);
 
     expect(sent.size).toBe(8000);
     const counts = [...sent.values()];
@@ -320,7 +320,7 @@ describe('reconcile()', () => {
     expect(Math.max(...counts)).toBeLessThanOrEqual(10);
   });
 
-  test('fails aloud when the queue takes nothing', async ({ expect }) => {
+  test('rejects and logs a failure when the queue takes no message', async ({ expect }) => {
     const services = testServices();
     const { key } = await create('cron-fails', { dueAt: iso(nowMs) });
     const sendAll = async () => {

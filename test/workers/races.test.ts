@@ -5,7 +5,7 @@ import type { Manifest } from '../../src/recording.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { createVault, jsonAt, keysOf, link, recordingFacts, sha256At } from './support.ts';
 
-/** Two recordings, each announced by two events, the first also with both formats. */
+/** Two recordings, each announced by two events; the first has both formats. */
 const events = [
   { recording: 'r1', event: 'a', formats: ['wav', 'mp3'] },
   { recording: 'r1', event: 'b', formats: ['wav', 'mp3'] },
@@ -13,7 +13,7 @@ const events = [
   { recording: 'r2', event: 'd', formats: ['wav'] },
 ] as const;
 
-/** Deliveries by index, in groups that are sent at once; KV forgets everything before some groups. */
+/** Groups of concurrent deliveries, by index; before some groups KV loses its entries. */
 const schedule = () =>
   fc.array(
     fc.record({
@@ -23,7 +23,7 @@ const schedule = () =>
     { minLength: 1, maxLength: 4 },
   );
 
-test('any order and repetition of deliveries ends in one object per file', async ({ expect }) => {
+test('deliveries in any order and repetition end as one object for each file', async ({ expect }) => {
   let round = 0;
   await fc.assert(
     fc.asyncProperty(schedule(), async (groups) => {

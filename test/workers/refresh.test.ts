@@ -10,10 +10,10 @@ import type { FakeProvider } from '../../tools/fake-providers/fake-provider.ts';
 import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { API_KEY } from '../support/fake-api.ts';
-import { arrivedMs, type LifeEnd, live } from './run-to-completion.ts';
+import { arrivedMs, runToCompletion, type ScenarioEnd } from './run-to-completion.ts';
 import { jsonAt, link, originUrl, receiveSigned, requestsOf, testServices } from './support.ts';
 
-/** A vault that may ask a provider's fake API, which behaves as `mode` says. */
+/** Access to a provider's fake API, which behaves as `mode` says. */
 function apisOf(
   { id }: FakeProvider,
   mode: string,
@@ -25,7 +25,7 @@ function apisOf(
   return new Map([[id, { api, key, baseUrl: `${originUrl}/api/${mode}/${run}/` }]]);
 }
 
-interface Way {
+interface RefreshOptions {
   readonly fakeProvider: FakeProvider;
   readonly mode: string;
   readonly path?: string;
@@ -35,12 +35,12 @@ interface Way {
 }
 
 async function refresh(
-  { fakeProvider, mode, path = '/expired', key = API_KEY, ...announced }: Way,
+  { fakeProvider, mode, path = '/expired', key = API_KEY, ...announced }: RefreshOptions,
   name = mode,
 ) {
   const run = `fresh-${name}-${fakeProvider.id}`;
   const apis = apisOf(fakeProvider, mode, run, key);
-  const end: LifeEnd = await live({
+  const end: ScenarioEnd = await runToCompletion({
     fakeProvider,
     run,
     path,
@@ -49,11 +49,11 @@ async function refresh(
     announced,
   });
   const requests = await requestsOf(run);
-  const asked = requests.filter((request) => request.path.startsWith('/api/'));
-  return { end, asked, downloads: requests.filter((request) => !asked.includes(request)) };
+  const apiRequests = requests.filter((request) => request.path.startsWith('/api/'));
+  return { end, apiRequests, downloads: requests.filter((request) => !apiRequests.includes(request)) };
 }
 
-describe.for([fakeSautikit, fakeTelnyx])('a dead link of $id', (fakeProvider) => {
+describe.for([fakeSautikit, fakeTelnyx])('the link of $id', (fakeProvider) => {
   test.for([
     ['ready', 'archived', 1, 1],
     ['pending-then-ready', 'archived', 2, 2],
@@ -65,64 +65,73 @@ describe.for([fakeSautikit, fakeTelnyx])('a dead link of $id', (fakeProvider) =>
     ['to-foreign', 'link_forbidden', 1, 1],
     ['scope', 'attempts_exhausted', 24, 24],
   ] as const)(
-    'is replaced by the API that says %s: %s',
-    async ([mode, ending, asks, attempts], { expect }) => {
-      const { end, asked } = await refresh({ fakeProvider, mode });
+    'that has expired, with an API that answers %s, ends as %s',
+    async ([mode, ending, expectedRequests, attempts], { expect }) => {
+      const { end, apiRequests } = await refresh({ fakeProvider, mode });
 
       expect(end).toMatchObject({ attempts, audio: ending === 'archived' ? 1 : 0 });
       expect(end.code ?? end.state).toBe(ending);
-      expect(asked).toHaveLength(asks);
+      expect(apiRequests).toHaveLength(expectedRequests);
     },
   );
 
-  test('shows the API key to the API alone, and asks once an attempt', async ({ expect }) => {
-    const { asked, downloads } = await refresh({ fakeProvider, mode: 'ready' }, 'key');
+  test('that has expired is replaced by one API request, and the API key is sent to the API only', async ({
+    expect,
+  }) => {
+    const { apiRequests, downloads } = await refresh({ fakeProvider, mode: 'ready' }, 'key');
 
-    expect(asked.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${API_KEY}`]);
+    expect(apiRequests.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${API_KEY}`]);
     expect(downloads.map(({ path }) => path)).toEqual(['/expired', '/audio/mono.wav']);
     for (const { headers } of downloads) expect(headers).not.toHaveProperty('authorization');
   });
 
-  test('stays dead, with a hint, when the API key is wrong', async ({ expect }) => {
+  test('that has expired ends as attempts_exhausted with api_refused when the API key is wrong', async ({
+    expect,
+  }) => {
     const { end } = await refresh({ fakeProvider, mode: 'ready', key: 'another' }, 'wrong');
 
     expect(end).toMatchObject({ state: 'dead', code: 'attempts_exhausted' });
     expect(end.detail).toMatch(/^Last: api_refused, The API answered with status 401/);
   });
 
-  test('is not asked for while the link is good', async ({ expect }) => {
-    const { end, asked } = await refresh({ fakeProvider, mode: 'ready', path: '/audio/mono.wav' }, 'good');
+  test('that works is not refreshed', async ({ expect }) => {
+    const { end, apiRequests } = await refresh(
+      { fakeProvider, mode: 'ready', path: '/audio/mono.wav' },
+      'good',
+    );
 
     expect(end).toMatchObject({ state: 'archived', attempts: 1 });
-    expect(asked).toEqual([]);
+    expect(apiRequests).toEqual([]);
   });
 });
 
-describe.for([fakeSautikit, fakeTelnyx])('a link of $id that is refused while it lives', (fakeProvider) => {
-  const lifeSeconds = fakeProvider === fakeSautikit ? 3600 : 600;
+describe.for([fakeSautikit, fakeTelnyx])('a refused link of $id', (fakeProvider) => {
+  const lifetimeSeconds = fakeProvider === fakeSautikit ? 3600 : 600;
 
   test.for(['401', '403', '404'])(
-    'with %s is tried until it expires, although the API knows no recording',
+    'with status %s is retried until it expires when the API does not know the recording',
     async (status, { expect }) => {
       const { end } = await refresh(
         { fakeProvider, mode: 'absent', path: `/status/${status}` },
-        `lives${status}`,
+        `refused${status}`,
       );
 
       expect(end).toMatchObject({ state: 'dead', code: 'link_gone' });
-      expect(end.seconds).toBeGreaterThanOrEqual(lifeSeconds - 40);
+      expect(end.seconds).toBeGreaterThanOrEqual(lifetimeSeconds - 40);
       expect(new Set(end.codes)).toEqual(new Set(['recording_pending', 'link_refused', 'link_gone']));
     },
   );
 
-  test('is archived when the recording comes late, after the API had none', async ({ expect }) => {
+  test('is archived when it works later, although the API does not know the recording', async ({
+    expect,
+  }) => {
     const { end } = await refresh({ fakeProvider, mode: 'absent', path: '/later/404/10' }, 'comes-late');
 
     expect(end).toMatchObject({ state: 'archived', attempts: 11 });
     expect(end.seconds).toBeGreaterThan(300);
   });
 
-  test('ends at once when the API says that the recording is gone', async ({ expect }) => {
+  test('ends as link_gone at once when the API answers that the recording is gone', async ({ expect }) => {
     const { end } = await refresh({ fakeProvider, mode: 'gone', path: '/status/404' }, 'is-gone');
 
     expect(end).toMatchObject({ state: 'dead', code: 'link_gone', attempts: 1 });
@@ -149,9 +158,7 @@ describe('a TeXML recording whose link has expired', () => {
     return { services, requests: await requestsOf(run), run };
   }
 
-  test('is fetched by a fresh one from its resource, with the account as one part of the path', async ({
-    expect,
-  }) => {
+  test('is archived by a fresh link, requested with an escaped account id', async ({ expect }) => {
     const { services, requests, run } = await texml('ready');
 
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'archived' });
@@ -163,7 +170,7 @@ describe('a TeXML recording whose link has expired', () => {
   });
 
   test.for(['still-recording', 'absent'])(
-    'stays pending while the resource is %s',
+    'stays pending while its resource is %s',
     async (mode, { expect }) => {
       const { services } = await texml(mode);
 
@@ -172,33 +179,33 @@ describe('a TeXML recording whose link has expired', () => {
   );
 });
 
-describe('a link that dies in the middle of the recording', () => {
+describe('a link that expires during its download', () => {
   test.for([
-    ['goes on at the fresh one', '/dies-in-the-middle/same', 3],
-    ['begins again at the fresh one, which is another version', '/dies-in-the-middle/other', 4],
+    ['is resumed by a fresh link of the same version', '/dies-in-the-middle/same', 3],
+    ['is restarted by a fresh link of another version', '/dies-in-the-middle/other', 4],
   ] as const)('%s', async ([, path, downloads], { expect }) => {
     const mode = path.endsWith('same') ? 'same-version' : 'ready';
-    const { end, ...made } = await refresh({ fakeProvider: fakeTelnyx, mode, path }, `middle-${mode}`);
+    const { end, ...requests } = await refresh({ fakeProvider: fakeTelnyx, mode, path }, `middle-${mode}`);
 
     expect(end).toMatchObject({ state: 'archived', attempts: 1, audio: 1 });
-    expect(made.asked).toHaveLength(1);
-    expect(made.downloads).toHaveLength(downloads);
+    expect(requests.apiRequests).toHaveLength(1);
+    expect(requests.downloads).toHaveLength(downloads);
   });
 });
 
-describe('Sautikit', () => {
-  test('refuses for good what the API links to and is not of the announced size: another recording of the call', async ({
+describe('a refresh at Sautikit', () => {
+  test('ends as attempts_exhausted when the fresh link’s audio has another size than announced', async ({
     expect,
   }) => {
-    const way = { fakeProvider: fakeSautikit, mode: 'ready', sizeBytes: 135_989 };
-    const { end, downloads } = await refresh(way, 'bound');
+    const options = { fakeProvider: fakeSautikit, mode: 'ready', sizeBytes: 135_989 };
+    const { end, downloads } = await refresh(options, 'bound');
 
     expect(end).toMatchObject({ state: 'dead', code: 'attempts_exhausted', audio: 0 });
     expect(end.detail).toBe('Last: length_mismatch, 135988 bytes, the event said 135989');
     expect(downloads.filter(({ path }) => path === '/audio/mono.wav')).toHaveLength(24);
   });
 
-  test('does not try a link that is over by its own word', async ({ expect }) => {
+  test('replaces a link that has expired by the event’s time without requesting it', async ({ expect }) => {
     const endedMs = arrivedMs - 2 * 60 * 60 * 1000;
     const { end, downloads } = await refresh({ fakeProvider: fakeSautikit, mode: 'ready', endedMs }, 'late');
 
@@ -206,7 +213,7 @@ describe('Sautikit', () => {
     expect(downloads.map(({ path }) => path)).toEqual(['/audio/mono.wav']);
   });
 
-  test('waits as long as the API asks for', async ({ expect }) => {
+  test('is retried after the time that the API states', async ({ expect }) => {
     const { end } = await refresh({ fakeProvider: fakeSautikit, mode: 'pending-then-ready' }, 'waits');
 
     expect(end.codes).toEqual(['recording_pending', 'archived']);
@@ -214,47 +221,44 @@ describe('Sautikit', () => {
     expect(end.seconds).toBeLessThan(60);
   });
 
-  test('tries a link that is over by the clock when the API does not help', async ({ expect }) => {
+  test('that fails is followed by a request for the expired link', async ({ expect }) => {
     const endedMs = arrivedMs - 2 * 60 * 60 * 1000;
-    const way = { fakeProvider: fakeSautikit, mode: 'scope', path: '/audio/mono.wav', endedMs };
-    const { end, downloads } = await refresh(way, 'over');
+    const options = { fakeProvider: fakeSautikit, mode: 'scope', path: '/audio/mono.wav', endedMs };
+    const { end, downloads } = await refresh(options, 'over');
 
     expect(end).toMatchObject({ state: 'archived', attempts: 1 });
     expect(downloads).toHaveLength(1);
   });
 
-  test('reads a place that is relative to the API', async ({ expect }) => {
+  test('resolves a Location that is relative to the API', async ({ expect }) => {
     const { end } = await refresh({ fakeProvider: fakeSautikit, mode: 'relative' });
 
     expect(end).toMatchObject({ state: 'archived', attempts: 1 });
   });
 
   test.for([
-    ['says no size', undefined, { fresh_link: 'names_call_only' }],
-    ['says the size', 135_988, { announced_size: 'ok' }],
-  ] as const)(
-    'knows one recording a call, which the manifest tells when the event %s',
-    async (row, { expect }) => {
-      const [title, sizeBytes, checks] = row;
-      const run = `bycall-${title.replaceAll(' ', '-')}`;
-      const apis = apisOf(fakeSautikit, 'ready', run, API_KEY);
-      const life = {
-        run,
-        path: '/expired',
-        start: 'fast path',
-        services: { apis },
-        announced: { sizeBytes },
-      } as const;
+    ['states no size', undefined, { fresh_link: 'names_call_only' }],
+    ['states the size', 135_988, { announced_size: 'ok' }],
+  ] as const)('records its check in the manifest when the event %s', async (row, { expect }) => {
+    const [title, sizeBytes, checks] = row;
+    const run = `bycall-${title.replaceAll(' ', '-')}`;
+    const apis = apisOf(fakeSautikit, 'ready', run, API_KEY);
+    const scenario = {
+      run,
+      path: '/expired',
+      start: 'fast path',
+      services: { apis },
+      announced: { sizeBytes },
+    } as const;
 
-      await live({ fakeProvider: fakeSautikit, ...life });
+    await runToCompletion({ fakeProvider: fakeSautikit, ...scenario });
 
-      const manifest = await jsonAt<Manifest>(`recordings/sautikit/2026/06/27/call-${run}/rec-${run}.json`);
-      expect(manifest.files[0]?.checks).toMatchObject(checks);
-      if (sizeBytes !== undefined) expect(manifest.files[0]?.checks).not.toHaveProperty('fresh link');
-    },
-  );
+    const manifest = await jsonAt<Manifest>(`recordings/sautikit/2026/06/27/call-${run}/rec-${run}.json`);
+    expect(manifest.files[0]?.checks).toMatchObject(checks);
+    if (sizeBytes !== undefined) expect(manifest.files[0]?.checks).not.toHaveProperty('fresh link');
+  });
 
-  test('says that a recording is pruned, and it is gone', async ({ expect }) => {
+  test('ends as link_gone when the API answers that the recording is pruned', async ({ expect }) => {
     const { end } = await refresh({ fakeProvider: fakeSautikit, mode: 'pruned' });
 
     expect(end).toMatchObject({ state: 'dead', code: 'link_gone', attempts: 1 });
@@ -262,7 +266,7 @@ describe('Sautikit', () => {
   });
 });
 
-test('a refusal whose body never ends holds nobody up', async ({ expect }) => {
+test('download() returns link_refused when the body of the refusal never ends', async ({ expect }) => {
   const services = testServices({ withTimeout: (ms, work) => withTimeout(ms / 100, work) });
 
   const answered = await download(

@@ -18,18 +18,18 @@ function replayKey(key: unknown): Promise<Response> {
   return ask('/dead-letters/replay', { method: 'POST', body: JSON.stringify({ key }) });
 }
 
-/** A recording that died of its link. */
-async function die(run: string): Promise<string> {
+/** Delivers an event whose link answers 410; the key of its dead letter. */
+async function createDeadLetter(run: string): Promise<string> {
   const links = { wav: link('/status/410', run) };
   await vault.deliver(fakeTelnyx, fakeTelnyx.announce(recordingFacts(run, links)));
   const [key] = await keysOf(`dead/telnyx/event-${run}`);
-  if (key === undefined) throw new Error('Cannot test: nothing died');
+  if (key === undefined) throw new Error('Cannot test: there is no dead letter');
   return key;
 }
 
 describe('POST /api/dead-letters/replay', () => {
-  test('gives a dead letter another life, which may succeed', async ({ expect }) => {
-    const key = await die('second');
+  test('moves a dead letter back into the inbox, where it can be archived', async ({ expect }) => {
+    const key = await createDeadLetter('second');
     const letter = await jsonAt<DeadLetter>(key);
     const files = [{ claimedFormat: 'wav', link: link('/audio/mono.wav', 'second') }];
     await env.RECORDINGS.put(key, JSON.stringify({ ...letter, event: { ...letter.event, files } }));
@@ -44,10 +44,10 @@ describe('POST /api/dead-letters/replay', () => {
     expect(await keysOf('inbox/telnyx/event-second')).toEqual([]);
   });
 
-  test('while an old message of the entry is still in the queue loses neither letter nor entry', async ({
+  test('leases the entry until the dead letter is removed: an old message of it is retried', async ({
     expect,
   }) => {
-    const key = await die('old-message');
+    const key = await createDeadLetter('old-message');
     const services = testServices();
     const message = { version: 1, inboxKey: 'inbox/telnyx/event-old-message.json' };
     const { removeIf } = services.deadLetters;
@@ -55,7 +55,7 @@ describe('POST /api/dead-letters/replay', () => {
     const deadLetters = {
       ...services.deadLetters,
       async removeIf(...args: Parameters<typeof removeIf>) {
-        verdicts.push(await consumeMessage(message, services)); // The old message comes just before the letter goes.
+        verdicts.push(await consumeMessage(message, services)); // An old message arrives just before the letter is removed.
         return removeIf(...args);
       },
     };
@@ -73,11 +73,11 @@ describe('POST /api/dead-letters/replay', () => {
     expect(await keysOf(message.inboxKey)).toEqual([]);
   });
 
-  test('keeps the history of a letter that dies again', async ({ expect }) => {
-    const key = await die('dies-again');
+  test('keeps the earlier attempts when the event fails again', async ({ expect }) => {
+    const key = await createDeadLetter('fails-again');
 
     await replayKey(key);
-    const between = await keysOf('dead/telnyx/event-dies-again');
+    const between = await keysOf('dead/telnyx/event-fails-again');
     await consumeMessage({ version: 1, inboxKey: vault.sent.at(-1)?.inboxKey }, testServices());
 
     expect(between).toEqual([]);
@@ -87,14 +87,14 @@ describe('POST /api/dead-letters/replay', () => {
     });
   });
 
-  test('allows as many attempts as the first life', async ({ expect }) => {
-    const key = await die('spent');
+  test('allows MAX_ATTEMPTS further attempts', async ({ expect }) => {
+    const key = await createDeadLetter('exhausted');
     const letter = await jsonAt<DeadLetter>(key);
     const attempts = Array.from({ length: MAX_ATTEMPTS }, (_, at) => ({
       ...letter.attempts[0],
       number: at + 1,
     }));
-    const files = [{ claimedFormat: 'wav', link: link('/status/503', 'spent') }];
+    const files = [{ claimedFormat: 'wav', link: link('/status/503', 'exhausted') }];
     await env.RECORDINGS.put(key, JSON.stringify({ ...letter, attempts, event: { ...letter.event, files } }));
 
     await replayKey(key);
@@ -105,8 +105,8 @@ describe('POST /api/dead-letters/replay', () => {
     expect((await jsonAt<InboxEntry>(inboxKey)).attempts).toHaveLength(MAX_ATTEMPTS + 1);
   });
 
-  test('never removes the letter of the life that it began', async ({ expect }) => {
-    const key = await die('quick');
+  test('does not remove the new dead letter when the replayed entry fails at once', async ({ expect }) => {
+    const key = await createDeadLetter('quick');
     const services = testServices();
     const refused = async () => new Response('', { status: 410 });
     const sendAll = async (keys: readonly string[]) => {
@@ -120,8 +120,8 @@ describe('POST /api/dead-letters/replay', () => {
     expect(await keysOf('inbox/telnyx/event-quick')).toEqual([]);
   });
 
-  test('leaves a letter alone whose entry is still in the inbox', async ({ expect }) => {
-    const key = await die('both');
+  test('answers 409 and keeps the dead letter while its entry is in the inbox', async ({ expect }) => {
+    const key = await createDeadLetter('both');
     const { event, delivery, fingerprint, attempts } = await jsonAt<DeadLetter>(key);
     if (event === undefined) throw new Error('Cannot test: no event');
     await testServices().inbox.create({ version: 1, fingerprint, event, delivery, attempts });
@@ -134,18 +134,21 @@ describe('POST /api/dead-letters/replay', () => {
 
   test.for([
     ['no files', { files: [] }],
-    ['a link that is no text', { files: [{ link: 5 }] }],
-    ['a provider that is none', { provider: '../../x' }],
-  ] as const)('keeps a letter that was edited by hand and has %s', async ([title, change], { expect }) => {
-    const key = await die(`edited-${title.replaceAll(' ', '-')}`);
-    const letter = await jsonAt<DeadLetter>(key);
-    await env.RECORDINGS.put(key, JSON.stringify({ ...letter, event: { ...letter.event, ...change } }));
+    ['a link that is not a string', { files: [{ link: 5 }] }],
+    ['an invalid provider', { provider: '../../x' }],
+  ] as const)(
+    'answers 404 and keeps a dead letter that was edited to have %s',
+    async ([title, change], { expect }) => {
+      const key = await createDeadLetter(`edited-${title.replaceAll(' ', '-')}`);
+      const letter = await jsonAt<DeadLetter>(key);
+      await env.RECORDINGS.put(key, JSON.stringify({ ...letter, event: { ...letter.event, ...change } }));
 
-    expect((await replayKey(key)).status).toBe(404);
-    expect(await keysOf(key)).toHaveLength(1);
-  });
+      expect((await replayKey(key)).status).toBe(404);
+      expect(await keysOf(key)).toHaveLength(1);
+    },
+  );
 
-  test('reads again what could not be read', async ({ expect }) => {
+  test('parses the raw body again when the delivery could not be read', async ({ expect }) => {
     await vault.deliver(fakeTelnyx, 'not an event');
     const [key = ''] = (await keysOf('dead/telnyx/sha256-')).slice(-1);
     const before = await replayKey(key);
@@ -161,14 +164,14 @@ describe('POST /api/dead-letters/replay', () => {
   });
 
   test.for(['dead/telnyx/none.json', 'inbox/telnyx/event-reread.json', 'recordings/x.json', ''])(
-    'finds no dead letter at %s',
+    'answers 404 to the key "%s"',
     async (key, { expect }) => {
       expect((await replayKey(key)).status).toBe(404);
     },
   );
 
   test.for([[{ no: 'key' }], ['text'], [null], [{ key: 7 }]])(
-    'wants a key: %o',
+    'answers 400 to a body without a key: %o',
     async ([body], { expect }) => {
       const response = await ask('/dead-letters/replay', { method: 'POST', body: JSON.stringify(body) });
 
@@ -178,8 +181,8 @@ describe('POST /api/dead-letters/replay', () => {
 });
 
 describe('GET /api/dead-letters', () => {
-  test('lists them with their codes', async ({ expect }) => {
-    const key = await die('listed');
+  test('lists dead letters with their codes', async ({ expect }) => {
+    const key = await createDeadLetter('listed');
 
     const response = await ask('/dead-letters');
 
@@ -194,7 +197,7 @@ describe('GET /api/dead-letters', () => {
 });
 
 describe('GET /api/audit', () => {
-  test('plans nothing while no API key is set', async ({ expect }) => {
+  test('plans no audit while no API key is set', async ({ expect }) => {
     expect(await (await ask('/audit')).json()).toEqual({ audits: [] });
   });
 });
@@ -208,7 +211,7 @@ describe('the API', () => {
     ['GET', '/anything'],
   ] as const;
 
-  test.for(routes)('%s %s is closed to strangers', async ([method, path], { expect }) => {
+  test.for(routes)('%s %s answers 401 without the right token', async ([method, path], { expect }) => {
     for (const authorization of [
       '',
       'Bearer wrong',
@@ -224,10 +227,12 @@ describe('the API', () => {
     }
   });
 
-  test.for(routes)('%s %s is closed while there is no token', async ([method, path], { expect }) => {
-    const closed = await createVault();
+  test.for(routes)('%s %s answers 503 while VAULT_TOKEN is not set', async ([method, path], { expect }) => {
+    const withoutToken = await createVault();
 
-    const response = await closed.send(new Request(`https://vault.example/api${path}`, { method, headers }));
+    const response = await withoutToken.send(
+      new Request(`https://vault.example/api${path}`, { method, headers }),
+    );
 
     expect(response.status).toBe(503);
     expect(await response.json()).toMatchObject({ error: 'unavailable' });

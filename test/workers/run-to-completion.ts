@@ -10,24 +10,24 @@ import type { PendingEntry } from '../../src/storage/inbox.ts';
 import type { FakeProvider, RecordingFacts } from '../../tools/fake-providers/fake-provider.ts';
 import { jsonAt, keysOf, link, receiveSigned, recordingFacts, requestsOf, testServices } from './support.ts';
 
-/** When every recording of these tests arrives: ten seconds after its end. */
+/** The arrival of every delivery of these tests: ten seconds after the recording's end. */
 export const arrivedMs = Date.UTC(2026, 5, 27, 10, 6, 10);
 
-/** A recording's life in a vault whose clock the test holds. */
-export interface Life {
+/** One delivery, and the vault that receives it. The test controls the vault's clock. */
+export interface Scenario {
   readonly fakeProvider: FakeProvider;
   readonly run: string;
-  /** The path that its link names at the origin. */
+  /** The path of its link at the origin. */
   readonly path: string;
   readonly start: 'fast path' | 'queue';
-  /** Everything waits so many times less than it would. */
+  /** Divides all time limits. */
   readonly speed?: number;
   readonly services?: Partial<Services>;
   readonly announced?: Partial<RecordingFacts>;
 }
 
-/** What became of it. */
-export interface LifeEnd {
+/** The end of a scenario: what is stored, and what it took. */
+export interface ScenarioEnd {
   readonly state: 'archived' | 'dead' | 'pending';
   readonly code: string | undefined;
   readonly detail: string | undefined;
@@ -35,28 +35,28 @@ export interface LifeEnd {
   readonly manifests: number;
   readonly requests: number;
   readonly attempts: number;
-  /** From the arrival to the end, by the test's clock. */
+  /** From the arrival to the end, by the vault's clock. */
   readonly seconds: number;
   readonly codes: readonly string[];
 }
 
-/** Delivers, and lets the clock jump from attempt to attempt until the recording is archived or dead. */
-export async function live(life: Life): Promise<LifeEnd> {
-  const clock = createClock(life.speed ?? 1);
-  const services = testServices({ ...clock.services, ...life.services });
-  let pending = await accept(life, services);
-  if (life.start === 'queue') pending = await withoutLease(pending, services);
+/** Delivers, and moves the clock from attempt to attempt until the recording is archived or dead. */
+export async function runToCompletion(scenario: Scenario): Promise<ScenarioEnd> {
+  const clock = createClock(scenario.speed ?? 1);
+  const services = testServices({ ...clock.services, ...scenario.services });
+  let pending = await accept(scenario, services);
+  if (scenario.start === 'queue') pending = await withoutLease(pending, services);
   else await runFastPath(pending, services);
   await consumeAll(pending.key, services, clock);
-  return endOf(life, services, clock.now());
+  return endOf(scenario, services, clock.now());
 }
 
 type Clock = ReturnType<typeof createClock>;
 
 function createClock(speed: number) {
-  const beganMs = Date.now();
+  const startedMs = Date.now();
   let jumpedMs = 0;
-  const now = () => arrivedMs + jumpedMs + (speed === 1 ? 0 : (Date.now() - beganMs) * speed);
+  const now = () => arrivedMs + jumpedMs + (speed === 1 ? 0 : (Date.now() - startedMs) * speed);
   return {
     now,
     jumpTo(ms: number): void {
@@ -71,7 +71,7 @@ function createClock(speed: number) {
 }
 
 async function accept(
-  { fakeProvider, run, path, announced }: Life,
+  { fakeProvider, run, path, announced }: Scenario,
   services: Services,
 ): Promise<PendingEntry> {
   const provider = providers.find(({ id }) => id === fakeProvider.id);
@@ -111,10 +111,10 @@ async function consumeAll(inboxKey: string, services: Services, clock: Clock): P
 }
 
 async function endOf(
-  { fakeProvider, run }: Life,
+  { fakeProvider, run }: Scenario,
   { lines }: { lines: LogLine[] },
   nowMs: number,
-): Promise<LifeEnd> {
+): Promise<ScenarioEnd> {
   const stored = await keysOf(`recordings/${fakeProvider.id}/2026/06/27/call-${run}/`);
   const [deadKey] = await keysOf(`dead/${fakeProvider.id}/event-${run}`);
   const letter = deadKey === undefined ? undefined : await jsonAt<DeadLetter>(deadKey);

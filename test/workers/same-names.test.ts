@@ -8,13 +8,13 @@ import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { COMMIT_MS } from '../../src/storage/upload.ts';
 import { jsonAt, keysOf, link, sha256At } from './support.ts';
-import { away, iso, startMs, world } from './world.ts';
+import { createWorld, iso, startMs, unavailable } from './world.ts';
 
 describe('two recordings of one call', () => {
   const folder = (call: string) => `recordings/sautikit/1970/01/01/${call}/`;
 
-  /** An entry of an event that only names its call, which a worker has. */
-  async function taken(call: string, id: string, path: string): Promise<PendingEntry> {
+  /** A leased entry of an event that names only its call. */
+  async function leased(call: string, id: string, path: string): Promise<PendingEntry> {
     const event: RecordingEvent = {
       provider: 'sautikit',
       eventId: `${call}-${id}`,
@@ -34,30 +34,32 @@ describe('two recordings of one call', () => {
     });
   }
 
-  test('have a manifest each, of objects that are there, although a lease lapsed before its manifest', async ({
+  test('have manifests of existing objects when a lease expires before a manifest is written', async ({
     expect,
   }) => {
-    const { clock, services } = world('lapsed');
+    const { clock, services } = createWorld('expired');
     const [a, b] = [
-      await taken('lapsed', 'a', '/audio/mono.wav'),
-      await taken('lapsed', 'b', '/audio/mono.mp3'),
+      await leased('expired', 'a', '/audio/mono.wav'),
+      await leased('expired', 'b', '/audio/mono.mp3'),
     ];
-    const [begun, storing, stored, listing] = Array.from({ length: 4 }, () => Promise.withResolvers<void>());
+    const [hasFirstByte, mayStore, hasStored, mayList] = Array.from({ length: 4 }, () =>
+      Promise.withResolvers<void>(),
+    );
     const { startUpload, writeManifest } = services.recordings;
-    // The one waits at its first byte, and again when its audio is stored.
+    // Worker b waits at its first byte, and again when its audio is stored.
     const slow = (...args: Parameters<typeof startUpload>) => {
       const upload = startUpload(...args);
       return {
         ...upload,
         async write(bytes: Uint8Array) {
-          begun?.resolve();
-          await storing?.promise;
+          hasFirstByte?.resolve();
+          await mayStore?.promise;
           return upload.write(bytes);
         },
         async commit() {
           const end = await upload.commit();
-          stored?.resolve();
-          await listing?.promise;
+          hasStored?.resolve();
+          await mayList?.promise;
           return end;
         },
       };
@@ -66,17 +68,17 @@ describe('two recordings of one call', () => {
       ...services,
       recordings: { ...services.recordings, startUpload: slow },
     });
-    await begun?.promise;
+    await hasFirstByte?.promise;
     let isFirst = true;
-    // The other one's lease lapses before its first manifest, and the one and a further worker go on.
+    // Worker a's lease expires before its first manifest; then worker b and another one for a's entry continue.
     const late = async (...args: Parameters<typeof writeManifest>) => {
       if (!isFirst) return writeManifest(...args);
       isFirst = false;
       clock.nowMs += 61_000;
-      storing?.resolve();
-      await stored?.promise;
+      mayStore?.resolve();
+      await hasStored?.promise;
       await consumeMessage({ version: 1, inboxKey: a.key }, services);
-      listing?.resolve();
+      mayList?.resolve();
       await working;
       return writeManifest(...args);
     };
@@ -86,23 +88,21 @@ describe('two recordings of one call', () => {
       recordings: { ...services.recordings, writeManifest: late },
     });
 
-    const keys = await keysOf(folder('lapsed'));
+    const keys = await keysOf(folder('expired'));
     const manifests = await Promise.all(
       keys.filter((key) => key.endsWith('.json')).map((key) => jsonAt<Manifest>(key)),
     );
     const listed = manifests.flatMap(({ files }) => files);
-    expect(manifests.map(({ eventId }) => eventId).sort()).toEqual(['lapsed-a', 'lapsed-b']);
+    expect(manifests.map(({ eventId }) => eventId).sort()).toEqual(['expired-a', 'expired-b']);
     expect(listed.map(({ eventId }) => eventId)).toEqual([undefined, undefined]);
     expect(listed.map(({ key }) => key).sort()).toEqual(keys.filter((key) => !key.endsWith('.json')));
   });
 
-  test('of the same bytes leave no dead letter, although the second one’s worker crashed and its link died', async ({
-    expect,
-  }) => {
-    const { clock, services } = world('same-bytes');
-    await runAttempt(await taken('same-bytes', 'a', '/audio/mono.wav'), 'queue', services);
-    const second = await taken('same-bytes', 'b', '/audio/mono.wav');
-    await runAttempt(second, 'queue', { ...services, inbox: { ...services.inbox, remove: away } });
+  test('with the same bytes leave no dead letter after the second’s link is gone', async ({ expect }) => {
+    const { clock, services } = createWorld('same-bytes');
+    await runAttempt(await leased('same-bytes', 'a', '/audio/mono.wav'), 'queue', services);
+    const second = await leased('same-bytes', 'b', '/audio/mono.wav');
+    await runAttempt(second, 'queue', { ...services, inbox: { ...services.inbox, remove: unavailable } });
     clock.nowMs += 61_000;
     const gone = async () => new Response('', { status: 410 });
 
@@ -115,41 +115,41 @@ describe('two recordings of one call', () => {
   });
 });
 
-describe('other bytes under one name', () => {
-  /** So many bytes of a WAV without a length in its header, told apart by what they are filled with. */
+describe('different bytes under one name', () => {
+  /** A WAV file without a length in its header, filled with `fill`. */
   function wav(bytes: number, fill: number): Uint8Array<ArrayBuffer> {
-    const all = new Uint8Array(bytes).fill(fill);
-    all.set(utf8('RIFF\0\0\0\0WAVEfmt '));
-    return all;
+    const file = new Uint8Array(bytes).fill(fill);
+    file.set(utf8('RIFF\0\0\0\0WAVEfmt '));
+    return file;
   }
 
-  test('are an object each, even three at once of the same length', async ({ expect }) => {
-    const one = world('three');
-    const all = Promise.withResolvers<void>();
+  test('are stored as an object each, also for three concurrent files of one length', async ({ expect }) => {
+    const world = createWorld('three');
+    const allRequested = Promise.withResolvers<void>();
     let waiting = 0;
 
     await Promise.all(
       [1, 2, 3].map(async (n) => {
-        const event = { ...one.event(`v${n}`), eventId: `three-${n}` };
+        const event = { ...world.event(`v${n}`), eventId: `three-${n}` };
         const lease = { token: event.eventId, until: iso(startMs + 60_000) };
-        const pending = await one.create(event, { fingerprint: event.eventId, lease });
+        const pending = await world.create(event, { fingerprint: event.eventId, lease });
         const together: typeof fetch = async () => {
-          if (++waiting === 3) all.resolve();
-          await all.promise;
+          if (++waiting === 3) allRequested.resolve();
+          await allRequested.promise;
           return new Response(wav(600_000, n), { headers: { 'content-length': '600000' } });
         };
-        await runAttempt(pending, 'queue', { ...one.services, fetch: together });
+        await runAttempt(pending, 'queue', { ...world.services, fetch: together });
       }),
     );
 
-    const { files } = await jsonAt<Manifest>(one.manifestKey);
+    const { files } = await jsonAt<Manifest>(world.manifestKey);
     expect(new Set(files.map(({ key }) => key)).size).toBe(3);
     for (const { key, sha256 } of files) expect(await sha256At(key)).toBe(sha256);
   });
 
-  test('do not come from an upload in parts that took too long: it is aborted', async ({ expect }) => {
-    const one = world('late-end');
-    const pending = await one.create(one.event('v1'), {
+  test('are not completed by an upload in parts that timed out, since it is aborted', async ({ expect }) => {
+    const world = createWorld('late-end');
+    const pending = await world.create(world.event('v1'), {
       lease: { token: 'first', until: iso(startMs + 60_000) },
     });
     const chunked = (bytes: number, fill: number) => async () =>
@@ -181,21 +181,21 @@ describe('other bytes under one name', () => {
         };
       },
     });
-    const shortly = <T>(ms: number, work: Promise<T>) =>
-      one.services.withTimeout(ms === COMMIT_MS ? 200 : ms, work);
+    const shortCommit = <T>(ms: number, work: Promise<T>) =>
+      world.services.withTimeout(ms === COMMIT_MS ? 200 : ms, work);
     const recordings = createRecordings(bucket);
     await runAttempt(pending, 'queue', {
-      ...one.services,
+      ...world.services,
       fetch: chunked(6_000_000, 1),
       recordings,
-      withTimeout: shortly,
+      withTimeout: shortCommit,
     });
-    one.clock.nowMs += 10_000;
+    world.clock.nowMs += 10_000;
 
-    await one.take(pending.key, { fetch: chunked(3_000_000, 2) });
+    await world.take(pending.key, { fetch: chunked(3_000_000, 2) });
     await expect(complete()).rejects.toThrow();
 
-    const { files } = await jsonAt<Manifest>(one.manifestKey);
+    const { files } = await jsonAt<Manifest>(world.manifestKey);
     expect(files).toMatchObject([{ bytes: 3_000_000 }]);
     for (const { key, sha256 } of files) expect(await sha256At(key)).toBe(sha256);
   });

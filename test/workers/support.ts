@@ -26,7 +26,7 @@ import type { SeenRequest } from '../support/origin.ts';
 
 export const originUrl = inject('originUrl');
 
-/** A link to the test's own origin, marked so that the test sees its own requests only. */
+/** A link to the tests' origin; `run` names the test, so that it sees only its own requests. */
 export function link(path: string, run: string): string {
   const url = new URL(path, originUrl);
   url.searchParams.set('run', run);
@@ -38,7 +38,7 @@ export async function requestsOf(run: string): Promise<SeenRequest[]> {
   return response.json();
 }
 
-/** A row of a report, which docs/reliability.md is made from. */
+/** Adds a row to a report, from which docs/reliability.md is written. */
 export async function report(to: string, row: object): Promise<void> {
   await fetch(`${originUrl}/report?to=${to}`, { method: 'POST', body: JSON.stringify(row) });
 }
@@ -50,7 +50,7 @@ const unset = {
   MAX_RECORDING_BYTES: undefined,
 };
 
-/** A vault with keys of its own, over the real bindings. */
+/** A vault with keys of its own and the real bindings, except for the queue. */
 export async function createVault(settings: Record<string, unknown> = {}) {
   const sautikit = await fakeSautikit.newKey();
   const telnyx = await fakeTelnyx.newKey();
@@ -58,7 +58,7 @@ export async function createVault(settings: Record<string, unknown> = {}) {
   const bindings = {
     ...env,
     TRANSFERS: queue.binding,
-    ...unset, // Whatever a developer's own .env or .dev.vars says.
+    ...unset, // A developer's own .env or .dev.vars must not count.
     SAUTIKIT_WEBHOOK_SECRET: sautikit.trusted,
     TELNYX_PUBLIC_KEY: telnyx.trusted,
     DOWNLOAD_ORIGINS: originUrl,
@@ -82,7 +82,7 @@ export async function createVault(settings: Record<string, unknown> = {}) {
   return { send, deliver, signing, bindings, sent: queue.sent };
 }
 
-/** A signed delivery of this moment. */
+/** A delivery that is signed now. */
 export async function delivery(
   fakeProvider: FakeProvider,
   signing: string,
@@ -117,7 +117,7 @@ export function recordingFacts(
   };
 }
 
-/** An event of a recording with one WAV file, as Telnyx's would be parsed. */
+/** The event of a recording with one WAV file, as parsed from Telnyx. */
 export function wavEvent(run: string, path = '/audio/mono.wav') {
   return {
     provider: 'telnyx',
@@ -130,7 +130,7 @@ export function wavEvent(run: string, path = '/audio/mono.wav') {
   };
 }
 
-/** All keys of the bucket, over all pages. */
+/** All keys of the bucket with a prefix. */
 export async function keysOf(prefix = ''): Promise<string[]> {
   const keys: string[] = [];
   let cursor: string | undefined;
@@ -145,7 +145,7 @@ export async function keysOf(prefix = ''): Promise<string[]> {
 export async function jsonAt<T>(key: string): Promise<T> {
   const object = await env.RECORDINGS.get(key);
   if (object === null)
-    throw new Error(`Cannot read ${key}: not in the bucket; there are ${(await keysOf()).join(' ')}`);
+    throw new Error(`Cannot read ${key}: not in the bucket, which has ${(await keysOf()).join(' ')}`);
   return object.json();
 }
 
@@ -160,13 +160,13 @@ export async function sha256Of(bytes: ArrayBuffer): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** What was sent to the queue. */
+/** A message that was sent to the queue. */
 export interface SentMessage {
   readonly inboxKey: string;
   readonly delaySeconds: number;
 }
 
-/** A queue that keeps what is sent to it: the real one would deliver it to a worker with other settings. */
+/** A queue that records its messages: the real one would deliver them to a worker with other settings. */
 export function recordingQueue() {
   const sent: SentMessage[] = [];
   const binding = {
@@ -180,7 +180,7 @@ export function recordingQueue() {
   return { binding, sent };
 }
 
-/** One attempt of the fast path on an entry as it is now, as if its lease had been taken. */
+/** Leases an entry and runs one attempt of the fast path on it. */
 export async function attempt(pending: PendingEntry, services: Services): Promise<AttemptEnd> {
   const inbox = createInbox(env.RECORDINGS);
   const present = await inbox.read(pending.key);
@@ -191,7 +191,7 @@ export async function attempt(pending: PendingEntry, services: Services): Promis
   return runAttempt(leased ?? pending, 'fast', services);
 }
 
-/** All services, over the real stores, with a log and a queue that are kept. */
+/** All services, with the real stores, and a log and a queue that are recorded. */
 export function testServices(
   more: Partial<Services> = {},
 ): Services & { lines: LogLine[]; sent: SentMessage[]; chores: ChoreMessage[] } {
@@ -234,7 +234,7 @@ export function testServices(
   };
 }
 
-/** Receives a delivery as the worker does, after its body was read. */
+/** Receives a delivery as the worker does after it has read the body. */
 export async function receiveSigned(
   delivery: SignedDelivery,
   provider: Provider,

@@ -17,7 +17,7 @@ import {
 const monoSha256 = '3b819b55650fff15f7741991bc4651992f109d965cce39b7f592b21900288593';
 const monoBytes = 135_988;
 
-/** Archives an event with these files, and tells everything that came of it. */
+/** Runs an attempt on an event with these files; returns what was stored, logged and requested. */
 async function run(id: string, files: RecordingFile[], services = testServices()) {
   const event = { ...wavEvent(id), files };
   const entry: InboxEntry = {
@@ -43,8 +43,8 @@ async function run(id: string, files: RecordingFile[], services = testServices()
   };
 }
 
-describe('archive()', () => {
-  test('stores the audio with its manifest, marks the event as seen and removes the entry', async ({
+describe('runAttempt()', () => {
+  test('stores the audio and its manifest, marks the event as seen, and removes the entry', async ({
     expect,
   }) => {
     const { stored, folder, inbox, dead, line, requests } = await run('good', [
@@ -95,7 +95,7 @@ describe('archive()', () => {
     expect(requests[0]?.headers).not.toHaveProperty('cookie');
   });
 
-  test('stores both formats, each under what its bytes are', async ({ expect }) => {
+  test('stores both formats, each under the extension of its bytes', async ({ expect }) => {
     const { stored, folder } = await run('both', [
       { claimedFormat: 'wav', link: link('/audio/dual.wav', 'both') },
       { claimedFormat: 'mp3', link: link('/audio/dual.mp3', 'both') },
@@ -109,7 +109,7 @@ describe('archive()', () => {
     ]);
   });
 
-  test('names the audio by its bytes when the event claims another format, or none', async ({ expect }) => {
+  test('names the audio by its bytes when the event claims another format or none', async ({ expect }) => {
     const claimed = await run('claimed', [
       { claimedFormat: 'wav', link: link('/audio/mono.mp3', 'claimed') },
     ]);
@@ -120,13 +120,13 @@ describe('archive()', () => {
   });
 
   test.for([262_144, 524_287, 524_288, 524_289, 5_000_001])(
-    'copies %i bytes in order',
+    'stores %i bytes in order',
     async (bytes, { expect }) => {
       const id = `big${bytes}`;
       const { folder } = await run(id, [{ link: link(`/big/${bytes}`, id) }]);
 
       const { files } = await jsonAt<Manifest>(`${folder}rec-${id}.json`);
-      const response = await fetch(link(`/big/${bytes}`, 'witness'));
+      const response = await fetch(link(`/big/${bytes}`, 'expected'));
       const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await response.arrayBuffer()));
       const expected = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
       expect(files).toMatchObject([{ bytes, sha256: expected }]);
@@ -185,7 +185,7 @@ describe('archive()', () => {
     ['304', '/status/304', 'download_refused'],
     ['no-location', '/no-location', 'download_refused'],
   ] as const)(
-    'stores nothing and keeps the entry pending when the origin answers %s',
+    'stores nothing and keeps the entry pending (origin: %s)',
     async ([id, path, code], { expect }) => {
       const { stored, inbox, dead, line } = await run(id, [{ link: link(path, id) }]);
 
@@ -207,24 +207,27 @@ describe('archive()', () => {
   );
 
   test.for([
-    ['stall1', '/stall-before-headers'],
-    ['stall2', '/stall-in-body'],
-  ] as const)('gives up in time when the origin stalls (%s)', async ([id, path], { expect }) => {
-    const services = testServices({ timeout: () => AbortSignal.timeout(300) });
+    ['before-headers', '/stall-before-headers'],
+    ['in-body', '/stall-in-body'],
+  ] as const)(
+    'hands over to the queue at the deadline when the origin stalls (%s)',
+    async ([id, path], { expect }) => {
+      const services = testServices({ timeout: () => AbortSignal.timeout(300) });
 
-    const { stored, line } = await run(id, [{ link: link(path, id) }], services);
+      const { stored, line } = await run(id, [{ link: link(path, id) }], services);
 
-    expect(stored).toEqual([]);
-    expect(line).toMatchObject({ outcome: 'pending', code: 'handed_over', detail: 'Out of time' });
-  });
+      expect(stored).toEqual([]);
+      expect(line).toMatchObject({ outcome: 'pending', code: 'handed_over', detail: 'Out of time' });
+    },
+  );
 
   test.for([
-    ['declared shorter', monoBytes - 1],
-    ['declared longer', monoBytes + 1],
+    ['a byte less', monoBytes - 1],
+    ['a byte more', monoBytes + 1],
   ] as const)(
-    'stores nothing when the recording is not of the size the event %s',
+    'stores nothing when the event states %s than the recording has',
     async ([id, sizeBytes], { expect }) => {
-      const key = id.replace(' ', '-');
+      const key = id.replaceAll(' ', '-');
       const { stored, line } = await run(key, [{ link: link('/audio/mono.wav', key), sizeBytes }]);
 
       expect(stored).toEqual([]);
@@ -237,9 +240,9 @@ describe('archive()', () => {
     ['foreign', `/redirect-to?to=${encodeURIComponent('https://elsewhere.example/a')}`, 'link_forbidden', 1],
     ['to-http', `/redirect-to?to=${encodeURIComponent('http://127.0.0.1:1/a')}`, 'link_forbidden', 1],
     ['to-data', `/redirect-to?to=${encodeURIComponent('data:audio/wav,RIFF')}`, 'link_forbidden', 1],
-    ['to-nothing', `/redirect-to?to=${encodeURIComponent('https://[')}`, 'link_forbidden', 1],
+    ['to-no-url', `/redirect-to?to=${encodeURIComponent('https://[')}`, 'link_forbidden', 1],
   ] as const)(
-    'makes a dead letter of a redirect that ends nowhere good (%s)',
+    'writes a dead letter when a redirect is not allowed (%s)',
     async ([id, path, code, count], { expect }) => {
       const { stored, inbox, dead, line, requests } = await run(id, [{ link: link(path, id) }]);
 
@@ -256,12 +259,12 @@ describe('archive()', () => {
 
   test.for([
     ['missing', {}, 'link_missing'],
-    ['elsewhere', { storedElsewhere: true }, 'stored_elsewhere'],
-    ['nourl', { link: 'not a url' }, 'link_forbidden'],
-    ['metadata', { link: 'http://169.254.169.254/latest' }, 'link_forbidden'],
-    ['data', { link: 'data:audio/wav;base64,UklGRgAAAABXQVZF' }, 'link_forbidden'],
+    ['stored-elsewhere', { storedElsewhere: true }, 'stored_elsewhere'],
+    ['not-a-url', { link: 'not a url' }, 'link_forbidden'],
+    ['link-local', { link: 'http://169.254.169.254/latest' }, 'link_forbidden'],
+    ['a-data-url', { link: 'data:audio/wav;base64,UklGRgAAAABXQVZF' }, 'link_forbidden'],
   ] as const)(
-    'makes a dead letter without any request of a link that is %s',
+    'writes a dead letter without a request for a link that cannot be used (%s)',
     async ([id, file, code], { expect }) => {
       const fetched: unknown[] = [];
       const recorder: typeof fetch = async (input) => {
@@ -287,9 +290,7 @@ describe('archive()', () => {
     },
   );
 
-  test('makes a dead letter of a recording larger than allowed, before its body is read', async ({
-    expect,
-  }) => {
+  test('writes a dead letter when the recording is larger than maxRecordingBytes', async ({ expect }) => {
     const { stored, line } = await run(
       'large',
       [{ link: link('/audio/mono.wav', 'large') }],
@@ -300,7 +301,7 @@ describe('archive()', () => {
     expect(line).toMatchObject({ outcome: 'dead', code: 'too_large' });
   });
 
-  test('stores a recording exactly as large as allowed', async ({ expect }) => {
+  test('stores a recording of exactly maxRecordingBytes', async ({ expect }) => {
     const { stored } = await run(
       'limit',
       [{ link: link('/audio/mono.wav', 'limit') }],
@@ -324,7 +325,7 @@ describe('archive()', () => {
     ]);
   });
 
-  test('keeps both files when they turn out to be of the same format', async ({ expect }) => {
+  test('stores both files when their bytes have the same format', async ({ expect }) => {
     const { stored, folder, line } = await run('mixed', [
       { claimedFormat: 'wav', link: link('/audio/mono.wav', 'mixed') },
       { claimedFormat: 'mp3', link: link('/audio/dual.wav', 'mixed') },
@@ -339,7 +340,7 @@ describe('archive()', () => {
     ]);
   });
 
-  test('keeps the good file when the other fails, and stays pending for that', async ({ expect }) => {
+  test('stores one file and stays pending when the other fails', async ({ expect }) => {
     const { stored, folder, inbox, line } = await run('half', [
       { claimedFormat: 'wav', link: link('/audio/mono.wav', 'half') },
       { claimedFormat: 'mp3', link: link('/status/503', 'half') },

@@ -17,33 +17,33 @@ const limits = {
   handOverBytes: 1e12,
 };
 
-/** One copy to a key of its own. */
-async function copy(path: string, name: string, more: Partial<Parameters<typeof transferFile>[1]> = {}) {
+/** Transfers one file to a key of its own. */
+async function transfer(path: string, name: string, more: Partial<Parameters<typeof transferFile>[1]> = {}) {
   const services = { ...testServices(), ...more };
   const key = `recordings/uploads/${name}.wav`;
   const open = async () => ok(await fetch(link(path, name)));
   const job = { open, keyOf: () => key, metadata: {}, limits, renewLease: async () => true };
-  return { key, copied: await transferFile(job, services) };
+  return { key, transferred: await transferFile(job, services) };
 }
 
-describe('what R2 says that it stored', () => {
-  /** A bucket that tells another size of each object than it has. */
-  function miscounting() {
-    const other = (object: R2Object | null) =>
+describe('the size that R2 returns', () => {
+  /** A bucket that returns a wrong size for each object that it stores. */
+  function miscountingBucket() {
+    const withWrongSize = (object: R2Object | null) =>
       object && { key: object.key, etag: object.etag, size: object.size - 1 };
     return new Proxy(env.RECORDINGS, {
       get(target, name) {
         const member: unknown = Reflect.get(target, name);
         if (typeof member !== 'function') return member;
         if (name === 'put')
-          return async (...args: Parameters<R2Bucket['put']>) => other(await target.put(...args));
+          return async (...args: Parameters<R2Bucket['put']>) => withWrongSize(await target.put(...args));
         if (name !== 'createMultipartUpload') return member.bind(target);
         return async (...args: Parameters<R2Bucket['createMultipartUpload']>) => {
           const upload = await target.createMultipartUpload(...args);
           return {
             uploadPart: upload.uploadPart.bind(upload),
             abort: upload.abort.bind(upload),
-            complete: async (parts: R2UploadedPart[]) => other(await upload.complete(parts)),
+            complete: async (parts: R2UploadedPart[]) => withWrongSize(await upload.complete(parts)),
           };
         };
       },
@@ -52,28 +52,30 @@ describe('what R2 says that it stored', () => {
 
   test.for([
     ['a put', '/audio/mono.wav'],
-    ['a put of what had no length', '/chunked'],
+    ['a put without a length', '/chunked'],
     ['an upload in parts', '/big-chunked/6000000'],
   ] as const)(
-    'is compared with what was sent, after %s: a difference fails, and leaves nothing',
+    'fails the transfer if it differs, and leaves no object: %s',
     async ([title, path], { expect }) => {
       const name = title.replaceAll(' ', '-');
 
-      const { key, copied } = await copy(path, name, { recordings: createRecordings(miscounting()) });
+      const { key, transferred } = await transfer(path, name, {
+        recordings: createRecordings(miscountingBucket()),
+      });
 
-      expect(copied).toMatchObject({ ok: false, error: { code: 'storage_failed' } });
-      if (!copied.ok) expect(copied.error.detail).toMatch(/^R2 stored \d+ of \d+ bytes$/);
+      expect(transferred).toMatchObject({ ok: false, error: { code: 'storage_failed' } });
+      if (!transferred.ok) expect(transferred.error.detail).toMatch(/^R2 stored \d+ of \d+ bytes$/);
       expect(await env.RECORDINGS.head(key)).toBeNull();
     },
   );
 });
 
-describe('a body whose length is known', () => {
+describe('startUpload() of a body whose length is known', () => {
   test.for([
     [SINGLE_PUT_BYTES - 1, 'put'],
     [SINGLE_PUT_BYTES, 'createMultipartUpload'],
     [SINGLE_PUT_BYTES + 1, 'createMultipartUpload'],
-  ] as const)('of %i bytes is sent by %s', async ([lengthBytes, expected], { expect }) => {
+  ] as const)('sends %i bytes by %s', async ([lengthBytes, expected], { expect }) => {
     const calls: string[] = [];
     const bucket = new Proxy(env.RECORDINGS, {
       get: (_target, name) => async () => {
@@ -92,9 +94,9 @@ describe('a body whose length is known', () => {
   });
 });
 
-describe('the memory that copies take', () => {
-  /** A budget that remembers the most that was taken of it. */
-  function gauged(maxBytes: number) {
+describe('the memory of transfers', () => {
+  /** A memory budget that records its peak. */
+  function gaugedBudget(maxBytes: number) {
     const budget = createMemoryBudget(maxBytes);
     let [used, most] = [0, 0];
     const count = (bytes: number) => {
@@ -131,26 +133,26 @@ describe('the memory that copies take', () => {
     ['of unknown length, small', '/chunked', buffers + 4 * FIRST_PART_BYTES],
     ['of unknown length, large', '/big-chunked/12000000', buffers + PART_BYTES],
     ['that fails', '/html', buffers],
-    ['that breaks', '/short', buffers],
-  ] as const)('is bounded, and given back, by one %s', async ([title, path, mostBytes], { expect }) => {
-    const { memory, used, most } = gauged(1e9);
+    ['whose connection is lost', '/short', buffers],
+  ] as const)('is limited and freed by a transfer %s', async ([title, path, mostBytes], { expect }) => {
+    const { memory, used, most } = gaugedBudget(1e9);
 
-    await copy(path, `gauge-${title.replaceAll(/\W/g, '')}`, { memory });
+    await transfer(path, `gauge-${title.replaceAll(/\W/g, '')}`, { memory });
 
     expect(most()).toBe(mostBytes);
     expect(used()).toBe(0);
   });
 
-  test('stays within the budget of the isolate, whatever is copied at once; the rest is busy', async ({
+  test('stays within the budget for 40 concurrent transfers, of which some fail as isolate_busy', async ({
     expect,
   }) => {
-    const { memory, used, most } = gauged(16 * 1024 ** 2);
+    const { memory, used, most } = gaugedBudget(16 * 1024 ** 2);
 
-    const copies = await Promise.all(
-      Array.from({ length: 40 }, (_, at) => copy('/big-chunked/6000000', `many${at}`, { memory })),
+    const transfers = await Promise.all(
+      Array.from({ length: 40 }, (_, at) => transfer('/big-chunked/6000000', `many${at}`, { memory })),
     );
 
-    const codes = copies.map(({ copied }) => (copied.ok ? 'stored' : copied.error.code));
+    const codes = transfers.map(({ transferred }) => (transferred.ok ? 'stored' : transferred.error.code));
     expect(new Set(codes)).toEqual(new Set(['stored', 'isolate_busy']));
     expect(most()).toBeLessThanOrEqual(16 * 1024 ** 2);
     expect(used()).toBe(0);

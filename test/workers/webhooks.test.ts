@@ -7,7 +7,7 @@ import sautikitPayloads from '../fixtures/sautikit/payloads.json';
 import telnyxPayloads from '../fixtures/telnyx/payloads.json';
 import { createVault, delivery, jsonAt, keysOf, link, recordingFacts, requestsOf } from './support.ts';
 
-/** Everything a vault would write to its log during a test. */
+/** Captures the log of a test. */
 function captureLog(): { lines: () => Record<string, unknown>[]; text: () => string } {
   const spy = vi.spyOn(console, 'log').mockImplementation(() => undefined);
   const text = () => spy.mock.calls.map(([line]) => String(line)).join('\n');
@@ -22,7 +22,7 @@ const post = (path: string, init: RequestInit = {}) =>
   new Request(`https://vault.example${path}`, { method: 'POST', ...init });
 
 describe('POST /webhooks/:provider', () => {
-  test('accepts and archives what Sautikit announces', async ({ expect }) => {
+  test('accepts and archives a recording of Sautikit', async ({ expect }) => {
     const vault = await createVault();
     const recording = recordingFacts('sautikit', { wav: link('/audio/mono.wav', 'sautikit') });
 
@@ -38,7 +38,7 @@ describe('POST /webhooks/:provider', () => {
     expect(manifest.delivery.headers['x-sautikit-signature']).toMatch(/^t=\d+,v1=[0-9a-f]{64}$/);
   });
 
-  test('accepts and archives both formats that Telnyx announces', async ({ expect }) => {
+  test('accepts and archives both formats of a recording of Telnyx', async ({ expect }) => {
     const vault = await createVault();
     const links = { wav: link('/audio/dual.wav', 'telnyx'), mp3: link('/audio/dual.mp3', 'telnyx') };
 
@@ -61,12 +61,12 @@ describe('POST /webhooks/:provider', () => {
     });
   });
 
-  test('answers a repeated delivery as a duplicate and asks the origin once', async ({ expect }) => {
+  test('answers duplicate to repeated deliveries, and downloads once', async ({ expect }) => {
     const vault = await createVault();
     const body = fakeSautikit.announce(recordingFacts('again', { wav: link('/audio/mono.wav', 'again') }));
 
     const outcomes = [];
-    for (let time = 0; time < 3; time++)
+    for (let times = 0; times < 3; times++)
       outcomes.push(await (await vault.deliver(fakeSautikit, body)).text());
 
     expect(outcomes).toEqual([
@@ -77,7 +77,9 @@ describe('POST /webhooks/:provider', () => {
     expect(await requestsOf('again')).toHaveLength(1);
   });
 
-  test('answers a duplicate that KV does not know of, and finds the work done', async ({ expect }) => {
+  test('answers accepted to a duplicate that KV does not know, and does not download again', async ({
+    expect,
+  }) => {
     const vault = await createVault();
     const body = fakeSautikit.announce(recordingFacts('stale', { wav: link('/audio/mono.wav', 'stale') }));
     await vault.deliver(fakeSautikit, body);
@@ -90,20 +92,20 @@ describe('POST /webhooks/:provider', () => {
     expect(await keysOf('inbox/sautikit/')).toEqual([]);
   });
 
-  test('stores one object of 20 identical deliveries at once', async ({ expect }) => {
+  test('stores one object for 20 identical concurrent deliveries', async ({ expect }) => {
     const vault = await createVault();
     const body = fakeTelnyx.announce(recordingFacts('storm', { wav: link('/audio/mono.wav', 'storm') }));
 
     const responses = await Promise.all(Array.from({ length: 20 }, () => vault.deliver(fakeTelnyx, body)));
 
-    // One that looked into KV before the first was archived, and into R2 after, is accepted too, and finds it done.
+    // A delivery that reads KV before the first is archived, and R2 after that, is accepted as well.
     const outcomes = new Set(await Promise.all(responses.map((response) => response.text())));
     expect(outcomes).toEqual(new Set(['{"outcome":"accepted"}', '{"outcome":"duplicate"}']));
     expect(await keysOf('recordings/telnyx/2026/06/27/call-storm/')).toHaveLength(2);
     expect(await requestsOf('storm')).toHaveLength(1);
   });
 
-  test('stores one object of two events that announce the same recording at once', async ({ expect }) => {
+  test('stores one object for two concurrent events of the same recording', async ({ expect }) => {
     const vault = await createVault();
     const recording = recordingFacts('twice', { wav: link('/audio/mono.wav', 'twice') });
     const bodies = ['one', 'two'].map((eventId) => fakeTelnyx.announce({ ...recording, eventId }));
@@ -118,7 +120,7 @@ describe('POST /webhooks/:provider', () => {
     expect(await keysOf('dead/telnyx/')).toEqual([]);
   });
 
-  test('stores the second recording of a call that is named by its call alone', async ({ expect }) => {
+  test('stores each recording of a call whose events name only the call', async ({ expect }) => {
     const vault = await createVault();
     const event = (path: string) =>
       JSON.stringify({
@@ -146,7 +148,7 @@ describe('POST /webhooks/:provider', () => {
     expect(await keysOf('inbox/sautikit/')).toEqual([]);
   });
 
-  test('takes two deliveries of the kind-in-header shape for one event when their bodies are equal, else for two', async ({
+  test('treats deliveries without an event id as one event only if their bodies are equal', async ({
     expect,
   }) => {
     const vault = await createVault();
@@ -161,12 +163,12 @@ describe('POST /webhooks/:provider', () => {
     }
 
     expect(outcomes).toEqual(['accepted', 'duplicate', 'accepted']);
-    expect(await requestsOf('shape')).toHaveLength(2); // The second event might have meant another recording.
+    expect(await requestsOf('shape')).toHaveLength(2); // The second event could be of another recording.
     expect(await keysOf('recordings/sautikit/1970/01/01/call-shape/')).toHaveLength(2);
     expect(await keysOf('inbox/sautikit/')).toEqual([]);
   });
 
-  test('ignores a genuine event of another kind, and stores nothing', async ({ expect }) => {
+  test('answers ignored to a genuine event of another type, and stores nothing', async ({ expect }) => {
     const vault = await createVault();
     const before = await keysOf();
     const [completed] = sautikitPayloads.neighbours;
@@ -177,7 +179,7 @@ describe('POST /webhooks/:provider', () => {
     expect(await keysOf()).toEqual(before);
   });
 
-  test("accepts Sautikit's shape without a link, and keeps it as a dead letter that says so", async ({
+  test('accepts an event of Sautikit without a link, and writes a dead letter with link_missing', async ({
     expect,
   }) => {
     const vault = await createVault();
@@ -196,20 +198,20 @@ describe('POST /webhooks/:provider', () => {
   test.for([
     ['custom_storage_gcs', '{"outcome":"accepted"}', 'stored_elsewhere'],
     ['error_schema_reason', '{"outcome":"kept"}', 'provider_reported_error'],
-  ] as const)('keeps %s as a dead letter', async ([id, answer, code], { expect }) => {
+  ] as const)('writes a dead letter for %s', async ([id, answer, code], { expect }) => {
     const vault = await createVault();
     const shape = telnyxPayloads.variants.find((variant) => variant.id === id);
     const body = JSON.stringify(shape?.body).replaceAll('0ccc7b54', id);
 
     const response = await vault.deliver(fakeTelnyx, body);
-    const again = await vault.deliver(fakeTelnyx, body);
+    const duplicate = await vault.deliver(fakeTelnyx, body);
 
-    expect([await response.text(), await again.text()]).toEqual([answer, '{"outcome":"duplicate"}']);
+    expect([await response.text(), await duplicate.text()]).toEqual([answer, '{"outcome":"duplicate"}']);
     const [key = ''] = await keysOf(`dead/telnyx/${id}`);
     expect(await jsonAt<DeadLetter>(key)).toMatchObject({ failure: { code }, delivery: { rawBody: body } });
   });
 
-  test('keeps what is signed and not readable, byte for byte', async ({ expect }) => {
+  test('stores the bytes of a signed body that is not UTF-8 in base64', async ({ expect }) => {
     const vault = await createVault();
     const before = await keysOf('dead/telnyx/');
     const body = new Uint8Array([0x7b, 0xff, 0xfe, 0x00]);
@@ -232,7 +234,7 @@ describe('POST /webhooks/:provider', () => {
     expect((await jsonAt<DeadLetter>(key)).delivery.rawBody).toBe('\ufeff{"bom":1}');
   });
 
-  test('takes the plain scheme and a form post', async ({ expect }) => {
+  test('accepts the plain signature scheme and a form post', async ({ expect }) => {
     const vault = await createVault();
     const form = new URLSearchParams({
       CallSid: 'call-texml',
@@ -256,12 +258,12 @@ describe('POST /webhooks/:provider', () => {
   });
 });
 
-describe('what is refused stores nothing', () => {
-  test('forged, stale, replayed, malformed and unsigned deliveries answer the same bland 401', async ({
+describe('a rejected delivery', () => {
+  test('is answered with the same 401 whether forged, late, altered, malformed or unsigned', async ({
     expect,
   }) => {
     const vault = await createVault();
-    const stranger = await createVault();
+    const otherVault = await createVault();
     const before = await keysOf();
     const log = captureLog();
     const body = fakeTelnyx.announce(recordingFacts('forged', { wav: link('/audio/mono.wav', 'forged') }));
@@ -273,7 +275,7 @@ describe('what is refused stores nothing', () => {
       { body },
       {
         body,
-        headers: await fakeTelnyx.sign(bytes, stranger.signing.telnyx ?? '', Math.floor(Date.now() / 1000)),
+        headers: await fakeTelnyx.sign(bytes, otherVault.signing.telnyx ?? '', Math.floor(Date.now() / 1000)),
       },
       { body, headers: old },
       { body: `${body} `, headers: good },
@@ -290,9 +292,9 @@ describe('what is refused stores nothing', () => {
     }
 
     expect(answers).toEqual(deliveries.map(() => [401, '{"error":"unauthorized"}']));
-    expect(await keysOf()).toEqual([...before, 'dead/telnyx/event-forged.json'].sort()); // Of the late one.
+    expect(await keysOf()).toEqual([...before, 'dead/telnyx/event-forged.json'].sort()); // Of the late delivery.
     expect(await requestsOf('forged')).toEqual([]);
-    // One line a second of each kind: whoever has no key cannot fill the log either.
+    // One line a second of each kind: requests without a valid signature cannot fill the log.
     expect(new Set(log.lines().map(({ code }) => code))).toEqual(
       new Set([
         'timestamp_missing',
@@ -304,7 +306,7 @@ describe('what is refused stores nothing', () => {
     );
   });
 
-  test('a Telnyx signature means nothing at Sautikit, nor the other way round', async ({ expect }) => {
+  test('is answered 401 when it is signed for Telnyx and sent to Sautikit’s address', async ({ expect }) => {
     const vault = await createVault();
     const request = await delivery(fakeTelnyx, vault.signing.telnyx ?? '', '{}');
 
@@ -314,9 +316,9 @@ describe('what is refused stores nothing', () => {
   });
 });
 
-describe('the other answers of POST /webhooks/:provider', () => {
+describe('the webhook routes', () => {
   test.for(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'])(
-    '%s is 405 with Allow',
+    'answer 405 with Allow: POST to %s',
     async (method, { expect }) => {
       const vault = await createVault();
 
@@ -334,7 +336,7 @@ describe('the other answers of POST /webhooks/:provider', () => {
     '/webhooks/telnyx/more',
     '/',
     '/webhooks/__proto__',
-  ])('POST %s is 404', async (path, { expect }) => {
+  ])('answer 404 to POST %s', async (path, { expect }) => {
     const vault = await createVault();
 
     const response = await vault.send(post(path, { body: '{}' }));
@@ -342,7 +344,7 @@ describe('the other answers of POST /webhooks/:provider', () => {
     expect([response.status, await response.text()]).toEqual([404, '{"error":"not_found"}']);
   });
 
-  test('a body over 256 KiB is 413, with or without a length; one exactly that long is read', async ({
+  test('answer 413 to a body over 256 KiB, with or without a length, and read 256 KiB', async ({
     expect,
   }) => {
     const vault = await createVault();
@@ -368,20 +370,20 @@ describe('the other answers of POST /webhooks/:provider', () => {
 
   test.for([
     ['unset', { TELNYX_PUBLIC_KEY: '' }, 'secret_unset'],
-    ['broken', { TELNYX_PUBLIC_KEY: 'AAAA' }, 'secret_broken'],
+    ['invalid', { TELNYX_PUBLIC_KEY: 'AAAA' }, 'secret_broken'],
     ['weak', { TELNYX_PUBLIC_KEY: 'AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=' }, 'secret_broken'],
   ] as const)(
-    'a provider whose key is %s answers 503, the other one works on',
+    'answer 503 for a provider whose key is %s, and still serve the other one',
     async ([, settings, code], { expect }) => {
       const vault = await createVault(settings);
       const log = captureLog();
 
-      const closed = await vault.deliver(fakeTelnyx, '{}');
-      const open = await vault.deliver(fakeSautikit, '{"kind":"call.started"}');
+      const unavailable = await vault.deliver(fakeTelnyx, '{}');
+      const ignored = await vault.deliver(fakeSautikit, '{"kind":"call.started"}');
 
-      expect([closed.status, await closed.text()]).toEqual([503, '{"error":"unavailable"}']);
-      expect(closed.headers.get('retry-after')).toMatch(/^\d+$/);
-      expect(open.status).toBe(200);
+      expect([unavailable.status, await unavailable.text()]).toEqual([503, '{"error":"unavailable"}']);
+      expect(unavailable.headers.get('retry-after')).toMatch(/^\d+$/);
+      expect(ignored.status).toBe(200);
       expect(log.lines().filter(({ event }) => event === 'delivery')).toMatchObject([
         { code },
         { outcome: 'ignored' },
@@ -434,7 +436,7 @@ describe('GET /healthz', () => {
     });
   });
 
-  test('tells the owner the state of the settings and the counts', async ({ expect }) => {
+  test('answers the state of the settings and the counts to the owner', async ({ expect }) => {
     const vault = await createVault({
       VAULT_TOKEN: 'token',
       TELNYX_PUBLIC_KEY: 'AAAA',
@@ -458,7 +460,7 @@ describe('GET /healthz', () => {
   });
 
   test.for(['Bearer wrong', 'Bearer ', 'token', 'Basic dG9rZW46', 'bearer token2'])(
-    'refuses "%s"',
+    'answers 401 to the authorization "%s"',
     async (authorization, { expect }) => {
       const vault = await createVault({ VAULT_TOKEN: 'token' });
 
@@ -468,7 +470,7 @@ describe('GET /healthz', () => {
     },
   );
 
-  test('is closed to a token while none is set', async ({ expect }) => {
+  test('answers 503 to a token while VAULT_TOKEN is not set', async ({ expect }) => {
     const vault = await createVault();
 
     const response = await vault.send(get('Bearer undefined'));
@@ -478,7 +480,9 @@ describe('GET /healthz', () => {
   });
 });
 
-test('the log tells what happened and none of what is secret', async ({ expect }) => {
+test('the log has the outcome of each delivery and attempt, and no secret, link or phone number', async ({
+  expect,
+}) => {
   const vault = await createVault({ VAULT_TOKEN: 'a-very-secret-token-indeed' });
   const log = captureLog();
   const secretLink = `${link('/audio/mono.wav', 'log')}&X-Amz-Signature=link-credential`;
@@ -494,13 +498,13 @@ test('the log tells what happened and none of what is secret', async ({ expect }
       to: '+254700000002',
     },
   });
-  const broken = body
+  const failing = body
     .replace('/audio/mono.wav', '/status/500')
     .replace('event-log', 'event-log-2')
     .replace('"r"', '"r2"');
 
   await vault.deliver(fakeSautikit, body);
-  await vault.deliver(fakeSautikit, broken);
+  await vault.deliver(fakeSautikit, failing);
   await vault.deliver(
     fakeSautikit,
     body

@@ -9,11 +9,11 @@ import { keysOf, link, testServices, wavEvent } from './support.ts';
 
 export const startMs = Date.UTC(2026, 5, 27, 10, 7);
 export const iso = (ms: number) => new Date(ms).toISOString();
-/** A store that fails. */
-export const away = async () => Promise.reject(new Error('R2 is away'));
+/** A store call that fails. */
+export const unavailable = async () => Promise.reject(new Error('R2 is unavailable'));
 
-/** A vault whose clock the test holds, and an origin that answers by the `v` of a link: 200, if nothing is said. */
-export function world(run: string, answers: Record<string, number> = {}) {
+/** Services whose clock the test controls, and an origin that answers by the `v` of a link: 200 by default. */
+export function createWorld(run: string, answers: Record<string, number> = {}) {
   const clock = { nowMs: startMs };
   const origin = { answers };
   const tried: string[] = [];
@@ -30,30 +30,33 @@ export function world(run: string, answers: Record<string, number> = {}) {
     ...wavEvent(run),
     files: [{ claimedFormat: 'wav', link: `${link('/audio/mono.wav', run)}&v=${v}`, ...file }],
   });
-  /** Another announcement of the same event. */
+  /** The same event with another fingerprint. */
   const other = (v: string) =>
     event(v, { claimedFormat: 'mp3', link: `${link('/audio/mono.mp3', run)}&v=${v}` });
-  const kept = () => ({ receivedAt: iso(clock.nowMs), headers: {}, rawBody: 'a body' });
-  const receive = (one: RecordingEvent, more: Partial<Services> = {}) =>
-    enterEvent(one, kept, { ...services, ...more });
-  async function enter(one: RecordingEvent): Promise<PendingEntry> {
-    const entered = await receive(one);
+  const delivery = () => ({ receivedAt: iso(clock.nowMs), headers: {}, rawBody: 'a body' });
+  const receive = (recordingEvent: RecordingEvent, more: Partial<Services> = {}) =>
+    enterEvent(recordingEvent, delivery, { ...services, ...more });
+  async function enter(recordingEvent: RecordingEvent): Promise<PendingEntry> {
+    const entered = await receive(recordingEvent);
     if (entered.pending === undefined) throw new Error(`Cannot test: the delivery was ${entered.outcome}`);
     return entered.pending;
   }
-  /** Delivers, and works behind the answer. */
-  async function deliver(one: RecordingEvent, more: Partial<Services> = {}): Promise<PendingEntry> {
-    const entered = await receive(one, more);
+  /** Delivers, and runs the fast path. */
+  async function deliver(
+    recordingEvent: RecordingEvent,
+    more: Partial<Services> = {},
+  ): Promise<PendingEntry> {
+    const entered = await receive(recordingEvent, more);
     if (entered.pending === undefined) throw new Error(`Cannot test: the delivery was ${entered.outcome}`);
     await runFastPath(entered.pending, { ...services, ...more });
     return entered.pending;
   }
-  const create = (one: RecordingEvent, more: Partial<InboxEntry> = {}) =>
+  const create = (recordingEvent: RecordingEvent, more: Partial<InboxEntry> = {}) =>
     services.inbox.create({
       version: 1,
-      fingerprint: eventFingerprint(one),
-      event: one,
-      delivery: kept(),
+      fingerprint: eventFingerprint(recordingEvent),
+      event: recordingEvent,
+      delivery: delivery(),
       attempts: [],
       ...more,
     });
@@ -85,7 +88,7 @@ export function world(run: string, answers: Record<string, number> = {}) {
   };
 }
 
-export type World = ReturnType<typeof world>;
+export type World = ReturnType<typeof createWorld>;
 
 export const archived = { inbox: 0, dead: 0, objects: 2 };
 export const dead = { inbox: 0, dead: 1, objects: 0 };
