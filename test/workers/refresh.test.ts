@@ -255,7 +255,7 @@ describe('a refresh at Sautikit', () => {
 
     const manifest = await jsonAt<Manifest>(`recordings/sautikit/2026/06/27/call-${run}/rec-${run}.json`);
     expect(manifest.files[0]?.checks).toMatchObject(checks);
-    if (sizeBytes !== undefined) expect(manifest.files[0]?.checks).not.toHaveProperty('fresh link');
+    if (sizeBytes !== undefined) expect(manifest.files[0]?.checks).not.toHaveProperty('fresh_link');
   });
 
   test('ends as link_gone when the API answers that the recording is pruned', async ({ expect }) => {
