@@ -15,7 +15,7 @@ describeContract({
   name: 'Telnyx',
   provider: telnyx,
   fakeProvider: fakeTelnyx,
-  stranger: fakeSautikit,
+  otherProvider: fakeSautikit,
   scheme: '',
   foreignLetter: '-',
   captures: vectors.positive.map((vector) => ({
@@ -27,7 +27,8 @@ describeContract({
   })),
   editSignature: (headers, edit) => ({ ...headers, [SIGNATURE]: edit(headers[SIGNATURE] ?? '') }),
   editTimestamp: (headers, edit) => ({ ...headers, [TIMESTAMP]: edit(headers[TIMESTAMP] ?? '') }),
-  lacks: { 'signed url': 'Telnyx does not sign the URL' },
+  isCaseSensitive: true,
+  verifierOf: async (publicKey) => ({ scheme: 'ed25519', publicKey }),
 });
 
 describe('Telnyx signatures', () => {
