@@ -109,20 +109,21 @@ describe('a worker whose lease has lapsed', () => {
 
   test('succeeds late, after its successor has given up: success wins', async ({ expect }) => {
     const { clock, pending, services } = await taken('fourth');
+    let between: unknown;
     const { writeManifest } = services.recordings;
     const recordings = {
       ...services.recordings,
       async writeManifest(...args: Parameters<typeof writeManifest>) {
-        const { findAudio } = services.recordings;
         const blind = { ...services.recordings, findAudio: async () => [] };
         await succeed(pending, { ...services, fetch: refusing, recordings: blind }, clock);
-        expect(await findAudio('x')).toEqual([]);
+        between = await findings('fourth');
         return writeManifest(...args);
       },
     };
 
     await runAttempt(pending, 'queue', { ...services, recordings });
 
+    expect(between).toEqual({ inbox: 0, dead: 1, objects: 1 });
     expect(await findings('fourth')).toEqual(archived);
   });
 
