@@ -2,14 +2,14 @@ import type { FakeProvider } from './fake-provider.ts';
 import { fakeSautikit, fakeSautikitPlain } from './sautikit.ts';
 import { fakeTelnyx } from './telnyx.ts';
 
-/** Who can be impersonated, by the name given on the command line. */
+/** The fake providers by their name on the command line. */
 export const fakeProviders: Readonly<Record<string, FakeProvider>> = {
   sautikit: fakeSautikit,
   'sautikit-plain': fakeSautikitPlain,
   telnyx: fakeTelnyx,
 };
 
-/** Signs a body as the provider would at this moment, and posts it to a vault. */
+/** Signs a body with the current time, and posts it to a vault. */
 export async function postSigned(
   fakeProvider: FakeProvider,
   vault: string,
