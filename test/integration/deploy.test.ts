@@ -160,7 +160,7 @@ describe('wrangler deploy on an empty account', { timeout: 60_000 }, () => {
     expect(held().scripts.callvault.schedules).toEqual([{ cron: '* * * * *' }]);
   });
 
-  test('run a second time uploads a version, and changes nothing else', async ({ expect }) => {
+  test('uploads a version, and changes nothing else, when it runs again', async ({ expect }) => {
     const before = held();
     const changesBefore = api.changes.length;
 
@@ -245,12 +245,14 @@ describe('the fake Cloudflare API', () => {
     ['d1', { id: '01234567-89ab-cdef-0123-456789abcdef' }, 10181],
     ['queue', { queue_name: 'absent' }, 11000],
     ['inherit', {}, 10057],
-  ] as const)('refuses an upload that binds a %s that does not exist', ([type, target, code], { expect }) =>
-    withApi(async (api) => {
-      expect(await upload(api, [{ name: 'BINDING', type, ...target }])).toEqual([400, false, code]);
-      expect(api.account.scripts).toEqual({});
-      expect(api.changes).toEqual([]);
-    }),
+  ] as const)(
+    'refuses an upload with a binding of type %s to a missing resource',
+    ([type, target, code], { expect }) =>
+      withApi(async (api) => {
+        expect(await upload(api, [{ name: 'BINDING', type, ...target }])).toEqual([400, false, code]);
+        expect(api.account.scripts).toEqual({});
+        expect(api.changes).toEqual([]);
+      }),
   );
 
   test('refuses a consumer of a missing queue, one with a missing dead-letter queue, and a second one', ({

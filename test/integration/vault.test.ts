@@ -233,7 +233,7 @@ describe('callvault in wrangler dev', () => {
     });
   });
 
-  test('npm run send signs and posts a delivery that is archived', async ({ expect }) => {
+  test('archives a delivery that npm run send signs and posts', async ({ expect }) => {
     const eventId = randomUUID();
     const args = ['scripts/send.ts', 'telnyx', '--to', vault.url, '--event-id', eventId];
     const key = settings.TELNYX_SIGNING_KEY ?? '';

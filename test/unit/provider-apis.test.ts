@@ -64,7 +64,7 @@ describe('apiPathOf() of Sautikit', () => {
     ['\ud800', 'calls/%EF%BF%BD/recording'],
     ['.', undefined],
     ['..', undefined],
-  ] as const)('of call %j is %s', ([callId, path], { expect }) => {
+  ] as const)('for call %j returns %s', ([callId, path], { expect }) => {
     expect(sautikitPathOf(callId)).toBe(path);
   });
 });

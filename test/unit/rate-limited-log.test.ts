@@ -13,7 +13,7 @@ function limitedLog() {
   return { lines, reject, advance: (ms: number) => (nowMs += ms) };
 }
 
-test('rateLimitedLog() writes one line a second of one kind, and counts those it stands for', ({
+test('rateLimitedLog() writes one line a second of each kind, with the count of lines that it stands for', ({
   expect,
 }) => {
   const { lines, reject, advance } = limitedLog();

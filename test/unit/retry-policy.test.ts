@@ -162,7 +162,7 @@ describe('nextRetry()', () => {
     [1, 1, 2000],
     [10 ** 9, 0, 86_400_000],
   ])(
-    'with Retry-After %i s and random %i waits %i ms: the longer one of both waits',
+    'with Retry-After %i s and random %i waits %i ms: the longer of both waits',
     ([retryAfterSeconds, random, ms], { expect }) => {
       expect(waitOf(1, { ...unreachable, retryAfterSeconds }, random)).toBe(ms);
     },

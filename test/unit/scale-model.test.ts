@@ -36,9 +36,7 @@ describe('playOutage()', () => {
     expect(playOutage({ ...outage, consumers: 2000 })).toEqual(playOutage(outage));
   });
 
-  test('exhausts no recording in an outage of six hours, and a part of them in one of a week', ({
-    expect,
-  }) => {
+  test('returns no exhausted recording for an outage of six hours, and some for a week', ({ expect }) => {
     expect(playOutage({ ...outage, outageSeconds: 6 * 3600 }).exhausted).toBe(0);
     const week = playOutage({ ...outage, recordingsPerMinute: 6, outageSeconds: 7 * 86_400 });
     expect(week.exhausted).toBeGreaterThan(0);
