@@ -7,7 +7,7 @@ import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import vectors from '../fixtures/sautikit/hmac.json';
 import payloads from '../fixtures/sautikit/payloads.json';
 import { verify as verifyDelivery } from '../support/verify.ts';
-import { describeContract, type Scheme } from './contract.ts';
+import { describeContract, type Scheme } from './provider-contract.ts';
 
 const SIGNATURE = 'x-sautikit-signature';
 

@@ -6,7 +6,7 @@ import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import vectors from '../fixtures/telnyx/ed25519.json';
 import payloads from '../fixtures/telnyx/payloads.json';
 import { verify as verifyDelivery } from '../support/verify.ts';
-import { describeContract } from './contract.ts';
+import { describeContract } from './provider-contract.ts';
 
 const SIGNATURE = 'telnyx-signature-ed25519';
 const TIMESTAMP = 'telnyx-timestamp';
