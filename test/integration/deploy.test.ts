@@ -13,7 +13,7 @@ type CloudflareApi = Awaited<ReturnType<typeof startCloudflareApi>>;
 const folder = mkdtempSync(join(tmpdir(), 'callvault-deploy-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** A copy of what a deploy reads, since wrangler writes beside its configuration. */
+/** Copies what a deploy reads, since wrangler writes next to its configuration. */
 function copyProject(name: string, edit = (config: string) => config): string {
   const project = join(folder, name);
   for (const part of ['src', 'package.json', 'tsconfig.json'])
@@ -23,7 +23,7 @@ function copyProject(name: string, edit = (config: string) => config): string {
   return project;
 }
 
-/** Runs the pinned wrangler where it cannot ask a person. The stand-in is its proxy, too: no other host is reached. */
+/** Runs the pinned wrangler without a terminal. The fake API is its proxy as well, so that it reaches no other host. */
 async function deploy(project: string, api: CloudflareApi): Promise<{ status: number; output: string }> {
   const env = {
     ...quiet,
@@ -48,7 +48,7 @@ async function deploy(project: string, api: CloudflareApi): Promise<{ status: nu
   return { status: status ?? 1, output: output.join('') };
 }
 
-/** What is read here of wrangler's own type, which refers to a package that it does not install. */
+/** The part of wrangler's own type that is read here: that refers to a package which wrangler does not install. */
 interface Config {
   readonly d1_databases: readonly { readonly binding: string }[];
   readonly queues: {
@@ -73,7 +73,7 @@ async function withApi(use: (api: CloudflareApi) => Promise<void>): Promise<void
   await use(api).finally(() => api.close());
 }
 
-describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, () => {
+describe('wrangler deploy on an empty account', { timeout: 60_000 }, () => {
   let api: CloudflareApi;
   let project: string;
   let first: Awaited<ReturnType<typeof deploy>>;
@@ -85,7 +85,7 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
   }, 60_000);
   afterAll(() => api.close());
 
-  /** The account without the history of its uploads. */
+  /** The account without its older versions. */
   const held = () => {
     const { callvault, ...others } = structuredClone(api.account.scripts);
     const { versions = [], deployed, ...live } = callvault ?? {};
@@ -93,12 +93,12 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
     return { ...structuredClone(api.account), scripts: { ...others, callvault: { ...live, bindings } } };
   };
 
-  test('one command ends well, and asks no other host, and nothing unknown', ({ expect }) => {
+  test('exits with 0, and requests only known routes of the API', ({ expect }) => {
     expect(first.status, first.output).toBe(0);
     expect(api.unknown).toEqual([]);
   });
 
-  test('everything that the configuration binds to exists, and is bound', ({ expect }) => {
+  test('creates and binds every resource in wrangler.toml', ({ expect }) => {
     const { namespaces, buckets, databases, queues, scripts } = held();
     const [namespace] = namespaces;
 
@@ -125,7 +125,7 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
     ]);
   });
 
-  test('both queues have the worker as consumer, with the settings of the configuration', ({ expect }) => {
+  test('makes the worker the consumer of both queues, with the settings in wrangler.toml', ({ expect }) => {
     const actual = Object.fromEntries(
       held().queues.map(({ queue_name, consumers }) => [queue_name, consumers]),
     );
@@ -156,11 +156,11 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
     );
   });
 
-  test('the cron comes every minute', ({ expect }) => {
+  test('schedules the cron for every minute', ({ expect }) => {
     expect(held().scripts.callvault.schedules).toEqual([{ cron: '* * * * *' }]);
   });
 
-  test('a second deploy uploads a version, and changes nothing else', async ({ expect }) => {
+  test('uploads a version, and changes nothing else, when it runs again', async ({ expect }) => {
     const before = held();
     const changesBefore = api.changes.length;
 
@@ -176,9 +176,7 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
     expect(api.account.scripts.callvault?.versions).toHaveLength(2);
   });
 
-  test('without its producer the dead-letter queue is missing, and the deploy fails before any change', ({
-    expect,
-  }) =>
+  test('fails before any change when the dead-letter queue has no producer', ({ expect }) =>
     withApi(async (api) => {
       const { status, output } = await deploy(
         copyProject('without', (text) => text.replace(deadProducer, '')),
@@ -191,7 +189,7 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
       expect(api.unknown).toEqual([]);
     }));
 
-  test('an account without a name below workers.dev gets the address where to register one, and stays as it is', ({
+  test('fails before any change when the account has no workers.dev subdomain, and prints where to register one', ({
     expect,
   }) =>
     withApi(async (api) => {
@@ -204,7 +202,7 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
       expect(api.unknown).toEqual([]);
     }));
 
-  test('a D1 binding without an id is provisioned like the rest', ({ expect }) =>
+  test('creates the database of a D1 binding without an id', ({ expect }) =>
     withApi(async (api) => {
       const addition = '\n[[d1_databases]]\nbinding = "ONE_MORE"\n';
       const { status, output } = await deploy(
@@ -218,8 +216,8 @@ describe('wrangler deploy on an account that has nothing', { timeout: 60_000 }, 
     }));
 });
 
-describe('the stand-in of the API', () => {
-  /** Gives back the status, whether it is a success, and the codes of the errors. */
+describe('the fake Cloudflare API', () => {
+  /** Returns the status, the success flag and the codes of the errors. */
   async function ask(api: CloudflareApi, method: string, path: string, body: FormData | object) {
     const response = await fetch(`${api.origin}/client/v4/accounts/${api.account.id}${path}`, {
       method,
@@ -247,15 +245,19 @@ describe('the stand-in of the API', () => {
     ['d1', { id: '01234567-89ab-cdef-0123-456789abcdef' }, 10181],
     ['queue', { queue_name: 'absent' }, 11000],
     ['inherit', {}, 10057],
-  ] as const)('refuses an upload that binds a %s that does not exist', ([type, target, code], { expect }) =>
-    withApi(async (api) => {
-      expect(await upload(api, [{ name: 'BINDING', type, ...target }])).toEqual([400, false, code]);
-      expect(api.account.scripts).toEqual({});
-      expect(api.changes).toEqual([]);
-    }),
+  ] as const)(
+    'refuses an upload with a binding of type %s to a missing resource',
+    ([type, target, code], { expect }) =>
+      withApi(async (api) => {
+        expect(await upload(api, [{ name: 'BINDING', type, ...target }])).toEqual([400, false, code]);
+        expect(api.account.scripts).toEqual({});
+        expect(api.changes).toEqual([]);
+      }),
   );
 
-  test('refuses a consumer of a queue that does not exist, with one, or beside another', ({ expect }) =>
+  test('refuses a consumer of a missing queue, one with a missing dead-letter queue, and a second one', ({
+    expect,
+  }) =>
     withApi(async (api) => {
       const consumer = { type: 'worker', script_name: 'callvault' };
       const consume = (id: string | undefined, dead?: string) =>
@@ -271,7 +273,7 @@ describe('the stand-in of the API', () => {
       expect(await consume(queue?.queue_id, 'present')).toEqual([400, false, 11004]);
     }));
 
-  test('answers 404 where it has no route, and keeps the request', ({ expect }) =>
+  test('answers 404 to a request without a route, and records it', ({ expect }) =>
     withApi(async (api) => {
       expect(await ask(api, 'POST', '/workflows', {})).toEqual([404, false, 7003]);
       expect(api.unknown).toEqual(['POST /workflows']);

@@ -23,8 +23,8 @@ interface Attempt {
   readonly code?: string;
 }
 
-/** The whole worker as `wrangler dev` runs it, a black box: HTTP in, HTTP out, and afterwards the bucket. */
-describe('the vault over HTTP', () => {
+/** The whole worker as a black box: HTTP requests, HTTP responses, and the bucket afterwards. */
+describe('callvault in wrangler dev', () => {
   const folder = mkdtempSync(join(tmpdir(), 'callvault-test-'));
   const stateFolder = join(folder, 'state');
   const output: string[] = [];
@@ -54,12 +54,12 @@ describe('the vault over HTTP', () => {
     await waitUntil(20_000, () => attempts().some((attempt) => attempt.eventId === eventId));
     return attempts().find((attempt) => attempt.eventId === eventId);
   };
-  const linkTo = (path: string, mark: string) =>
-    `${origin.url}${path}${path.includes('?') ? '&' : '?'}run=${mark}`;
-  const seen = async (mark: string): Promise<unknown[]> =>
-    (await fetch(`${origin.url}/seen?run=${mark}`)).json();
+  const linkTo = (path: string, runId: string) =>
+    `${origin.url}${path}${path.includes('?') ? '&' : '?'}run=${runId}`;
+  const seen = async (runId: string): Promise<unknown[]> =>
+    (await fetch(`${origin.url}/seen?run=${runId}`)).json();
 
-  /** A recording announced by a fake provider, with ids of its own. */
+  /** A delivery of a new recording. */
   function call(providerName: string, links: Record<string, string>) {
     const fakeProvider = fakeProviders[providerName];
     if (fakeProvider === undefined) throw new Error(`Cannot test: no fake provider ${providerName}`);
@@ -78,18 +78,18 @@ describe('the vault over HTTP', () => {
     };
   }
 
-  /** The bucket as it is on disk, read without the worker. */
-  async function withBucket<T>(look: (bucket: R2Bucket) => Promise<T>): Promise<T> {
+  /** Reads the bucket from the disk, without the worker. */
+  async function withBucket<T>(use: (bucket: R2Bucket) => Promise<T>): Promise<T> {
     const configPath = join(root, 'wrangler.toml');
     const proxy = await getPlatformProxy<Env>({
       configPath,
       envFiles: [],
       persist: { path: join(stateFolder, 'v3') },
     });
-    return look(proxy.env.RECORDINGS).finally(() => proxy.dispose());
+    return use(proxy.env.RECORDINGS).finally(() => proxy.dispose());
   }
 
-  test('archives what both providers announce, byte for byte, and nothing that is forged', async ({
+  test('archives the recordings of both providers byte for byte, and refuses a forged delivery', async ({
     expect,
   }) => {
     const sautikit = call('sautikit', { wav: linkTo('/audio/mono.wav', 'a') });
@@ -100,12 +100,12 @@ describe('the vault over HTTP', () => {
     });
     const page = call('telnyx', { wav: linkTo('/html', 'd') });
     const forged = call('telnyx', { wav: linkTo('/audio/mono.wav', 'e') });
-    const stranger = await fakeProviders.telnyx?.newKey();
+    const otherKey = await fakeProviders.telnyx?.newKey();
 
     const answers = await Promise.all(
       [sautikit, plain, telnyx, page].map(async ({ deliver }) => (await deliver()).text()),
     );
-    const refused = await forged.deliver(stranger?.signing);
+    const refused = await forged.deliver(otherKey?.signing);
     const ends = await Promise.all([sautikit, plain, telnyx, page].map(({ eventId }) => attemptOf(eventId)));
 
     expect(answers).toEqual(new Array(4).fill('{"outcome":"accepted"}'));
@@ -152,15 +152,13 @@ describe('the vault over HTTP', () => {
     });
   });
 
-  test('stores one object of 20 identical deliveries at once, and asks the origin once', async ({
-    expect,
-  }) => {
+  test('downloads and stores one recording for 20 identical deliveries at once', async ({ expect }) => {
     const { deliver, eventId, callId } = call('sautikit', { wav: linkTo('/audio/mono.wav', 'storm') });
 
     const responses = await Promise.all(Array.from({ length: 20 }, () => deliver()));
 
     const outcomes = await Promise.all(responses.map((response) => response.text()));
-    // One that looked into KV before the first was archived, and into R2 after, is accepted too, and finds it done.
+    // A delivery that reads KV before the recording is archived, and R2 after it, is accepted too.
     expect(new Set(outcomes)).toEqual(new Set(['{"outcome":"accepted"}', '{"outcome":"duplicate"}']));
     expect(responses.map(({ status }) => status)).toEqual(new Array(20).fill(200));
     expect(await attemptOf(eventId)).toMatchObject({ outcome: 'archived' });
@@ -172,7 +170,7 @@ describe('the vault over HTTP', () => {
     });
   });
 
-  test('answers a body that is too large, and works on', async ({ expect }) => {
+  test('answers 413 to a body that is too large, and goes on answering', async ({ expect }) => {
     const url = `${vault.url}/webhooks/telnyx`;
     const stream = new ReadableStream({
       start(controller) {
@@ -181,13 +179,13 @@ describe('the vault over HTTP', () => {
       },
     });
     const announced = await fetch(url, { method: 'POST', body: new Uint8Array(300_000) });
-    // Without a signature such a body is not read at all.
+    // Without a signature the body would not be read.
     const headers = { 'telnyx-timestamp': '1', 'telnyx-signature-ed25519': `${'A'.repeat(86)}==` };
     const streaming = { method: 'POST', headers, body: stream, duplex: 'half' }; // Node's fetch wants `duplex`.
     const streamed = await fetch(url, streaming);
 
     expect([announced.status, streamed.status]).toEqual([413, 413]);
-    // wrangler's own proxy may lose a connection whose body was not read to its end.
+    // wrangler's proxy may close a connection whose body was not read to its end.
     // See https://github.com/cloudflare/workers-sdk/issues/15709
     const after = await vi.waitFor(async () => {
       const response = await fetch(url, { method: 'PUT', body: 'x' });
@@ -197,7 +195,9 @@ describe('the vault over HTTP', () => {
     expect(after.headers.get('allow')).toBe('POST');
   });
 
-  test('archives by the queue what the fast path could not', async ({ expect }) => {
+  test('archives a recording from the queue after the fast path has failed or handed it over', async ({
+    expect,
+  }) => {
     const late = call('sautikit', { wav: linkTo('/later/503/1', 'late') });
     const large = call('telnyx', { wav: linkTo('/big-chunked/70000000', 'large') });
 
@@ -212,14 +212,17 @@ describe('the vault over HTTP', () => {
     expect(ended(large)).toEqual(['handed_over', 'archived']);
   });
 
-  test('runs its cron', async ({ expect }) => {
+  test('logs a reconcile line for each run of the cron', async ({ expect }) => {
+    const reconciled = () => output.filter((line) => line.startsWith('{"event":"reconcile"'));
+    const before = reconciled().length;
+
     await runCron(vault.url);
 
-    const line = output.findLast((one) => one.startsWith('{"event":"reconcile"'));
-    expect(JSON.parse(line ?? '')).toMatchObject({ outcome: 'done', isCut: false });
+    expect(await waitUntil(20_000, () => reconciled().length > before)).toBe(true);
+    expect(JSON.parse(reconciled().at(-1) ?? '')).toMatchObject({ outcome: 'done', isCut: false });
   });
 
-  test('tells the owner what is pending', async ({ expect }) => {
+  test('answers GET /healthz with details only to the vault token', async ({ expect }) => {
     const headers = { authorization: `Bearer ${settings.VAULT_TOKEN}` };
 
     const open = await fetch(`${vault.url}/healthz`);
@@ -233,7 +236,7 @@ describe('the vault over HTTP', () => {
     });
   });
 
-  test('npm run send signs and posts a delivery that is archived', async ({ expect }) => {
+  test('archives a delivery that npm run send signs and posts', async ({ expect }) => {
     const eventId = randomUUID();
     const args = ['scripts/send.ts', 'telnyx', '--to', vault.url, '--event-id', eventId];
     const key = settings.TELNYX_SIGNING_KEY ?? '';
@@ -248,7 +251,7 @@ describe('the vault over HTTP', () => {
     expect(await attemptOf(eventId)).toMatchObject({ outcome: 'archived' });
   });
 
-  test('the log carries none of what is secret', ({ expect }) => {
+  test('logs no secret, signature or link', ({ expect }) => {
     const lines = output.filter((line) => line.startsWith('{'));
     const secrets = [
       settings.VAULT_TOKEN ?? '',
@@ -263,7 +266,7 @@ describe('the vault over HTTP', () => {
   });
 });
 
-test('npm run demo archives everything, prints the checksums of the sources, and ends by itself', async ({
+test('npm run demo archives all recordings, prints the checksums of the sources, and exits', async ({
   expect,
 }) => {
   const stateFolder = mkdtempSync(join(tmpdir(), 'callvault-demo-state-'));

@@ -14,8 +14,8 @@ interface Script {
 }
 
 /** A request to a route. */
-export interface Ask {
-  /** What the path has where its route has a name. */
+export interface ApiRequest {
+  /** The parts of the path at the parameters of the route. */
   readonly at: readonly string[];
   readonly query: URLSearchParams;
   readonly body: Json;
@@ -26,12 +26,12 @@ export const newId = () => randomUUID().replaceAll('-', '');
 
 type Account = ReturnType<typeof emptyAccount>;
 
-/** All that an account holds, as plain data: two states can be compared. */
+/** An account as plain data, so that a test can compare two states of it. */
 export function emptyAccount() {
   return {
     id: newId(),
-    /** The dashboard registers the name below workers.dev; `wrangler deploy` does so only when a person agrees. */
-    subdomain: 'someone',
+    /** `wrangler deploy` does not register a subdomain of workers.dev unless a person agrees. */
+    subdomain: 'test-account',
     namespaces: [] as { id: string; title: string }[],
     buckets: [] as { name: string }[],
     databases: [] as { uuid: string; name: string }[],
@@ -48,18 +48,18 @@ export function found<T>(thing: T | undefined, code: number, message: string, st
   return thing ?? refuse(status, code, message);
 }
 
-function create<T extends object>(all: T[], one: T, name: keyof T, codeOfNamesake: number): T {
+function create<T extends object>(all: T[], one: T, name: keyof T, codeIfTaken: number): T {
   const isTaken = all.some((other) => other[name] === one[name]);
-  if (isTaken) refuse(400, codeOfNamesake, `${String(one[name])} already exists`);
+  if (isTaken) refuse(400, codeIfTaken, `${String(one[name])} already exists`);
   all.push(one);
   return one;
 }
 
 /**
- * What each route, a method and a path below the account, does with it. The codes of refusals are Cloudflare's wherever
- * wrangler looks at them.
+ * The routes by method and path below the account. The codes of refusals are Cloudflare's wherever wrangler reads
+ * them.
  */
-export function routesOf(account: Account): Record<string, (ask: Ask) => unknown> {
+export function routesOf(account: Account): Record<string, (request: ApiRequest) => unknown> {
   const { namespaces, buckets, databases, queues, scripts } = account;
   const bucketOf = (wanted: unknown) => buckets.find(({ name }) => name === wanted);
   const queueOf = (wanted: unknown) => queues.find(({ queue_name }) => queue_name === wanted);
@@ -67,7 +67,7 @@ export function routesOf(account: Account): Record<string, (ask: Ask) => unknown
   const scriptOf = (name: unknown, code = 10007) =>
     found(scripts[String(name)], code, 'This Worker does not exist on your account.');
 
-  /** By which field a binding points at what must exist, and the code of the refusal if it does not. */
+  /** By the type of a binding: the field that names its resource, and the code of the refusal if that is missing. */
   const targets: Record<string, [field: string, code: number, find: (value: unknown) => unknown]> = {
     kv_namespace: ['namespace_id', 10041, (wanted) => namespaces.find(({ id }) => id === wanted)],
     r2_bucket: ['bucket_name', 10085, bucketOf],
@@ -75,13 +75,13 @@ export function routesOf(account: Account): Record<string, (ask: Ask) => unknown
     queue: ['queue_name', 11000, queueOf],
   };
 
-  /** Checks what a binding points at; `inherit` becomes the binding of that name in the version before. */
+  /** Checks that the resource of a binding exists; `inherit` stands for the binding in the previous version. */
   function resolve(binding: Binding, before: readonly Binding[]): Binding {
     const { name, type } = binding;
     if (type === 'plain_text') return binding;
-    const kept = before.find((one) => one.name === name);
+    const inherited = before.find((one) => one.name === name);
     if (type === 'inherit')
-      return resolve(found(kept, 10057, `inherit binding '${name}' is invalid`, 400), []);
+      return resolve(found(inherited, 10057, `inherit binding '${name}' is invalid`, 400), []);
     const [field, code, find] = found(
       targets[type],
       10021,
@@ -97,7 +97,7 @@ export function routesOf(account: Account): Record<string, (ask: Ask) => unknown
     return binding;
   }
 
-  function addVersion({ form }: Ask, script: Script) {
+  function addVersion({ form }: ApiRequest, script: Script) {
     const metadata = JSON.parse(String(form.get('metadata')));
     if (!form.has(metadata.main_module)) refuse(400, 10021, 'No such module: main_module');
     const before = script.versions[0]?.bindings ?? [];
@@ -107,19 +107,19 @@ export function routesOf(account: Account): Record<string, (ask: Ask) => unknown
     return { id, metadata, resources: { script: { etag: newId() } }, startup_time_ms: 1 };
   }
 
-  /** Uploads a whole script, which is live at once. */
-  function putScript(ask: Ask) {
-    const [name = ''] = ask.at;
+  /** Uploads a script and deploys it. */
+  function putScript(request: ApiRequest) {
+    const [name = ''] = request.at;
     const fresh = { versions: [], deployed: '', schedules: [], settings: { tags: [] }, subdomain: {} };
     const script: Script = scripts[name] ?? fresh;
-    const { id, metadata, startup_time_ms } = addVersion(ask, script);
+    const { id, metadata, startup_time_ms } = addVersion(request, script);
     script.deployed = id;
     script.settings = { ...script.settings, observability: metadata.observability };
     scripts[name] = script;
     return { id: name, etag: newId(), deployment_id: id, startup_time_ms };
   }
 
-  function deployVersion({ at: [name], body }: Ask) {
+  function deployVersion({ at: [name], body }: ApiRequest) {
     const script = scriptOf(name);
     const [{ version_id, percentage } = {}] = body.versions as Json[];
     const version = script.versions.find(({ id }) => id === version_id && percentage === 100);
@@ -127,8 +127,8 @@ export function routesOf(account: Account): Record<string, (ask: Ask) => unknown
     return { id: randomUUID(), versions: body.versions };
   }
 
-  /** Gives a queue its one consumer. A dead-letter queue must exist before it is named. */
-  function putConsumer({ at: [queueId, consumerId], body: { script_name, ...body } }: Ask) {
+  /** Sets the one consumer of a queue. Its dead-letter queue must exist. */
+  function putConsumer({ at: [queueId, consumerId], body: { script_name, ...body } }: ApiRequest) {
     const queue = queues.find(({ queue_id }) => queue_id === queueId);
     const { consumers } = found(queue, 11000, `Queue ${queueId} does not exist.`);
     scriptOf(script_name);
@@ -139,31 +139,31 @@ export function routesOf(account: Account): Record<string, (ask: Ask) => unknown
     return consumers[0];
   }
 
-  function settingsOf({ at: [name] }: Ask) {
+  function settingsOf({ at: [name] }: ApiRequest) {
     const { versions, deployed, settings, subdomain } = scriptOf(name);
     return { bindings: versions.find(({ id }) => id === deployed)?.bindings, ...settings, subdomain };
   }
 
-  function patch({ at: [name], body }: Ask, part: 'settings' | 'subdomain') {
+  function patch({ at: [name], body }: ApiRequest, part: 'settings' | 'subdomain') {
     const script = scriptOf(name);
     script[part] = { ...script[part], ...body };
     return script[part];
   }
 
-  function deploymentsOf({ at: [name] }: Ask) {
+  function deploymentsOf({ at: [name] }: ApiRequest) {
     const versions = [{ version_id: scriptOf(name).deployed, percentage: 100 }];
     return { deployments: [{ id: randomUUID(), versions }] };
   }
 
-  function serviceOf({ at: [name] }: Ask) {
+  function serviceOf({ at: [name] }: ApiRequest) {
     const script = { tag: name, tags: scriptOf(name, 10090).settings.tags, last_deployed_from: 'wrangler' };
     return { id: name, default_environment: { environment: 'production', script } };
   }
 
   return {
-    'GET /user': () => ({ id: newId(), email: 'someone@example.com' }),
-    'GET /accounts': () => [{ id: account.id, name: 'Someone' }],
-    'GET /memberships': () => [{ id: newId(), account: { id: account.id, name: 'Someone' } }],
+    'GET /user': () => ({ id: newId(), email: 'test@example.com' }),
+    'GET /accounts': () => [{ id: account.id, name: 'Test account' }],
+    'GET /memberships': () => [{ id: newId(), account: { id: account.id, name: 'Test account' } }],
     'GET /storage/kv/namespaces': () => namespaces,
     'POST /storage/kv/namespaces': ({ body }) =>
       create(namespaces, { id: newId(), title: String(body.title) }, 'title', 10014),
@@ -190,16 +190,16 @@ export function routesOf(account: Account): Record<string, (ask: Ask) => unknown
     'GET /workers/services/:name': serviceOf,
     'GET /workers/workers/:name': settingsOf,
     'PUT /workers/scripts/:name': putScript,
-    'POST /workers/scripts/:name/versions': (ask) => addVersion(ask, scriptOf(ask.at[0])),
+    'POST /workers/scripts/:name/versions': (request) => addVersion(request, scriptOf(request.at[0])),
     'GET /workers/scripts/:name/deployments': deploymentsOf,
     'POST /workers/scripts/:name/deployments': deployVersion,
     'GET /workers/scripts/:name/settings': settingsOf,
-    'PATCH /workers/scripts/:name/script-settings': (ask) => patch(ask, 'settings'),
+    'PATCH /workers/scripts/:name/script-settings': (request) => patch(request, 'settings'),
     'GET /workers/scripts/:name/secrets': ({ at: [name] }) => scriptOf(name) && [],
     'PUT /workers/scripts/:name/schedules': ({ at: [name], body }) => {
       scriptOf(name).schedules = body;
       return { schedules: body };
     },
-    'POST /workers/scripts/:name/subdomain': (ask) => patch(ask, 'subdomain'),
+    'POST /workers/scripts/:name/subdomain': (request) => patch(request, 'subdomain'),
   };
 }

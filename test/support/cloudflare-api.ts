@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage } from 'node:http';
-import { type Ask, emptyAccount, found, newId, refuse, routesOf } from './cloudflare-account.ts';
+import { type ApiRequest, emptyAccount, found, newId, refuse, routesOf } from './cloudflare-account.ts';
 import { close, listen } from './origin.ts';
 
-async function read(request: IncomingMessage): Promise<Pick<Ask, 'body' | 'form'>> {
+async function read(request: IncomingMessage): Promise<Pick<ApiRequest, 'body' | 'form'>> {
   const bytes = Buffer.concat(await request.toArray());
   const type = request.headers['content-type'] ?? '';
   if (!type.startsWith('multipart/'))
@@ -10,7 +10,7 @@ async function read(request: IncomingMessage): Promise<Pick<Ask, 'body' | 'form'
   return { body: {}, form: await new Response(bytes, { headers: { 'content-type': type } }).formData() };
 }
 
-/** Cloudflare's API v4 on loopback, as far as `wrangler deploy` needs it, over an account that has nothing yet. */
+/** Starts the part of Cloudflare's API v4 that `wrangler deploy` needs, on loopback, over an empty account. */
 export async function startCloudflareApi() {
   const account = emptyAccount();
   const token = newId();
@@ -18,21 +18,21 @@ export async function startCloudflareApi() {
     pattern: new RegExp(`^${route.replaceAll(/:\w+/g, '([^/]+)')}$`),
     answer,
   }));
-  /** Every request, those that left the account another than they found it, and those that fit no route. */
+  /** All requests, those that changed the account, and those that match no route. */
   const [requests, changes, unknown]: [string[], string[], string[]] = [[], [], []];
 
   async function answerTo(request: IncomingMessage): Promise<unknown> {
     const [path = '', query = ''] = (request.url ?? '').split('?');
     const line = `${request.method} ${path.replace('/client/v4', '').replace(`/accounts/${account.id}/`, '/')}`;
     requests.push(line);
-    const ask = await read(request);
+    const parts = await read(request);
     const route = routes.find(({ pattern }) => pattern.test(line));
     if (route === undefined) unknown.push(line);
     if (request.headers.authorization !== `Bearer ${token}`) refuse(403, 10000, 'Authentication error');
     const { pattern, answer } = found(route, 7003, `Could not route to ${path}`);
     const before = JSON.stringify(account);
     const at = (pattern.exec(line) ?? []).slice(1).map(decodeURIComponent);
-    const result = answer({ ...ask, at, query: new URLSearchParams(query) });
+    const result = answer({ ...parts, at, query: new URLSearchParams(query) });
     if (JSON.stringify(account) !== before) changes.push(line);
     return result;
   }
@@ -46,7 +46,7 @@ export async function startCloudflareApi() {
         send(status, { success: false, errors: [{ code, message }], messages: [], result: null }),
     );
   });
-  // A client that takes this server for its proxy asks so for any other host.
+  // With this server as its proxy, a client requests other hosts by CONNECT.
   server.on('connect', ({ url = '' }, socket) => {
     unknown.push(`CONNECT ${url}`);
     socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');

@@ -1,33 +1,31 @@
-import type { Exchange } from './behaviours.ts';
-
-export type ApiAsk = Exchange;
+import type { Exchange } from './origin-behaviours.ts';
 
 /** The key that both fake APIs take. */
 export const API_KEY = 'key-of-the-api';
 
 /**
- * Both providers' APIs as they are documented: `/api/<mode>/<run>/<the provider's own path>`. Without the right key
- * every mode answers 401.
+ * Answers as both providers' APIs are documented to, at `/api/<mode>/<run>/<the provider's own path>`. Without the
+ * right key every mode answers 401.
  */
-export function answerApi(ask: ApiAsk): void {
-  const isKnown = ask.request.headers.authorization === `Bearer ${API_KEY}`;
-  const [status, body, headers = {}] = isKnown ? answerOf(ask) : ([401, noSuchKey] as const);
-  ask.response.writeHead(status, { 'content-type': 'application/json', ...headers });
-  ask.response.end(JSON.stringify(body));
+export function answerApi(exchange: Exchange): void {
+  const isKnown = exchange.request.headers.authorization === `Bearer ${API_KEY}`;
+  const [status, body, headers = {}] = isKnown ? answerOf(exchange) : ([401, unknownKey] as const);
+  exchange.response.writeHead(status, { 'content-type': 'application/json', ...headers });
+  exchange.response.end(JSON.stringify(body));
 }
 
-function answerOf(ask: ApiAsk): Answer {
-  const [mode = '', run = '', resource] = ask.rest;
-  const link = `http://${ask.request.headers.host}/audio/mono.wav?run=${run}`;
-  if (resource === 'texml') return texml(mode, link, ask) ?? [500, {}];
-  return (resource === 'calls' ? sautikit : telnyx)(mode, link, ask) ?? [500, {}];
+function answerOf(exchange: Exchange): Answer {
+  const [mode = '', run = '', resource] = exchange.rest;
+  const link = `http://${exchange.request.headers.host}/audio/mono.wav?run=${run}`;
+  if (resource === 'texml') return texml(mode, link, exchange) ?? [500, {}];
+  return (resource === 'calls' ? sautikit : telnyx)(mode, link, exchange) ?? [500, {}];
 }
 
-const noSuchKey = { error: { code: 'api_key.invalid', message: 'No such key', request_id: 'r1' } };
+const unknownKey = { error: { code: 'api_key.invalid', message: 'No such key', request_id: 'r1' } };
 
 type Answer = readonly [status: number, body: object, headers?: Record<string, string>];
 
-function sautikit(mode: string, link: string, { nth }: ApiAsk): Answer | undefined {
+function sautikit(mode: string, link: string, { nth }: Exchange): Answer | undefined {
   const ready: Answer = [302, {}, { location: link }];
   const answers: Record<string, Answer> = {
     ready,
@@ -49,7 +47,7 @@ function sautikit(mode: string, link: string, { nth }: ApiAsk): Answer | undefin
 }
 
 /** `texml/Accounts/{AccountSid}/Recordings/{RecordingSid}.json`, which names one link in the recorded format. */
-function texml(mode: string, link: string, { rest }: ApiAsk): Answer | undefined {
+function texml(mode: string, link: string, { rest }: Exchange): Answer | undefined {
   const [sid = ''] = (rest.at(-1) ?? '').split('.');
   const recording = { account_sid: rest[4], sid, status: 'completed', duration: '8', media_url: link };
   const answers: Record<string, Answer> = {
@@ -60,7 +58,7 @@ function texml(mode: string, link: string, { rest }: ApiAsk): Answer | undefined
   return answers[mode];
 }
 
-function telnyx(mode: string, link: string, { nth, url }: ApiAsk): Answer | undefined {
+function telnyx(mode: string, link: string, { nth, url }: Exchange): Answer | undefined {
   const recording = (startedAt: string, wav: string) => ({
     id: 'recording',
     recording_started_at: startedAt,

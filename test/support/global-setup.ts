@@ -11,7 +11,7 @@ declare module 'vitest' {
 
 const results = join(import.meta.dirname, '..', '..', '.results');
 
-/** One origin for all tests in workerd, which cannot listen themselves; what they report goes into .results. */
+/** Starts one origin for all tests in workerd, which cannot listen; their reports are written to .results. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const origin = await startOrigin();
   project.provide('originUrl', origin.url);

@@ -1,17 +1,17 @@
 import { beforeEach } from 'vitest';
 
 const realFetch = globalThis.fetch;
-const strays: string[] = [];
+const refusedHosts: string[] = [];
 
-/** Stands before every request of a test: what is not for this machine is not sent, and fails the next look. */
+/** Refuses requests to other hosts, and fails the test that made one, also when the caller swallows the error. */
 globalThis.fetch = async (input, init) => {
   const url = new URL(input instanceof Request ? input.url : String(input));
   if (['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)) return realFetch(input, init);
-  strays.push(url.host);
-  throw new Error(`A test asked for ${url.host}`);
+  refusedHosts.push(url.host);
+  throw new Error(`A test requested ${url.host}`);
 };
 
 beforeEach(({ onTestFinished, expect }) => {
-  strays.length = 0;
-  onTestFinished(() => expect(strays).toEqual([]));
+  refusedHosts.length = 0;
+  onTestFinished(() => expect(refusedHosts).toEqual([]));
 });

@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
-import { behaviours } from './behaviours.ts';
-import { type ApiAsk, answerApi } from './fake-api.ts';
+import { answerApi } from './fake-api.ts';
+import { originBehaviours } from './origin-behaviours.ts';
 
-/** A request that the origin saw; `run` is the test's own mark in the query. */
+/** A request that the origin received. */
 export interface SeenRequest {
   readonly method: string;
   readonly path: string;
@@ -11,14 +11,14 @@ export interface SeenRequest {
 
 export interface Origin {
   readonly url: string;
-  /** What tests in workerd, which have no files, have reported. */
+  /** Rows that tests in workerd, which cannot write files, have reported. */
   readonly reports: ReadonlyMap<string, unknown[]>;
   readonly close: () => Promise<void>;
 }
 
 /**
- * An HTTP origin on loopback whose path names what it does; `/api/<mode>/<run>/…` is a provider's API,
- * `GET /seen?run=…` tells what was asked, and `POST /report?to=…` keeps a row of a report.
+ * Starts an HTTP origin on loopback. The first part of the path names a behaviour; `/api/<mode>/<run>/…` is a
+ * provider's API, `GET /seen?run=…` returns the requests of a run, and `POST /report?to=…` adds a row to a report.
  */
 export async function startOrigin(): Promise<Origin> {
   const seen = new Map<string, SeenRequest[]>();
@@ -28,18 +28,18 @@ export async function startOrigin(): Promise<Origin> {
     const [, name = '', ...rest] = url.pathname.split('/');
     const run = url.searchParams.get('run') ?? (name === 'api' ? (rest[1] ?? '') : '');
     if (name === 'seen') return void response.end(JSON.stringify(seen.get(run) ?? []));
-    if (name === 'report') return keepRow(url.searchParams.get('to') ?? '');
+    if (name === 'report') return addRow(url.searchParams.get('to') ?? '');
     const entry = { method: request.method ?? '', path: url.pathname, headers: request.headers };
     const all = [...(seen.get(run) ?? []), entry];
     seen.set(run, all);
     const nth = all.filter(({ path }) => path === url.pathname).length;
     const exchange = { request, response, url, rest, nth };
-    if (name === 'api') return answerApi(exchange satisfies ApiAsk);
-    const behaviour = behaviours[name];
+    if (name === 'api') return answerApi(exchange);
+    const behaviour = originBehaviours[name];
     if (behaviour === undefined) return void response.writeHead(404).end('no such behaviour');
     behaviour(exchange);
 
-    function keepRow(to: string): void {
+    function addRow(to: string): void {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
@@ -48,7 +48,7 @@ export async function startOrigin(): Promise<Origin> {
       });
     }
   });
-  // Node closes idle connections after 5 s; a pooled one would then look like a fault of the origin.
+  // By default Node closes idle connections after 5 s, which a client with a pool reports as a failure.
   server.keepAliveTimeout = 600_000;
   return { url: await listen(server), reports, close: () => close(server) };
 }

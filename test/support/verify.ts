@@ -1,6 +1,6 @@
 import type { Provider, Secrets, SignedDelivery, Verified } from '../../src/providers/provider.ts';
 
-/** Verifies a delivery as the worker does: its headers, then its body. */
+/** Verifies a delivery in the worker's order: the headers, then the body. */
 export async function verify(
   { rawBody, headers }: SignedDelivery,
   provider: Provider,

@@ -2,7 +2,6 @@ import { describe, test } from 'vitest';
 import { utf8 } from '../../src/shared/bytes.ts';
 import { detectAudioFormat } from '../../src/transfer/audio-format.ts';
 
-/** The code units as bytes. */
 const latin1 = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 const size = '\u0001\u0002\u0003\u0004';
 
@@ -33,7 +32,7 @@ describe('detectAudioFormat()', () => {
     ['mu-law', 0x0007],
     ['GSM 6.10', 0x0031],
     ['MPEG Layer III inside', 0x0055],
-  ] as const)('of WAVE with %s is wav', ([, formatTag], { expect }) => {
+  ] as const)('returns wav for WAVE with %s', ([, formatTag], { expect }) => {
     const header = latin1(`RIFF\u0000\u0010\u0000\u0000WAVEfmt \u0012\u0000\u0000\u0000`);
 
     expect(detectAudioFormat(Uint8Array.from([...header, formatTag, 0]))?.format).toBe('wav');
@@ -43,7 +42,7 @@ describe('detectAudioFormat()', () => {
     ['MPEG 1 Layer III', [0xff, 0xfb, 0x90, 0x64]],
     ['MPEG 2 Layer III, 8 kHz telephony', [0xff, 0xf3, 0x18, 0xc4]],
     ['MPEG 2.5 Layer III with CRC', [0xff, 0xe2, 0x18, 0xc4]],
-  ] as const)('of a frame of %s is mp3', ([, bytes], { expect }) => {
+  ] as const)('returns mp3 for a frame of %s', ([, bytes], { expect }) => {
     expect(detectAudioFormat(Uint8Array.from(bytes))?.format).toBe('mp3');
   });
 
@@ -52,8 +51,8 @@ describe('detectAudioFormat()', () => {
     ['zeros', new Array(64).fill(0)],
     ['RIFF that is not WAVE', Array.from(latin1(`RIFF${size}AVI LIST`))],
     ['an encrypted file', Array.from({ length: 256 }, (_, at) => (at * 167 + 13) % 256)],
-    ['a telephone\u2019s raw samples', Array.from({ length: 64 }, (_, at) => (at % 7) * 3)],
-  ] as const)('keeps %s, binary and of no known format, as bin', ([, bytes], { expect }) => {
+    ['raw samples without a header', Array.from({ length: 64 }, (_, at) => (at % 7) * 3)],
+  ] as const)('returns bin for %s', ([, bytes], { expect }) => {
     expect(detectAudioFormat(Uint8Array.from(bytes))).toEqual({
       format: 'bin',
       contentType: 'application/octet-stream',
@@ -61,13 +60,13 @@ describe('detectAudioFormat()', () => {
   });
 
   test.for([
-    ['nothing', utf8('')],
+    ['an empty file', utf8('')],
     ['an HTML page', utf8('<!DOCTYPE html><html>')],
     ['an HTML page of another script', utf8('<p>Ссылка истекла, 链接已过期')],
     ['an S3 error', utf8('<?xml version="1.0"?><Error><Code>AccessDenied')],
     ['JSON', utf8('{"error":"expired"}')],
     ['plain text', utf8('\tNot found\r\n\f')],
-    ['text with a colour of a terminal', utf8('\u001b[31mError')],
+    ['text with a terminal colour code', utf8('\u001b[31mError')],
     ['an XML page with a byte order mark', Uint8Array.of(0xef, 0xbb, 0xbf, 0x3c)],
     ['UTF-16 text', Uint8Array.of(0xff, 0xfe, 0x3c, 0x00)],
     ['UTF-16 text, high bytes first', Uint8Array.of(0xfe, 0xff, 0x00, 0x3c)],
@@ -81,7 +80,7 @@ describe('detectAudioFormat()', () => {
     ['text that begins like AIFF', latin1('FORM0000AIFF is not served')],
     ['text that begins like MP4', latin1('abcdftyp: unknown')],
     ['a Latin-1 page', latin1('<p>Le lien a expir\u00e9')],
-  ] as const)('finds no audio in %s', ([, bytes], { expect }) => {
+  ] as const)('returns undefined for %s', ([, bytes], { expect }) => {
     expect(detectAudioFormat(bytes)).toBeUndefined();
   });
 
@@ -92,7 +91,7 @@ describe('detectAudioFormat()', () => {
     ['a frame of a bad bit rate', [0xff, 0xfb, 0xf0, 0x00]],
     ['a frame of a reserved sampling rate', [0xff, 0xfb, 0x9c, 0x00]],
     ['half a frame header', [0xff, 0x00]],
-  ] as const)('takes %s for no mp3', ([, bytes], { expect }) => {
+  ] as const)('does not return mp3 for %s', ([, bytes], { expect }) => {
     expect(detectAudioFormat(Uint8Array.from(bytes))?.format).not.toBe('mp3');
   });
 });

@@ -8,7 +8,7 @@ const stateOf = (env: Record<string, unknown>, provider: string) =>
   readConfig(env).providers.get(provider)?.state;
 
 describe('readConfig()', () => {
-  test('fills in what is not set', ({ expect }) => {
+  test('returns the defaults of settings that are unset', ({ expect }) => {
     const config = readConfig(good);
 
     expect([config.problems, config.warnings]).toEqual([[], []]);
@@ -25,7 +25,7 @@ describe('readConfig()', () => {
     });
   });
 
-  test('splits several secrets at commas and white space, and keeps each as it is', ({ expect }) => {
+  test('splits secrets at commas and white space, and changes nothing else', ({ expect }) => {
     const config = readConfig({ SAUTIKIT_WEBHOOK_SECRET: 'whsec_a==, b/c+\n d\n' });
 
     expect(config.providers.get('sautikit')).toMatchObject({
@@ -34,7 +34,7 @@ describe('readConfig()', () => {
   });
 
   test.for([undefined, '', ' ', '\n', ','])(
-    'calls a provider unset whose secret is %j',
+    'reports a provider as unset when its secret is %j',
     (value, { expect }) => {
       const env = { ...good, SAUTIKIT_WEBHOOK_SECRET: value };
 
@@ -44,9 +44,7 @@ describe('readConfig()', () => {
     },
   );
 
-  test('verifies with the sound key while another is broken, and names that without its value', ({
-    expect,
-  }) => {
+  test('uses the valid key beside an invalid one, and reports that without its value', ({ expect }) => {
     const config = readConfig({ ...good, TELNYX_PUBLIC_KEY: `${publicKey} AAAA` });
 
     expect(config.providers.get('telnyx')).toMatchObject({ secrets: { values: [publicKey] } });
@@ -54,7 +52,7 @@ describe('readConfig()', () => {
   });
 
   test.for([['AAAA'], [['a list']], [{}], [true]])(
-    'stops only the provider without any sound key: %j',
+    'disables only the provider whose one key is %j',
     ([value], { expect }) => {
       const env = { ...good, TELNYX_PUBLIC_KEY: value };
 
@@ -64,7 +62,7 @@ describe('readConfig()', () => {
   );
 
   test.for([['none'], [['timestamped']], [{}]])(
-    'takes the strictest scheme for one that cannot be read: %j',
+    'uses the strictest scheme when SAUTIKIT_SIGNATURE is %j',
     ([value], { expect }) => {
       const config = readConfig({ ...good, SAUTIKIT_SIGNATURE: value });
 
@@ -74,7 +72,7 @@ describe('readConfig()', () => {
     },
   );
 
-  test.for(['plain', 'timestamped', 'any', ' plain '])('takes the scheme "%s"', (scheme, { expect }) => {
+  test.for(['plain', 'timestamped', 'any', ' plain '])('reads the scheme "%s"', (scheme, { expect }) => {
     expect(readConfig({ ...good, SAUTIKIT_SIGNATURE: scheme }).providers.get('sautikit')).toMatchObject({
       secrets: { scheme: scheme.trim() },
     });
@@ -91,7 +89,7 @@ describe('readConfig()', () => {
     ['MAX_RECORDING_BYTES', '5GB'],
     ['MAX_RECORDING_BYTES', '9'.repeat(16)],
     ['MAX_RECORDING_BYTES', true],
-  ] as const)('takes the default when %s is %j', ([name, value], { expect }) => {
+  ] as const)('uses the default when %s is %j', ([name, value], { expect }) => {
     const config = readConfig({ ...good, [name]: value });
 
     expect(config.maxRecordingBytes).toBe(5_368_709_120);
@@ -108,11 +106,11 @@ describe('readConfig()', () => {
     ['https://ok.example;', 0],
     [['https://ok.example'], 0],
     [7, 0],
-  ] as const)('allows the sound origins of %j and nothing else: %i', ([value, sound], { expect }) => {
+  ] as const)('with DOWNLOAD_ORIGINS %j allows only its %i valid origins', ([value, valid], { expect }) => {
     const { origins, problems, providers } = readConfig({ ...good, DOWNLOAD_ORIGINS: value });
 
     expect(origins.isBroken).toBe(true);
-    expect(origins.only).toHaveLength(sound);
+    expect(origins.only).toHaveLength(valid);
     expect(problems).toHaveLength(1);
     expect(providers.get('telnyx')?.state).toBe('ready');
   });
@@ -125,7 +123,7 @@ describe('readConfig()', () => {
     ['TELNYX_API_KEY', 'KEY\u2026', 'TELNYX_API_KEY'],
     ['TELNYX_API_KEY', 'KEY\u0000', 'TELNYX_API_KEY'],
   ] as const)(
-    'sends no API key anywhere while %s is %j, and says what waits',
+    'returns no API key while %s is %j, and names the invalid setting',
     ([name, value, setting], { expect }) => {
       const { apis, problems } = readConfig({ ...good, TELNYX_API_KEY: 'key', [name]: value });
 
@@ -134,13 +132,13 @@ describe('readConfig()', () => {
     },
   );
 
-  test('waits for no address of an API that was not meant to be asked', ({ expect }) => {
+  test('sets no brokenSetting for an invalid API URL when no API key is set', ({ expect }) => {
     const { apis } = readConfig({ ...good, TELNYX_API_URL: 'http://api.example' });
 
-    expect(apis.get('telnyx')?.brokenSetting).toBeUndefined();
+    expect(apis.get('telnyx')).toMatchObject({ key: undefined, brokenSetting: undefined });
   });
 
-  test.for([true, ['a'], {}])('opens nothing by a token that is %j', (token, { expect }) => {
+  test.for([true, ['a'], {}])('ignores and reports VAULT_TOKEN when it is %j', (token, { expect }) => {
     const config = readConfig({ ...good, VAULT_TOKEN: token });
 
     expect(config.vaultToken).toBeUndefined();
@@ -148,7 +146,7 @@ describe('readConfig()', () => {
     expect(config.providers.get('telnyx')?.state).toBe('ready');
   });
 
-  test('lists all that is wrong at once', ({ expect }) => {
+  test('reports every invalid setting', ({ expect }) => {
     const env = {
       SAUTIKIT_WEBHOOK_SECRET: secret,
       SAUTIKIT_SIGNATURE: 'x',
@@ -159,7 +157,7 @@ describe('readConfig()', () => {
     expect(readConfig(env).problems).toHaveLength(3);
   });
 
-  test('reports a short token and a short secret as weak, and lets them work', ({ expect }) => {
+  test('warns of a short token and a short secret, and uses both', ({ expect }) => {
     const config = readConfig({
       SAUTIKIT_WEBHOOK_SECRET: `${secret},tail`,
       VAULT_TOKEN: 'nineteen characters',
@@ -174,14 +172,14 @@ describe('readConfig()', () => {
     expect(config.vaultToken).toBe('nineteen characters');
   });
 
-  test('takes numbers, as `[vars]` may hold them', ({ expect }) => {
+  test('reads numbers, which `[vars]` in wrangler.toml may hold', ({ expect }) => {
     const config = readConfig({ ...good, SIGNATURE_TOLERANCE_SECONDS: 60, MAX_RECORDING_BYTES: 1000 });
 
     expect(config.maxRecordingBytes).toBe(1000);
     expect(config.providers.get('telnyx')).toMatchObject({ secrets: { toleranceSeconds: 60 } });
   });
 
-  test('reads origins and the token', ({ expect }) => {
+  test('reads DOWNLOAD_ORIGINS and VAULT_TOKEN', ({ expect }) => {
     const config = readConfig({
       DOWNLOAD_ORIGINS: 'https://*.a.example,http://127.0.0.1:9000',
       VAULT_TOKEN: 'secret\n',
@@ -193,26 +191,26 @@ describe('readConfig()', () => {
   });
 });
 
-describe('a variable that is no setting', () => {
+describe('readConfig() of an unknown variable', () => {
   test.for([
     ['DOWNLOAD_ORIGIN', 'DOWNLOAD_ORIGINS'],
     ['TELNYX_PUBLIK_KEY', 'TELNYX_PUBLIC_KEY'],
     ['VAULT_TOKENS', 'VAULT_TOKEN'],
     ['SIGNATURE_TOLERENCE_SECOND', 'SIGNATURE_TOLERANCE_SECONDS'],
-  ] as const)('%s is reported, since it resembles %s', ([name, meant], { expect }) => {
-    const { problems } = readConfig({ ...good, [name]: 'a value that must not be told' });
+  ] as const)('reports %s, which resembles %s', ([name, meant], { expect }) => {
+    const { problems } = readConfig({ ...good, [name]: 'a value that must not be logged' });
 
     expect(problems).toEqual([`${name}: is no setting; ${meant} is`]);
   });
 
   test.for([['LOG_LEVEL'], ['DEDUPE'], ['TELNYX_CONNECTION_ID'], ['downloadOrigins']] as const)(
-    '%s is not reported',
+    'does not report %s',
     ([name], { expect }) => {
       expect(readConfig({ ...good, [name]: 'x' }).problems).toEqual([]);
     },
   );
 
-  test('a binding is not reported, whatever its name', ({ expect }) => {
+  test('does not report a binding whose name resembles a setting', ({ expect }) => {
     expect(readConfig({ ...good, VAULT_TOKENS: { get() {} } }).problems).toEqual([]);
   });
 });

@@ -26,7 +26,7 @@ test.for([
   ['foob', 'Zm9vYg=='],
   ['fooba', 'Zm9vYmE='],
   ['foobar', 'Zm9vYmFy'],
-] as const)('decodeBase64() and encodeBase64() of "%s"', ([text, encoded], { expect }) => {
+] as const)('decodeBase64() and encodeBase64() follow RFC 4648 for "%s"', ([text, encoded], { expect }) => {
   const bytes = new TextEncoder().encode(text);
 
   expect(decodeBase64(encoded)).toEqual(bytes);
@@ -40,10 +40,10 @@ test('decodeBase64() reads every byte value', ({ expect }) => {
 });
 
 test.for([
-  ['unpadded', 'Zg'],
-  ['half padded', 'Zg='],
-  ['over-padded', 'Zm9v===='],
-  ['only padding', '===='],
+  ['no padding', 'Zg'],
+  ['half of the padding', 'Zg='],
+  ['too much padding', 'Zm9v===='],
+  ['padding alone', '===='],
   ['padding inside', 'Zg==Zg=='],
   ['stray bits before two paddings', 'Zh=='],
   ['stray bits before one padding', 'Zm9='],

@@ -12,7 +12,7 @@ describe('editDistance()', () => {
     ['ab', 'xab', 1],
     ['abcd', 'acbd', 2],
     ['kitten', 'sitting', 3],
-  ] as const)('of %s and %s is %i, in both directions', ([from, to, distance], { expect }) => {
+  ] as const)('of %j and %j is %i, in both directions', ([from, to, distance], { expect }) => {
     expect([editDistance(from, to), editDistance(to, from)]).toEqual([distance, distance]);
   });
 });

@@ -31,7 +31,7 @@ test.for([
   expect(await keyPart(id)).toBe(part);
 });
 
-test('keyPart() replaces what is too long by a hash, different for different ids', async ({ expect }) => {
+test('keyPart() replaces an id that is too long with its hash', async ({ expect }) => {
   const fits = 'a'.repeat(240);
   const long = await keyPart('a'.repeat(241));
 
@@ -40,7 +40,7 @@ test('keyPart() replaces what is too long by a hash, different for different ids
   expect(await keyPart('a'.repeat(242))).not.toBe(long);
 });
 
-test('the keys of an event', async ({ expect }) => {
+test('recordingKeys(), inboxKey(), deadLetterKey() and seenKey() escape the ids', async ({ expect }) => {
   const keys = await recordingKeys({
     ...event,
     callId: 'c/1',
@@ -66,15 +66,15 @@ describe('recordingKeys() files a recording under', () => {
     ['the UTC day of a time without a zone', { startedAt: '2026-01-02T23:30:00' }, '2026/01/02'],
     ["the event's time when there is no start", { occurredAt: '2026-01-03T00:00:01Z' }, '2026/01/03'],
     [
-      "the event's time when the start is no time",
+      "the event's time when the start is not a time",
       { startedAt: 'yesterday', occurredAt: '2026-01-03T00:00:01Z' },
       '2026/01/03',
     ],
-    ['no day of the year 10000', { startedAt: '9999-12-31T23:59:59-23:59' }, '1970/01/01'],
-    ['no day before the year 0', { startedAt: '0000-01-01T00:00:00+23:59' }, '1970/01/01'],
-    ['a fixed day when there is no time', {}, '1970/01/01'],
-    ['a fixed day when the time is a number', { startedAt: '5' }, '1970/01/01'],
-    ['a fixed day when the month is none', { startedAt: '2026-13-01T00:00:00Z' }, '1970/01/01'],
+    ['1970/01/01 when the UTC year is 10000', { startedAt: '9999-12-31T23:59:59-23:59' }, '1970/01/01'],
+    ['1970/01/01 when the UTC year is before 0', { startedAt: '0000-01-01T00:00:00+23:59' }, '1970/01/01'],
+    ['1970/01/01 when there is no time', {}, '1970/01/01'],
+    ['1970/01/01 when the time is a number', { startedAt: '5' }, '1970/01/01'],
+    ['1970/01/01 when the month is 13', { startedAt: '2026-13-01T00:00:00Z' }, '1970/01/01'],
   ] as const)('%s', async ([, times, day], { expect }) => {
     expect(await dayOf(times)).toBe(day);
   });

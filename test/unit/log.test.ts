@@ -2,7 +2,7 @@ import { test } from 'vitest';
 import { describeError } from '../../src/shared/log.ts';
 
 test.for(['https://secret.example/?sig=1', 'x\n    at https://secret.example/?sig=1', 'at secret', ''])(
-  'describeError() says where an error is from, and nothing of its message %j',
+  'describeError() returns the name and place of an error, without its message %j',
   (message, { expect }) => {
     const described = describeError(new TypeError(message));
 
@@ -11,7 +11,7 @@ test.for(['https://secret.example/?sig=1', 'x\n    at https://secret.example/?si
   },
 );
 
-test('describeError() of what is no error is its type', ({ expect }) => {
+test('describeError() returns the type of a value that is not an Error', ({ expect }) => {
   expect(describeError('https://secret.example')).toBe('string');
   expect(describeError(undefined)).toBe('undefined');
 });

@@ -20,39 +20,34 @@ const answer = (status: number, body?: JsonObject, location: string | null = nul
   location,
 });
 
-describe('Sautikit’s API', () => {
+describe('sautikitApi.readLink()', () => {
   const readLink = (...args: Parameters<typeof answer>) => sautikitApi.readLink(answer(...args), event, {});
 
   test.for([
-    ['a redirect', [302, {}, 'https://s.example/a'], { kind: 'link', link: 'https://s.example/a' }],
-    ['one without a place', [302, {}], { kind: 'failed' }],
+    ['a redirect', { kind: 'link', link: 'https://s.example/a' }, [302, {}, 'https://s.example/a']],
+    ['a redirect without a location', { kind: 'failed' }, [302, {}]],
     [
-      '202',
-      [202, { status: 'pending', retry_after_seconds: 30 }],
+      'status 202',
       { kind: 'pending', retryAfterSeconds: 30 },
+      [202, { status: 'pending', retry_after_seconds: 30 }],
     ],
-    ['202 without a time', [202], { kind: 'pending', retryAfterSeconds: undefined }],
-    ['404', [404, { error: { code: 'calls.recording_not_found' } }], { kind: 'absent' }],
-    ['410', [410, { code: 'recording_unavailable', reason: 'x' }], { kind: 'gone' }],
-    ['expired', [404, { error: { code: 'calls.recording_expired' } }], { kind: 'gone' }],
-    ['failed', [400, { code: 'calls.recording_failed' }], { kind: 'failed' }],
-    ['a missing scope', [403, { error: { code: 'api_key.scope_denied' } }], { kind: 'refused' }],
-    ['a wrong key', [401], { kind: 'refused' }],
-    ['200', [200, {}], { kind: 'failed' }],
-  ] as const)('understands %s', ([, [status, body, location], expected], { expect }) => {
+    ['status 202 without a time', { kind: 'pending', retryAfterSeconds: undefined }, [202]],
+    [
+      'calls.recording_not_found',
+      { kind: 'absent' },
+      [404, { error: { code: 'calls.recording_not_found' } }],
+    ],
+    ['status 410', { kind: 'gone' }, [410, { code: 'recording_unavailable', reason: 'x' }]],
+    ['calls.recording_expired', { kind: 'gone' }, [404, { error: { code: 'calls.recording_expired' } }]],
+    ['calls.recording_failed', { kind: 'failed' }, [400, { code: 'calls.recording_failed' }]],
+    ['a missing scope', { kind: 'refused' }, [403, { error: { code: 'api_key.scope_denied' } }]],
+    ['a wrong key', { kind: 'refused' }, [401]],
+    ['status 200', { kind: 'failed' }, [200, {}]],
+  ] as const)('of %s returns %j', ([, expected, [status, body, location]], { expect }) => {
     expect(readLink(status, body, location)).toMatchObject(expected);
   });
 
-  test.for([
-    ['a/b?c', 'calls/a%2Fb%3Fc/recording'],
-    ['\ud800', 'calls/%EF%BF%BD/recording'],
-    ['.', undefined],
-    ['..', undefined],
-  ] as const)('is asked for call %j at %s', ([callId, path], { expect }) => {
-    expect(sautikitPathOf(callId)).toBe(path);
-  });
-
-  test('repeats a code, and nothing else that is said', ({ expect }) => {
+  test('repeats the code in the answer, and no other text', ({ expect }) => {
     const said = readLink(404, { error: { code: 'Call +254700000000 secret', message: 'secret' } });
 
     expect(readLink(410, { code: 'recording_unavailable' })).toHaveProperty(
@@ -63,7 +58,29 @@ describe('Sautikit’s API', () => {
   });
 });
 
-describe('Telnyx’s API', () => {
+describe('apiPathOf() of Sautikit', () => {
+  test.for([
+    ['a/b?c', 'calls/a%2Fb%3Fc/recording'],
+    ['\ud800', 'calls/%EF%BF%BD/recording'],
+    ['.', undefined],
+    ['..', undefined],
+  ] as const)('for call %j returns %s', ([callId, path], { expect }) => {
+    expect(sautikitPathOf(callId)).toBe(path);
+  });
+});
+
+test('apiPathOf() of Telnyx names the recording by its id, and without one lists those of its leg', ({
+  expect,
+}) => {
+  expect(apiPathOf({ recording_id: 'a/../b', call_leg_id: 'l' })).toBe('recordings/a%2F..%2Fb');
+  expect(apiPathOf({ call_leg_id: 'l&x' })).toBe('recordings?filter[call_leg_id]=l%26x');
+  expect(apiPathOf({})).toBeUndefined();
+  expect(apiPathOf({ recording_id: '..' })).toBeUndefined();
+  expect(apiPathOf({ recording_id: 'a\ud800' })).toBe('recordings/a%EF%BF%BD');
+  expect(apiPathOf({ call_leg_id: '\udc00' })).toBe('recordings?filter[call_leg_id]=%EF%BF%BD');
+});
+
+describe('telnyxApi.readLink()', () => {
   const recording = (startedAt: string, links: object) => ({
     id: 'r',
     recording_started_at: startedAt,
@@ -71,36 +88,27 @@ describe('Telnyx’s API', () => {
   });
   const wav = { wav: 'https://s.example/a.wav' };
 
-  test('is asked for a recording by its id, else for those of its leg', ({ expect }) => {
-    expect(apiPathOf({ recording_id: 'a/../b', call_leg_id: 'l' })).toBe('recordings/a%2F..%2Fb');
-    expect(apiPathOf({ call_leg_id: 'l&x' })).toBe('recordings?filter[call_leg_id]=l%26x');
-    expect(apiPathOf({})).toBeUndefined();
-    expect(apiPathOf({ recording_id: '..' })).toBeUndefined();
-    expect(apiPathOf({ recording_id: 'a\ud800' })).toBe('recordings/a%EF%BF%BD');
-    expect(apiPathOf({ call_leg_id: '\udc00' })).toBe('recordings?filter[call_leg_id]=%EF%BF%BD');
-  });
-
   test.for([
     [
-      'the format that was announced',
+      'the link in the announced format',
       { data: recording('', { ...wav, mp3: 'https://s.example/a.mp3' }) },
       'mp3',
       'a.mp3',
     ],
     [
-      'WAV when none was',
+      'the WAV link when no format was announced',
       { data: recording('', { ...wav, mp3: 'https://s.example/a.mp3' }) },
       undefined,
       'a.wav',
     ],
     [
-      'MP3 when there is nothing else',
+      'the MP3 link when there is no other',
       { data: recording('', { mp3: 'https://s.example/a.mp3' }) },
       undefined,
       'a.mp3',
     ],
     [
-      'the recording of a leg that began then',
+      'the link of the recording of the leg that started at the same time',
       {
         data: [
           recording('2026-06-27T09:00:00Z', { wav: 'https://s.example/b.wav' }),
@@ -110,7 +118,7 @@ describe('Telnyx’s API', () => {
       'wav',
       'a.wav',
     ],
-  ] as const)('gives %s', ([, body, claimedFormat, name], { expect }) => {
+  ] as const)('returns %s', ([, body, claimedFormat, name], { expect }) => {
     expect(telnyxApi.readLink(answer(200, body), event, { claimedFormat })).toEqual({
       kind: 'link',
       link: `https://s.example/${name}`,
@@ -118,31 +126,45 @@ describe('Telnyx’s API', () => {
   });
 
   test.for([
-    ['another recording of the leg alone', 200, { data: [recording('2026-06-27T09:00:00Z', wav)] }, 'absent'],
-    ['an empty list', 200, { data: [] }, 'absent'],
-    ['no such recording', 404, { errors: [] }, 'absent'],
-    ['no link yet', 200, { data: recording('', {}) }, 'pending'],
-    ['another format', 200, { data: recording('', { mp3: 'https://s.example/a.mp3' }) }, 'pending'],
-    ['gone', 410, {}, 'gone'],
-    ['a key without the right', 403, {}, 'refused'],
-    ['a redirect', 302, {}, 'failed'],
-    ['no JSON', 200, undefined, 'failed'],
-  ] as const)('gives no link for %s', ([, status, body, kind], { expect }) => {
+    [
+      'a list of another recording of the leg',
+      'absent',
+      200,
+      { data: [recording('2026-06-27T09:00:00Z', wav)] },
+    ],
+    ['an empty list', 'absent', 200, { data: [] }],
+    ['status 404', 'absent', 404, { errors: [] }],
+    ['a recording without a link', 'pending', 200, { data: recording('', {}) }],
+    [
+      'a recording in another format',
+      'pending',
+      200,
+      { data: recording('', { mp3: 'https://s.example/a.mp3' }) },
+    ],
+    ['status 410', 'gone', 410, {}],
+    ['status 403', 'refused', 403, {}],
+    ['a redirect', 'failed', 302, {}],
+    ['a body that is not JSON', 'failed', 200, undefined],
+  ] as const)('of %s returns %s', ([, kind, status, body], { expect }) => {
     expect(telnyxApi.readLink(answer(status, body), event, { claimedFormat: 'wav' })).toMatchObject({ kind });
   });
+});
 
+describe('telnyxList.readPage()', () => {
   test.for([
     [401, {}],
     [200, undefined],
     [200, { data: {} }],
-  ] as const)('lists nothing for %o', ([status, body], { expect }) => {
+  ] as const)('returns undefined for status %i with the body %j', ([status, body], { expect }) => {
     expect(telnyxList.readPage(answer(status, body), 'recordings')).toBeUndefined();
   });
 
-  test('lists nothing twice when a page does not say which it is', ({ expect }) => {
+  test('skips entries that are no recording, and returns no next page when the answer does not number its pages', ({
+    expect,
+  }) => {
     expect(telnyxList.readPage(answer(200, { data: [7, null, {}] }), 'recordings?page[number]=1')).toEqual({
       recordings: [],
-      unfinishedAt: [''], // Of the one that does not say that it is completed.
+      unfinishedAt: [''], // Of `{}`, which has no status.
       next: undefined,
       total: undefined,
     });

@@ -2,7 +2,7 @@ import { test } from 'vitest';
 import type { LogLine } from '../../src/shared/log.ts';
 import { rateLimitedLog } from '../../src/shared/rate-limited-log.ts';
 
-function thinnedAt() {
+function limitedLog() {
   let nowMs = 1_000_000;
   const lines: LogLine[] = [];
   const log = rateLimitedLog(
@@ -10,43 +10,45 @@ function thinnedAt() {
     () => nowMs,
   );
   const reject = (code: string) => log({ event: 'delivery', provider: 'telnyx', outcome: 'rejected', code });
-  return { lines, reject, pass: (ms: number) => (nowMs += ms) };
+  return { lines, reject, advance: (ms: number) => (nowMs += ms) };
 }
 
-test('a flood of one kind becomes a line a second, which counts it', ({ expect }) => {
-  const { lines, reject, pass } = thinnedAt();
+test('rateLimitedLog() writes one line a second of each kind, with the count of lines that it stands for', ({
+  expect,
+}) => {
+  const { lines, reject, advance } = limitedLog();
 
   for (let sent = 0; sent < 2500; sent++) {
     reject('signature_mismatch');
-    pass(1);
+    advance(1);
   }
 
   expect(lines.map(({ count }) => count)).toEqual([1, 1000, 1000]);
 });
 
-test('what was silent is told by the next line, however late', ({ expect }) => {
-  const { lines, reject, pass } = thinnedAt();
+test('rateLimitedLog() counts the suppressed lines in the next one, however late that is', ({ expect }) => {
+  const { lines, reject, advance } = limitedLog();
 
   reject('signature_mismatch');
   reject('signature_mismatch');
-  pass(3_600_000);
+  advance(3_600_000);
   reject('signature_mismatch');
 
   expect(lines.map(({ count }) => count)).toEqual([1, 2]);
 });
 
-test('a clock that is set back silences nobody', ({ expect }) => {
-  const { lines, reject, pass } = thinnedAt();
+test('rateLimitedLog() writes a line after the clock was set back', ({ expect }) => {
+  const { lines, reject, advance } = limitedLog();
 
   reject('signature_mismatch');
-  pass(-3_600_000);
+  advance(-3_600_000);
   reject('signature_mismatch');
 
   expect(lines).toHaveLength(2);
 });
 
-test('each kind has its own line', ({ expect }) => {
-  const { lines, reject } = thinnedAt();
+test('rateLimitedLog() limits each kind separately', ({ expect }) => {
+  const { lines, reject } = limitedLog();
 
   reject('signature_mismatch');
   reject('timestamp_too_old');

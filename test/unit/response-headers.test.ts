@@ -28,35 +28,35 @@ describe('statedChecksum()', () => {
       { 'x-goog-hash': 'crc32c=4waSgw==' },
       { algorithm: 'crc32c', hex: 'e3069283', from: 'x-goog-hash' },
     ],
-  ] as const)('finds %s', ([, headers, checksum], { expect }) => {
+  ] as const)('reads %s', ([, headers, checksum], { expect }) => {
     expect(statedChecksum(new Headers(headers))).toEqual(checksum);
   });
 
   test.for([
-    ['nothing', {}],
-    ['an etag of anybody else', { etag: `"${md5}"` }],
+    ['no headers', {}],
+    ['an etag of a store other than S3', { etag: `"${md5}"` }],
     ['a weak etag', { etag: `W/"${md5}"`, 'x-amz-request-id': 'R' }],
     ['an etag of a multipart upload', { etag: `"${md5}-3"`, 'x-amz-request-id': 'R' }],
     [
-      'an etag under KMS',
+      'an etag of an object encrypted with a KMS key',
       { etag: `"${md5}"`, 'x-amz-request-id': 'R', 'x-amz-server-side-encryption': 'aws:kms' },
     ],
     [
-      'an etag under a key of the customer',
+      "an etag of an object encrypted with a customer's key",
       {
         etag: `"${md5}"`,
         'x-amz-request-id': 'R',
         'x-amz-server-side-encryption-customer-algorithm': 'AES256',
       },
     ],
-    ['a checksum of coded bytes', { 'content-md5': base64, 'content-encoding': 'gzip' }],
+    ['a checksum of compressed bytes', { 'content-md5': base64, 'content-encoding': 'gzip' }],
     [
-      'a GCS hash of what is stored coded',
+      'a GCS hash of an object that is stored compressed',
       { 'x-goog-hash': `md5=${base64}`, 'x-goog-stored-content-encoding': 'gzip' },
     ],
-    ['what is not base64', { 'content-md5': md5 }],
-    ['what is too short', { 'content-md5': 'AAAA' }],
-  ] as const)('takes no word from %s', ([, headers], { expect }) => {
+    ['a Content-MD5 that is not base64', { 'content-md5': md5 }],
+    ['a Content-MD5 that is too short', { 'content-md5': 'AAAA' }],
+  ] as const)('returns undefined for %s', ([, headers], { expect }) => {
     expect(statedChecksum(new Headers(headers))).toBeUndefined();
   });
 });
@@ -77,11 +77,11 @@ describe('wavBytes()', () => {
     ['RIFF', 0xffff_ffff, undefined],
     ['RF64', 36, undefined],
     ['OggS', 36, undefined],
-  ] as const)('of a %s header that says %i is %s', ([id, size, bytes], { expect }) => {
+  ] as const)('of a %s header with the size %i is %s', ([id, size, bytes], { expect }) => {
     expect(wavBytes(header(id, size))).toBe(bytes);
   });
 
-  test('knows nothing of a header that is cut', ({ expect }) => {
+  test('returns undefined for a header of 7 bytes', ({ expect }) => {
     expect(wavBytes(header('RIFF', 36).subarray(0, 7))).toBeUndefined();
   });
 });
@@ -102,7 +102,7 @@ describe('lengthOf()', () => {
     expect(lengthOf(new Headers({ 'content-length': text }))).toBe(bytes);
   });
 
-  test('knows none without the header, and none of what is coded', ({ expect }) => {
+  test('returns undefined without the header, and for a compressed body', ({ expect }) => {
     expect(lengthOf(new Headers())).toBeUndefined();
     expect(lengthOf(new Headers({ 'content-length': '10', 'content-encoding': 'gzip' }))).toBeUndefined();
   });

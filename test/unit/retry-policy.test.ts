@@ -34,11 +34,11 @@ function tried(times: number, more: Partial<InboxEntry> = {}): InboxEntry {
   };
 }
 
-function waitOf(times: number, failure: FileFailure, random = 0.5, dies = never): number | string {
+function waitOf(times: number, failure: FileFailure, random = 0.5, expires = never): number | string {
   const decision = nextRetry(tried(times), [failure], {
     nowMs,
     random,
-    linkExpiresMs: dies,
+    linkExpiresMs: expires,
     receivedMs: nowMs,
   });
   return 'giveUp' in decision ? decision.giveUp.code : decision.retryAtMs - nowMs;
@@ -47,7 +47,7 @@ function waitOf(times: number, failure: FileFailure, random = 0.5, dies = never)
 const unreachable: FileFailure = { code: 'download_unreachable' };
 
 describe('nextRetry()', () => {
-  test('waits longer from attempt to attempt, up to 20 hours', ({ expect }) => {
+  test('waits longer after each attempt, up to 20 hours', ({ expect }) => {
     const waits = Array.from({ length: MAX_ATTEMPTS - 1 }, (_, index) =>
       Number(waitOf(index + 1, unreachable, 1)),
     );
@@ -57,13 +57,13 @@ describe('nextRetry()', () => {
     expect(waits.at(-1)).toBe(LONGEST_WAIT_MS);
   });
 
-  test('makes nine attempts within the ten minutes of a link', ({ expect }) => {
+  test('schedules nine attempts within 10 minutes', ({ expect }) => {
     const waits = Array.from({ length: 8 }, (_, index) => Number(waitOf(index + 1, unreachable, 1)));
 
     expect(waits.reduce((sum, ms) => sum + ms)).toBeLessThan(600_000);
   });
 
-  test('adds up to what the documents say: four days, by chance 2.7 to 5.3', ({ expect }) => {
+  test('spreads all attempts over four days, by chance 2.7 to 5.3, as the documents say', ({ expect }) => {
     const daysOf = (random: number) => {
       const waits = Array.from({ length: MAX_ATTEMPTS - 1 }, (_, at) =>
         Number(waitOf(at + 1, unreachable, random)),
@@ -80,11 +80,11 @@ describe('nextRetry()', () => {
       ).toContain(said);
   });
 
-  test('takes half of each wait from chance', ({ expect }) => {
+  test('chooses half of each wait at random', ({ expect }) => {
     expect([0, 0.5, 1].map((random) => waitOf(1, unreachable, random))).toEqual([1000, 1500, 2000]);
   });
 
-  test('gives up after the last attempt, and says what it failed of', ({ expect }) => {
+  test('gives up after the last attempt, and names its failure', ({ expect }) => {
     const decision = nextRetry(tried(MAX_ATTEMPTS), [{ ...unreachable, detail: 'Status 9' }], {
       nowMs,
       random: 0,
@@ -101,7 +101,7 @@ describe('nextRetry()', () => {
     });
   });
 
-  test('counts anew after a replay', ({ expect }) => {
+  test('does not count the attempts before a replay', ({ expect }) => {
     const entry = tried(MAX_ATTEMPTS, { replayedAt: new Date(nowMs).toISOString() });
     const failed = { number: 25, at: new Date(nowMs).toISOString(), failures: [] };
 
@@ -115,11 +115,11 @@ describe('nextRetry()', () => {
     expect(decision).toEqual({ retryAtMs: nowMs + 2000, failure: unreachable, usesNoAttempt: false });
   });
 
-  test('gives up at once what no attempt will help', ({ expect }) => {
+  test('gives up at once after a permanent failure', ({ expect }) => {
     expect(waitOf(1, { code: 'too_large' })).toBe('too_large');
   });
 
-  test('waits for the file that may still come, whatever happened to the other', ({ expect }) => {
+  test('retries when one file failed permanently and the other one did not', ({ expect }) => {
     const failures: [FileFailure, FileFailure] = [{ code: 'too_large' }, unreachable];
 
     expect(
@@ -136,7 +136,7 @@ describe('nextRetry()', () => {
     [90_000, 90_000],
     [10_000_000, 3_600_000],
   ] as const)(
-    'waits for a setting %i ms after the delivery: %i ms, and uses up no attempt',
+    'with an invalid setting %i ms after the delivery waits %i ms, and uses no attempt',
     ([ageMs, waitMs], { expect }) => {
       const waiting: FileFailure = { code: 'setting_broken', detail: 'DOWNLOAD_ORIGINS' };
       const context = { nowMs, random: 0, linkExpiresMs: never, receivedMs: nowMs - ageMs };
@@ -151,7 +151,7 @@ describe('nextRetry()', () => {
     },
   );
 
-  test('goes on at once with what was handed over', ({ expect }) => {
+  test('retries at once after handed_over', ({ expect }) => {
     expect(waitOf(1, { code: 'handed_over' })).toBe(0);
   });
 
@@ -161,20 +161,23 @@ describe('nextRetry()', () => {
     [0, 1, 2000],
     [1, 1, 2000],
     [10 ** 9, 0, 86_400_000],
-  ])('lets a Retry-After of %i s win over a shorter wait', ([retryAfterSeconds, random, ms], { expect }) => {
-    expect(waitOf(1, { ...unreachable, retryAfterSeconds }, random)).toBe(ms);
-  });
+  ])(
+    'with Retry-After %i s and random %i waits %i ms: the longer of both waits',
+    ([retryAfterSeconds, random, ms], { expect }) => {
+      expect(waitOf(1, { ...unreachable, retryAfterSeconds }, random)).toBe(ms);
+    },
+  );
 
-  test('comes a last time just before the link dies, even before a Retry-After', ({ expect }) => {
-    const dies = nowMs + 60_000;
+  test('retries just before the link expires, even before Retry-After', ({ expect }) => {
+    const expires = nowMs + 60_000;
 
-    expect(waitOf(8, unreachable, 0, dies)).toBe(45_000);
-    expect(waitOf(8, { ...unreachable, retryAfterSeconds: 3600 }, 1, dies)).toBe(30_000);
+    expect(waitOf(8, unreachable, 0, expires)).toBe(45_000);
+    expect(waitOf(8, { ...unreachable, retryAfterSeconds: 3600 }, 1, expires)).toBe(30_000);
     expect(waitOf(8, unreachable, 0, nowMs + 15_000)).toBeGreaterThan(60_000);
     expect(waitOf(8, unreachable, 1, nowMs - 1)).toBeGreaterThan(60_000);
   });
 
-  test('never comes in the past, and never more than a day and a tenth from now', ({ expect }) => {
+  test('never schedules a retry in the past, or more than 1.1 days ahead', ({ expect }) => {
     const codes = fc.constantFrom('download_refused', 'handed_over', 'storage_failed', 'link_refused');
     fc.assert(
       fc.property(
@@ -185,8 +188,8 @@ describe('nextRetry()', () => {
           fc.constant(never),
           fc.integer({ min: -1_000_000, max: 1_000_000 }).map((ms) => nowMs + ms),
         ),
-        (times, failure, random, dies) => {
-          const wait = Number(waitOf(times, failure as FileFailure, random, dies));
+        (times, failure, random, expires) => {
+          const wait = Number(waitOf(times, failure as FileFailure, random, expires));
           expect(wait).toBeGreaterThanOrEqual(0);
           expect(wait).toBeLessThanOrEqual(86_400_000 * 1.1);
         },
@@ -200,21 +203,29 @@ describe('linkExpiresMs()', () => {
   const inMs = (file: Parameters<typeof linkExpiresMs>[0]) => linkExpiresMs(file, nowMs) - nowMs;
 
   test.for([
-    ['nothing said', { link: 'https://a.example/x.wav' }, never],
+    ['a plain link', never, { link: 'https://a.example/x.wav' }],
     [
-      'the time in the event',
-      { link: 'https://a.example/x', expiresAt: '2026-06-27T11:00:00.000Z' },
+      'a link with expiresAt',
       3_600_000,
+      { link: 'https://a.example/x', expiresAt: '2026-06-27T11:00:00.000Z' },
     ],
-    ['the signature of the link', { link: presigned }, 600_000],
-    ['the earlier of both', { link: presigned, expiresAt: '2026-06-27T10:05:00Z' }, 300_000],
-    ['the earlier of both', { link: presigned, expiresAt: '2026-06-27T11:05:00Z' }, 600_000],
-    ['the documented lifetime', { link: 'https://a.example/x', linkLifetimeSeconds: 60 }, 60_000],
-    ['the signature before the lifetime', { link: presigned, linkLifetimeSeconds: 60 }, 600_000],
-    ['a broken signature', { link: presigned.replace('20260627T', '20269927T') }, never],
-    ['a negative lifetime', { link: presigned.replace('=600', '=-600') }, never],
-    ['no link', { expiresAt: 'soon' }, never],
-  ] as const)('knows %s', ([, file, ms], { expect }) => {
+    ['a presigned link', 600_000, { link: presigned }],
+    [
+      'a presigned link with an earlier expiresAt',
+      300_000,
+      { link: presigned, expiresAt: '2026-06-27T10:05:00Z' },
+    ],
+    [
+      'a presigned link with a later expiresAt',
+      600_000,
+      { link: presigned, expiresAt: '2026-06-27T11:05:00Z' },
+    ],
+    ['a link with linkLifetimeSeconds', 60_000, { link: 'https://a.example/x', linkLifetimeSeconds: 60 }],
+    ['a presigned link with linkLifetimeSeconds', 600_000, { link: presigned, linkLifetimeSeconds: 60 }],
+    ['a link presigned at no valid date', never, { link: presigned.replace('20260627T', '20269927T') }],
+    ['a link presigned for -600 s', never, { link: presigned.replace('=600', '=-600') }],
+    ['no link and an invalid expiresAt', never, { expiresAt: 'soon' }],
+  ] as const)('of %s is %d ms from now', ([, ms, file], { expect }) => {
     expect(inMs(file)).toBe(ms);
   });
 });
@@ -234,7 +245,7 @@ describe('retryAfterSeconds()', () => {
     ['99999999999', undefined],
     ['', undefined],
     [null, undefined],
-  ] as const)('reads %s', ([header, seconds], { expect }) => {
+  ] as const)('of %j is %s', ([header, seconds], { expect }) => {
     expect(retryAfterSeconds(header, nowMs)).toBe(seconds);
   });
 });

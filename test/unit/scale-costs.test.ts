@@ -2,17 +2,19 @@ import { describe, test } from 'vitest';
 import { perRecording } from '../../tools/scale-assumed.ts';
 import { bill, billed } from '../../tools/scale-costs.ts';
 
-test('one of fifty recordings costs what goes by the queue: a message is three operations', ({ expect }) => {
+test('perRecording() assumes one KV write, and a message of three queue operations for one of 50', ({
+  expect,
+}) => {
   expect(perRecording('queue operation')).toBeCloseTo(3 / 50, 6);
   expect(perRecording('KV write')).toBeCloseTo(1, 6);
 });
 
 describe('bill()', () => {
-  test('asks for the plan alone where nothing comes in', ({ expect }) => {
+  test('returns only the price of the plan for 0 recordings', ({ expect }) => {
     expect(bill(0)).toEqual(billed.map((column) => (column === 'plan' ? 5 : 0)));
   });
 
-  test('asks the full price for each recording beyond what is included', ({ expect }) => {
+  test('charges the full price for each recording above the included amount', ({ expect }) => {
     const column = billed.indexOf('KV');
     const recordings = 100_000 * 30 * 24 * 60;
     const more = (bill(300_000)[column] ?? 0) - (bill(200_000)[column] ?? 0);
@@ -21,13 +23,13 @@ describe('bill()', () => {
     expect(more).toBeCloseTo(recordings * each, 0);
   });
 
-  test('asks for the storage of a full month', ({ expect }) => {
+  test('charges the storage of a whole month', ({ expect }) => {
     const gigabytes = (1_000 * 30 * 24 * 60 * 2_400_000) / 1e9;
 
     expect(bill(1_000)[billed.indexOf('storage')]).toBeCloseTo((gigabytes - 10) * 0.015, 2);
   });
 
-  test('subtracts what is included once', ({ expect }) => {
+  test('subtracts the included amount once', ({ expect }) => {
     const column = billed.indexOf('log lines');
     const recordings = 1_000 * 30 * 24 * 60;
     const lines = recordings * perRecording('log line') + 30 * 24 * 60;

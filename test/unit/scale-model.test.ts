@@ -11,7 +11,7 @@ const outage = {
 };
 
 describe('playOutage()', () => {
-  test('archives everything that came in, and nothing before the outage is over', ({ expect }) => {
+  test('archives the whole backlog after the outage', ({ expect }) => {
     const { backlog, exhausted, halfSeconds, allSeconds } = playOutage(outage);
 
     expect(backlog).toBe(3600);
@@ -20,13 +20,11 @@ describe('playOutage()', () => {
     expect(allSeconds).toBeGreaterThanOrEqual(halfSeconds ?? 0);
   });
 
-  test('is bound by the consumers where they are few: 3600 copies of 2 s by two take an hour', ({
-    expect,
-  }) => {
+  test('returns an hour for two consumers that transfer 3600 recordings in 2 s each', ({ expect }) => {
     expect(playOutage({ ...outage, consumers: 2 }).allSeconds).toBeCloseTo(3600, -2);
   });
 
-  test('takes twice as long where half of the consumers have new recordings to copy', ({ expect }) => {
+  test('returns twice the time when half of the consumers transfer new recordings', ({ expect }) => {
     const few = { ...outage, consumers: 4 };
     const alone = playOutage(few).allSeconds ?? Number.NaN;
 
@@ -34,11 +32,11 @@ describe('playOutage()', () => {
     expect(playOutage({ ...few, queuedShare: 2 }).allSeconds).toBeUndefined();
   });
 
-  test('is bound by the waits where they are many: more consumers change nothing', ({ expect }) => {
+  test('returns the same for 2000 consumers as for 1000, since the waits are the limit', ({ expect }) => {
     expect(playOutage({ ...outage, consumers: 2000 })).toEqual(playOutage(outage));
   });
 
-  test('gives up nobody in six hours, and everybody in a week', ({ expect }) => {
+  test('returns no exhausted recording for an outage of six hours, and some for a week', ({ expect }) => {
     expect(playOutage({ ...outage, outageSeconds: 6 * 3600 }).exhausted).toBe(0);
     const week = playOutage({ ...outage, recordingsPerMinute: 6, outageSeconds: 7 * 86_400 });
     expect(week.exhausted).toBeGreaterThan(0);

@@ -71,7 +71,7 @@ describe('linkProblem() with DOWNLOAD_ORIGINS', () => {
     ['http://[::1]:9000/a', 'http://[::1]:9000'],
     ['http://localhost:9000/a', 'http://localhost:9000'],
     ['https://b\u00fccher.example/a', 'https://xn--bcher-kva.example'],
-  ])('allows %s by %s', ([link = '', origin = ''], { expect }) => {
+  ])('allows %s with the entry %s', ([link = '', origin = ''], { expect }) => {
     expect(problem(link, 'https://first.example', origin)).toBeUndefined();
   });
 
@@ -86,7 +86,7 @@ describe('linkProblem() with DOWNLOAD_ORIGINS', () => {
     ['https://storage.example.com.evil.test/a', 'https://storage.example.com'],
     ['https://user@storage.example.com/a', 'https://storage.example.com'],
     ['data:audio/wav,', 'https://storage.example.com'],
-  ])('refuses %s with only %s', ([link = '', origin = ''], { expect }) => {
+  ])('refuses %s with only the entry %s', ([link = '', origin = ''], { expect }) => {
     expect(problem(link, origin)).toMatch(/DOWNLOAD_ORIGINS|user information/);
   });
 });

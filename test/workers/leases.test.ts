@@ -107,20 +107,21 @@ describe('a worker whose lease has expired', () => {
 
   test('removes its successor’s dead letter when it succeeds late', async ({ expect }) => {
     const { clock, pending, services } = await leased('fourth');
+    let between: unknown;
     const { writeManifest } = services.recordings;
     const recordings = {
       ...services.recordings,
       async writeManifest(...args: Parameters<typeof writeManifest>) {
-        const { findAudio } = services.recordings;
         const withoutOrphans = { ...services.recordings, findAudio: async () => [] };
         await runSuccessor(pending, { ...services, fetch: refusing, recordings: withoutOrphans }, clock);
-        expect(await findAudio('x')).toEqual([]);
+        between = await stateOf('fourth');
         return writeManifest(...args);
       },
     };
 
     await runAttempt(pending, 'queue', { ...services, recordings });
 
+    expect(between).toEqual({ inbox: 0, dead: 1, objects: 1 });
     expect(await stateOf('fourth')).toEqual(archived);
   });
 

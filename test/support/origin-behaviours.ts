@@ -4,12 +4,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-/** One request to the origin; `nth` counts the requests of this run for this path from 1. */
+/** One request to the origin; `nth` counts from 1 the requests of this run for this path. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly url: URL;
-  /** The parts of the path behind the behaviour's name. */
+  /** The parts of the path after the behaviour's name. */
   readonly rest: readonly string[];
   readonly nth: number;
 }
@@ -23,7 +23,7 @@ const html = '<!DOCTYPE html><title>Sign in</title><p>Your session has expired.'
 const xml = '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>';
 const expired =
   '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>';
-/** The beginnings of other files, and what is no audio. */
+/** The first bytes of files in other formats, and bodies that are not audio. */
 const files: Record<string, Buffer> = {
   m4a: Buffer.concat([Buffer.from('\0\0\0\x18ftypM4A \0\0\0\0', 'latin1'), Buffer.alloc(4000, 7)]),
   flac: Buffer.concat([Buffer.from('fLaC\0\0\0\x22', 'latin1'), Buffer.alloc(4000, 7)]),
@@ -31,10 +31,11 @@ const files: Record<string, Buffer> = {
   json: Buffer.from('{"error":{"code":"expired"}}'),
 };
 
-/** Where a broken connection breaks. */
+/** The connection is closed after this many bytes of the body. */
 const CUT = 70_000;
 
-export const behaviours: Record<string, Behaviour> = {
+/** The origin's behaviours by the first part of the path. */
+export const originBehaviours: Record<string, Behaviour> = {
   audio: ({ response, rest }) => send(response, readFileSync(join(audioFolder, rest[0] ?? ''))),
   html: ({ response }) => send(response, Buffer.from(html), { 'content-type': 'audio/wav' }),
   xml: ({ response }) => send(response, Buffer.from(xml), { 'content-type': 'application/xml' }),
@@ -43,7 +44,7 @@ export const behaviours: Record<string, Behaviour> = {
   expired: ({ response }) => void response.writeHead(403, { 'content-type': 'application/xml' }).end(expired),
   'retry-after': ({ response, rest }) =>
     void response.writeHead(429, { 'retry-after': rest[0] ?? '' }).end('slow down'),
-  /** The given status for so many requests, and then the audio. */
+  /** `/later/<status>/<count>`: the status for that number of requests, and then the audio. */
   later: ({ response, rest, nth }) =>
     nth <= Number(rest[1]) ? void response.writeHead(Number(rest[0])).end() : send(response, wav),
 
@@ -61,7 +62,7 @@ export const behaviours: Record<string, Behaviour> = {
     response.writeHead(200, { 'content-length': wav.length });
     response.write(wav.subarray(0, CUT));
   },
-  /** Sends everything, a little at a time. */
+  /** `/drip/<ms>`: sends the audio in small parts, with this pause between them. */
   drip: ({ response, rest }) => {
     response.writeHead(200, { 'content-length': wav.length });
     let at = 0;
@@ -87,14 +88,14 @@ export const behaviours: Record<string, Behaviour> = {
     void response.writeHead(307, { location: url.searchParams.get('to') ?? '' }).end(),
   'no-location': ({ response }) => void response.writeHead(302).end(),
 
-  /** Breaks, and is refused from then on. */
+  /** Closes the first connection in the body, and refuses later requests. */
   'dies-in-the-middle': (exchange) =>
-    breakOnce(exchange, () => void exchange.response.writeHead(403).end(expired)),
-  /** Always the same version, whole or in part. */
+    cutOffOnce(exchange, () => void exchange.response.writeHead(403).end(expired)),
+  /** Serves the same version to each request, whole or in part. */
   versioned: (exchange) => sendRest(exchange, wav, '"v1"'),
 
-  /** Breaks in the first answer, and goes on when asked for the rest. */
-  'range-honoured': (exchange) => breakOnce(exchange, () => sendRest(exchange, wav, '"v1"')),
+  /** Closes the first connection in the body, and serves the rest on request. */
+  'range-honoured': (exchange) => cutOffOnce(exchange, () => sendRest(exchange, wav, '"v1"')),
   'range-stalled': ({ request, response }) => {
     if (request.headers.range !== undefined) return sendRange(request, response, wav, '"v1"');
     response.writeHead(200, { 'content-length': wav.length, etag: '"v1"' });
@@ -108,36 +109,36 @@ export const behaviours: Record<string, Behaviour> = {
     if (request.headers.range !== undefined) return sendRange(request, response, wav, '"v1"', 50_000);
     cutOff(response, { etag: '"v1"' }, 4096);
   },
-  /** A refusal whose body never ends. */
+  /** Sends a refusal whose body never ends. */
   'refusal-without-end': ({ response }) => {
     response.writeHead(403);
     response.write('<');
   },
   'invalid-date': ({ response, nth }) =>
     nth <= 3 ? void response.writeHead(503, { 'retry-after': 'Invalid Date' }).end() : send(response, wav),
-  /** Two refusals, and then a WAV that is cut, at first. */
+  /** Two refusals, then a WAV that is cut, then the whole WAV. */
   'late-and-cut': ({ response, nth }) =>
     nth <= 2
       ? void response.writeHead(503).end()
       : send(response, nth === 3 ? wav.subarray(0, 100_000) : wav),
-  /** Never sends more than so many bytes at once. */
+  /** Sends at most 50,000 bytes of a range. */
   'range-capped': ({ request, response }) => {
     if (request.headers.range !== undefined) return sendRange(request, response, wav, '"v1"', 50_000);
     cutOff(response, { 'content-length': String(wav.length), etag: '"v1"' }, 4096);
   },
-  'range-ignored': (exchange) => breakOnce(exchange, () => send(exchange.response, wav, { etag: '"v1"' })),
+  'range-ignored': (exchange) => cutOffOnce(exchange, () => send(exchange.response, wav, { etag: '"v1"' })),
   'range-refused': (exchange) =>
-    breakOnce(exchange, () =>
+    cutOffOnce(exchange, () =>
       exchange.request.headers.range === undefined
         ? send(exchange.response, wav, { etag: '"v1"' })
         : void exchange.response.writeHead(416, { 'content-range': `bytes */${wav.length}` }).end(),
     ),
-  /** Serves another recording from the second request on, and says so. */
+  /** Serves another recording from the second request on, under its own etag. */
   'etag-changed': (exchange) =>
-    breakOnce(exchange, () => send(exchange.response, otherWav, { etag: '"v2"' })),
-  /** The same without looking at If-Range: the rest of another version. */
-  'etag-mixed': (exchange) => breakOnce(exchange, () => sendRest(exchange, otherWav, '"v2"')),
-  'weak-etag': (exchange) => breakOnce(exchange, () => sendRest(exchange, wav, 'W/"v1"'), 'W/"v1"'),
+    cutOffOnce(exchange, () => send(exchange.response, otherWav, { etag: '"v2"' })),
+  /** The same, but ignores If-Range: serves the rest of the other recording. */
+  'etag-mixed': (exchange) => cutOffOnce(exchange, () => sendRest(exchange, otherWav, '"v2"')),
+  'weak-etag': (exchange) => cutOffOnce(exchange, () => sendRest(exchange, wav, 'W/"v1"'), 'W/"v1"'),
   'last-modified': (exchange) => {
     const dates = { 'last-modified': 'Sat, 27 Jun 2026 10:06:00 GMT' };
     if (exchange.request.headers.range !== undefined)
@@ -159,9 +160,9 @@ export const behaviours: Record<string, Behaviour> = {
     response.writeHead(200, { 'content-md5': md5(rest[0], 'base64') });
     response.end(wav);
   },
-  /** A WAV file cut short, whose header still tells of the whole. */
+  /** A WAV that is shorter than its header says. */
   'wav-cut': ({ response }) => send(response, wav.subarray(0, 100_000)),
-  /** A WAV file that is still being written. */
+  /** A WAV that grows from request to request, as while it is written. */
   'wav-growing': ({ response, nth }) => send(response, nth < 3 ? wav.subarray(0, nth * 50_000) : wav),
   'wav-cut-anew': ({ response, nth }) => send(response, wav.subarray(0, 100_000 - nth)),
   bytes: ({ response, rest }) => send(response, Buffer.from(files[rest[0] ?? ''] ?? [])),
@@ -175,19 +176,19 @@ function send(response: ServerResponse, body: Buffer, headers: Record<string, st
   response.end(body);
 }
 
-/** Some of the audio, and then nothing but a closed connection. */
+/** Sends the first bytes of the audio, and closes the connection. */
 function cutOff(response: ServerResponse, headers: Record<string, string>, bytes = CUT): void {
   response.writeHead(200, headers);
   response.write(wav.subarray(0, bytes), () => response.destroy());
 }
 
-/** An answer that Node's own server would not write. */
+/** Writes an answer that Node's HTTP server does not allow. */
 function raw({ socket }: ServerResponse, headers: readonly string[], body: Buffer): void {
   socket?.write(`HTTP/1.1 200 OK\r\n${headers.join('\r\n')}\r\n\r\n`);
   socket?.end(body);
 }
 
-function breakOnce({ response, nth }: Exchange, then: () => void, etag = '"v1"'): void {
+function cutOffOnce({ response, nth }: Exchange, then: () => void, etag = '"v1"'): void {
   if (nth > 1) then();
   else cutOff(response, { 'content-length': String(wav.length), etag });
 }
@@ -221,14 +222,14 @@ function md5(which: string | undefined, encoding: 'hex' | 'base64'): string {
     .digest(encoding);
 }
 
-/** As from a recorder that could not go back to fill in the length. */
+/** A WAV without a length in its header, as from a recorder that writes to a stream. */
 function openWav(): Buffer {
   const body = Buffer.from(wav);
   body.writeUInt32LE(0xffff_ffff, 4);
   return body;
 }
 
-/** A WAVE header and then a pattern, so that a mixed-up order of blocks changes the checksum. */
+/** A WAVE header and a pattern: blocks in the wrong order change the checksum. */
 export function bigWav(bytes: number): Buffer {
   const body = Buffer.alloc(bytes);
   for (let at = 0; at + 4 <= bytes; at += 4) body.writeUInt32LE(at, at);
