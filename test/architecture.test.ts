@@ -106,7 +106,48 @@ describe('the size of files', () => {
   });
 });
 
+/** Words that have a plain one, and what to write instead. */
+const avoided: readonly (readonly [RegExp, string])[] = [
+  [/\bwhoever\b/i, 'a client'],
+  [/\b(nobody|somebody|anybody)\b/i, 'no one in the glossary: name the subject'],
+  [/\bso (many|often|long)\b(?! as)/i, 'a number and its unit'],
+  [/\blaps(e|es|ed|ing)\b/i, 'expires'],
+  [/\b(dies|died|dying)\b/i, 'expires, crashes'],
+  [/\banother life\b|\bnew life\b/i, 'replays'],
+  [/\bis well\b/i, 'health check'],
+  [/\bmend\b/i, 'fix'],
+  [/\ba text\b/i, 'a string'],
+  [/\btaken up where\b/i, 'resumed'],
+  [/\bbehind the answer\b/i, 'in the background after the response'],
+];
+
+describe('the words', () => {
+  const folders = ['src', 'scripts', 'tools', 'test', 'bench', 'docs'];
+  const files = folders
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
+        join(folder, name),
+      ),
+    )
+    .filter((name) => /\.(ts|md)$/.test(name) && !/node_modules|fixtures|architecture\.test/.test(name));
+
+  test.for([...files, 'README.md'])('%s avoids the words that have a plain one', (name, { expect }) => {
+    const lines = readFileSync(join(root, name), 'utf8').split('\n');
+    const found = avoided.flatMap(([pattern, instead]) =>
+      lines.flatMap((line, at) =>
+        pattern.test(line) ? `${name}:${at + 1} write "${instead}": ${line.trim()}` : [],
+      ),
+    );
+
+    expect(found).toEqual([]);
+  });
+});
+
 describe('the documents', () => {
+  const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name));
+
   const document = (name: string) => readFileSync(join(root, name), 'utf8');
   const rowsOf = (text: string) => Array.from(text.matchAll(/^\| `([a-z_]+)` \|/gm), ([, code = '']) => code);
 
@@ -123,33 +164,30 @@ describe('the documents', () => {
     expect(rowsOf(document('docs/errors.md')).sort()).toEqual([...codes, ...others].sort());
   });
 
-  test.for(providers)('README names the settings of $id', ({ id, settings, api }, { expect }) => {
-    const readme = document('README.md');
+  test.for(providers)('docs/settings.md names the settings of $id', ({ settings, api }, { expect }) => {
     const names = [settings.secret, settings.scheme?.name, api?.keySetting, api?.urlSetting.name];
 
-    for (const name of [...names, `/webhooks/${id}`].filter((name) => name !== undefined))
-      expect(readme).toContain(name);
+    for (const name of names.filter((name) => name !== undefined))
+      expect(document('docs/settings.md')).toContain(`\`${name}\``);
   });
 
-  test('README names every variable that src/config.ts reads', ({ expect }) => {
+  test.for(providers)(
+    'README names the webhook URL and the secret of $id',
+    ({ id, settings }, { expect }) => {
+      for (const name of [`/webhooks/${id}`, settings.secret]) expect(document('README.md')).toContain(name);
+    },
+  );
+
+  test('docs/settings.md names every variable that src/config.ts reads', ({ expect }) => {
     const config = sources.find(({ name }) => name === 'config.ts')?.text ?? '';
     const names = new Set(Array.from(config.matchAll(/'([A-Z][A-Z_]{5,})'/g), ([, name = '']) => name));
 
     expect(names.size).toBeGreaterThanOrEqual(4);
-    for (const name of names) expect(document('README.md')).toContain(`\`${name}\``);
+    for (const name of names) expect(document('docs/settings.md')).toContain(`\`${name}\``);
   });
 
   test('every relative link in the documents leads to a file', ({ expect }) => {
-    const names = [
-      'README.md',
-      'docs/architecture.md',
-      'docs/errors.md',
-      'docs/providers.md',
-      'docs/proof.md',
-      'docs/operations.md',
-      'docs/storage.md',
-      'docs/reliability.md',
-    ];
+    const names = ['README.md', ...pages];
     const links = names.flatMap((name) =>
       Array.from(document(name).matchAll(/\]\((?!https?:|#)([^)#]+)/g), ([, target = '']) => ({
         name,
