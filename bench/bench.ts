@@ -13,9 +13,9 @@ const measures: Readonly<Record<string, () => Promise<Summary[]>>> = {
   deliveries: async () => summarize(await measureDeliveries(), 'floor'),
   copies: async () => summarize(await measureCopies(), 'bare put'),
   memory: async () => summarize(await measureMemory(), 'bare put'),
-  storm: async () => summarize(await measureStorm(), 'nobody'),
-  operations: async () => summarize(await measureOperations(), 'nobody'),
-  growth: async () => summarize(await measureGrowth(), 'nobody'),
+  storm: async () => summarize(await measureStorm(), 'none'),
+  operations: async () => summarize(await measureOperations(), 'none'),
+  growth: async () => summarize(await measureGrowth(), 'none'),
   sizes: async () => summarize(await measureSizes(), 'floor'),
 };
 

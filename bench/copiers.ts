@@ -8,7 +8,7 @@ import { startNode } from './node-process.ts';
 import { type OnPlatform, startOnPlatform } from './platform.ts';
 import { startS3 } from './s3.ts';
 
-/** Whoever can be told to copy files, and watched at it. */
+/** A contestant that copies files on demand. */
 export interface Copier extends OnPlatform {
   /** Resolves when every file is stored. */
   readonly copy: (links: readonly string[]) => Promise<void>;

@@ -7,7 +7,7 @@ import type { Sample } from './statistics.ts';
 import { bundle, type Running, startWorkerd } from './workerd.ts';
 
 const DELIVERIES = 600;
-/** So many events are sent again and again as duplicates. */
+/** Events that are sent again and again as duplicates. */
 const SEEN = 200;
 const CONNECTIONS = [1, 16, 128];
 const ROUNDS = 7;

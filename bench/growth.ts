@@ -79,7 +79,7 @@ async function deliver(vault: OnPlatform, settings: Settings, count: number): Pr
   await post(vault, deliveries, CONNECTIONS, 200);
 }
 
-/** The cron until it has looked at every entry, and a delivery beside so many of them. */
+/** The cron until it has listed every entry, and a delivery beside that number of entries. */
 async function inboxOf(entries: number, folder: string, settings: Settings): Promise<Sample> {
   copyRow(
     databaseOf(folder, 'r2'),
@@ -113,7 +113,7 @@ async function inboxOf(entries: number, folder: string, settings: Settings): Pro
   };
 }
 
-/** A delivery beside so many finished events in KV. */
+/** A delivery beside a number of finished events in KV. */
 async function filterOf(seen: number, folder: string, settings: Settings): Promise<Sample> {
   const database = databaseOf(folder, 'kv');
   copyRow(database, '_mf_entries', "'seen/sautikit/' || printf('%08d', n)", seen - 1);
@@ -143,7 +143,7 @@ function databaseOf(folder: string, store: 'r2' | 'kv'): string {
   return join(at, name);
 }
 
-/** Writes the one row of a table so many times more, each under a key of its own: through the worker it takes hours. */
+/** Multiplies the one row of a table, each copy under a key of its own: through the worker it takes hours. */
 function copyRow(file: string, table: string, key: string, times: number): void {
   const database = new DatabaseSync(file);
   const columns = database

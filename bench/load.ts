@@ -14,7 +14,7 @@ interface Server {
   readonly url: string;
 }
 
-/** So many connections, each of which has been answered once: to open them is no delivery's cost. */
+/** Connections, each of which has been answered once: opening them is no delivery's cost. */
 async function connect({ url }: Server, connections: number): Promise<Pool> {
   const pool = new Pool(url, { connections });
   const ask = async () => (await pool.request({ path: '/', method: 'GET' })).body.dump();
@@ -22,7 +22,7 @@ async function connect({ url }: Server, connections: number): Promise<Pool> {
   return pool;
 }
 
-/** Sends each delivery once, over so many connections, and requires of each the same status. */
+/** Sends each delivery once, over a number of connections, and requires the same status of each. */
 export async function post(
   server: Server,
   deliveries: readonly Delivery[],

@@ -15,12 +15,12 @@ const KEEPS_LESS = `the package's worker keeps the same entry, and checks nothin
 the event nor compared with an earlier delivery's, and an id goes into a key as it came`;
 const KEEPS_NOTHING = `the sample keeps nothing before it answers, so that a crash loses what it said 200 to, and does not know a
 duplicate when it sees one`;
-const NAIVE = `it verifies nothing: whoever finds the address makes it download what he likes, once for each delivery; and it
+const NAIVE = `it verifies nothing: any client makes it download any link, once for each delivery; and it
 keeps nothing before it answers`;
 const SMALL = `each of the operations that [are counted below](#what-the-owner-pays-for) goes through a simulator, where this
 one makes a single put: entry, manifest, marks and their removal are what makes a 200 survive a crash`;
 
-const UNKNOWN = `what is over 64 MB without saying so begins behind the answer and again in the queue, and is stored in parts`;
+const UNKNOWN = `a file over 64 MB of unknown length is begun in the background and again in the queue, and is stored in parts`;
 
 const comparisons: readonly Comparison[] = [
   ...['accepted', 'duplicate', 'forged', 'malformed'].flatMap((kind) => [
@@ -48,7 +48,7 @@ const comparisons: readonly Comparison[] = [
 
 function reasonFor(peer: string): string {
   return peer === 'naive'
-    ? 'it makes no checksum, and holds the whole file in memory: past 128 MB a deployed worker dies of that'
+    ? 'it makes no checksum, and holds the whole file in memory: over 128 MB a deployed worker crashes'
     : 'it uses both cores, its S3 server being a process of its own; its SDK makes a checksum of each part, and none of the whole';
 }
 

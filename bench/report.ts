@@ -23,7 +23,7 @@ export function report(results: Results): string {
 
 const head = `# Performance
 
-Written by \`npm run bench\`, which anybody can repeat; do not edit. Where there is more than one round, contestants take turns
+Written by \`npm run bench\`; do not edit. Where there is more than one round, contestants take turns
 within each, so that noise comes to all alike, and what is compared is compared within a round: cells are medians over the
 rounds, brackets hold the ratio to the first column and its quartiles. CPU time is the kernel's account of the process
 (\`/proc/<pid>/task/*/schedstat\`), memory its resident size. The numbers are in

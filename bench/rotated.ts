@@ -1,4 +1,4 @@
-/** The same list, begun elsewhere in each round and backwards in every other: nobody is always first, or behind the same one. */
+/** The list with another beginning in each round, and backwards in every second: no contestant is always first, or after the same one. */
 export function rotated<T>(list: readonly T[], round: number): T[] {
   const start = Math.max(0, round) % list.length;
   const turned = [...list.slice(start), ...list.slice(0, start)];

@@ -53,7 +53,7 @@ the line in the log, which the inspector itself makes dear.`,
 workers alike. A delivery comes in, the file is served from memory on loopback, and the time ends when it is stored. *bare
 put* is \`R2.put(key, response.body)\`, without checksum, manifest or anything else, asked for by a plain request. 30 files
 of 100 kB and 10 of 2.4 MB are copied at once, the others one at a time. *bare put and SHA-256* is the shortest
-loop that makes a checksum on the way. A bare put takes no body of unknown length, and nobody else resumes; those rows are
+loop that makes a checksum on the way. A bare put takes no body of unknown length, and no other contestant resumes; those rows are
 compared with the bare put of a known length. Node's CPU time includes its S3 server's. At 1 GB *naive* would need its
 memory, and *Node* a quarter of the bench's time: they are left out. Where a bare put is one operation, callvault makes as
 many as [stand below](#what-the-owner-pays-for), each by a simulator: that is what the rows of 100 kB and 2.4 MB show. Memory
@@ -93,7 +93,7 @@ way stores it anew each time, over the object that is there.`,
     text: `Counted at the bindings, in workerd. CPU time, where it was measured, is that of plain workerd from the delivery to
 the end of what it sets going, with its stores in memory and the audio sent on over HTTP: the whole process, sockets
 included, so at most as much. The price is for a million of each, beyond what the plan includes, by the [price
-list](prices.md), without CPU time and storage. Of deliveries that nobody signed a line a second is logged, however many
+list](prices.md), without CPU time and storage. Of deliveries without a valid signature one line a second is logged, however many
 come.`,
     tables: [
       { title: 'Requests', measure: 'request', format: whole },
@@ -113,7 +113,7 @@ come.`,
     text: `The rows that the local simulators keep were multiplied in their databases. The cron ran, as if once a minute, until
 it had put every overdue entry back to work; its messages were counted and dropped. A run looks at 100 pages and sends 5,000
 messages at most, and an entry waits for its turn (1, 2, 4 … minutes after it was due); a page of the local simulator holds 100 entries, of R2 up to 1,000. The last column is a new delivery
-beside so many entries or finished events, with what the platform itself takes (*nothing but an answer*, above).`,
+beside that number of entries or finished events, with what the platform itself takes (*nothing but an answer*, above).`,
     tables: [
       { title: 'Runs', measure: 'runs', format: whole },
       { title: 'Messages', measure: 'messages', format: whole },

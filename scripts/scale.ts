@@ -7,7 +7,7 @@ import { type Limit, limits } from '../tools/scale-limits.ts';
 import { playOutage, STEP_SECONDS } from '../tools/scale-model.ts';
 import { root } from '../tools/wrangler.ts';
 
-/** R2 gives up to so many keys for one list. */
+/** Keys of one list of R2. */
 const PAGE_ENTRIES = 1_000;
 
 /** `npm run scale [-- --check]`: docs/scale.md from the counted operations, the limits and the retry policy. */
@@ -20,7 +20,7 @@ else if (readFileSync(file, 'utf8') !== text) {
 }
 
 function report(): string {
-  const { recordingBytes, copySeconds, failSeconds, queuedShare, diedShare } = assumed;
+  const { recordingBytes, copySeconds, failSeconds, queuedShare, crashedShare } = assumed;
   return `# Scale, on paper
 
 Written by \`npm run scale\` from the [counted operations](performance.md#what-the-owner-pays-for), the [prices](prices.md),
@@ -28,7 +28,7 @@ Cloudflare's published limits and the waits of the retry policy; do not edit. No
 operations of a recording of ${recordingBytes / 1e6} MB in one file, and its ${fastCounts.get('CPU ms')?.toFixed(1)} ms of CPU: those of a whole runtime on the bench's machine,
 sockets included, so that the worker's own are no more. Assumed: that it takes ${copySeconds} s to copy,
 that ${queuedShare * 100} % of them are left to the queue by the fast path (those cost the operations of one that goes by the queue), that
-the worker of ${diedShare * 100} % dies (in the cron's row alone), and that fresh links come from the providers' APIs: without an API key what is older than its
+the worker of ${crashedShare * 100} % crashes (in the cron's row alone), and that fresh links come from the providers' APIs: without an API key what is older than its
 link is a dead letter, whatever the queue can do.
 
 ## Which limit binds
@@ -44,7 +44,7 @@ ${table(['limit', 'most', ...rates.map((rate) => `${number(rate)} a minute`), 'w
 ## A backlog of six hours
 
 Nothing can be fetched for six hours (an attempt fails after ${failSeconds} s), then everything can. Each step of ${STEP_SECONDS} s is played:
-arrivals, the waits of the retry policy in their middle, and so many consumers. What arrives after the six hours is archived
+arrivals, the waits of the retry policy in their middle, and that number of consumers. What arrives after the six hours is archived
 behind its answer, but for the ${queuedShare * 100} % that take their consumers from the backlog.
 
 ${table(['recordings a minute', 'consumers', 'backlog', 'attempts each, meanwhile and after', 'half archived after', 'all archived after'], backlogRows())}

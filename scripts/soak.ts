@@ -86,7 +86,7 @@ async function cleanUp(soak: Soak): Promise<void> {
   const vault = await soak.start();
   for (const call of soak.unanswered.splice(0)) await deliver(call, vault, soak);
   console.log('No more kills; waiting until nothing is pending …');
-  // More often, and the messages of entries that wait for a lease to lapse would flood the local queue.
+  // More often, and the messages of entries that wait for a lease to expire would flood the local queue.
   await waitUntil(CLEAN_UP_MS, async () => {
     await runCronEarly(vault);
     return waitUntil(CRON_EVERY_MS, async () => {

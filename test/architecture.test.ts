@@ -114,7 +114,6 @@ const avoided: readonly (readonly [RegExp, string])[] = [
   [/\blaps(e|es|ed|ing)\b/i, 'expires'],
   [/\b(dies|died|dying)\b/i, 'expires, crashes'],
   [/\banother life\b|\bnew life\b/i, 'replays'],
-  [/\bis well\b/i, 'health check'],
   [/\bmend\b/i, 'fix'],
   [/\ba text\b/i, 'a string'],
   [/\btaken up where\b/i, 'resumed'],

@@ -5,7 +5,7 @@ import { root } from './wrangler.ts';
 interface Price {
   /** For one. */
   readonly dollars: number;
-  /** So many a month cost nothing. */
+  /** Free of charge each month. */
   readonly included: number;
 }
 

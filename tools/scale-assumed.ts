@@ -13,9 +13,9 @@ export const assumed = {
   copySeconds: 2,
   failSeconds: 1,
   outageSeconds: 6 * 3600,
-  /** The part of all recordings that the fast path leaves to the queue, and whose worker dies. */
+  /** The shares of all recordings that the fast path leaves to the queue, and whose worker crashes. */
   queuedShare: 0.02,
-  diedShare: 0.001,
+  crashedShare: 0.001,
 };
 
 /** As wrangler.toml says. */

@@ -12,13 +12,13 @@ import {
 export interface Limit {
   readonly what: string;
   readonly most: number;
-  /** Used at so many recordings a minute. */
+  /** The use at a number of recordings a minute. */
   readonly used: (perMinute: number) => number;
   /** What has to change when it binds. */
   readonly change: string;
 }
 
-const { queuedShare, diedShare, copySeconds } = assumed;
+const { queuedShare, crashedShare, copySeconds } = assumed;
 const PAID = 'the paid plan';
 
 /** Recordings that are copied by consumers at any moment. */
@@ -71,7 +71,7 @@ export const limits: readonly Limit[] = [
   {
     what: 'messages that one run of the cron sends',
     most: MAX_RECONCILE_SENDS,
-    used: (rate) => rate * diedShare,
+    used: (rate) => rate * crashedShare,
     change: 'a prefix of the inbox for each of several crons',
   },
 ];

@@ -4,7 +4,7 @@ import { FIRST_WAIT_MS, LONGEST_WAIT_MS, MAX_ATTEMPTS, WAIT_GROWTH } from '../sr
 export const STEP_SECONDS = 10;
 const MAX_STEPS = (60 * 24 * 3600) / STEP_SECONDS;
 
-/** Recordings that come in while nothing can be fetched, and whoever works on them. */
+/** Recordings that come in while no origin answers, and the consumers that retry them. */
 export interface Outage {
   readonly recordingsPerMinute: number;
   readonly outageSeconds: number;
@@ -25,7 +25,7 @@ export interface Drained {
   readonly allSeconds: number | undefined;
 }
 
-/** Recordings that have failed so often, and are due together. */
+/** Recordings with the same number of failures, due together. */
 interface Group {
   readonly tried: number;
   readonly count: number;

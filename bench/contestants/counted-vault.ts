@@ -41,7 +41,7 @@ function counted<T extends object>(binding: T, name: string): T {
       if (typeof value !== 'function') return value;
       return (...args: unknown[]) => {
         const what = prices[`${name}.${String(property)}`];
-        if (what === undefined) throw new Error(`Nobody knows the price of ${name}.${String(property)}`);
+        if (what === undefined) throw new Error(`No price is known of ${name}.${String(property)}`);
         add(what);
         const result: unknown = Reflect.apply(value, target, args);
         return String(property).endsWith('MultipartUpload') ? countedUpload(result) : result;

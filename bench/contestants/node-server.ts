@@ -5,7 +5,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 
 /**
- * Somebody without Workers, after the pages of Sautikit's documentation: Node's own server, `createHmac`, and the
+ * A server without Workers, after the pages of Sautikit's documentation: Node's own server, `createHmac`, and the
  * AWS SDK's `lib-storage` to a bucket. With `COPY=off` it answers, and copies nothing.
  * @see https://www.sautikit.com/developers/guides/record-and-stream-to-s3
  */

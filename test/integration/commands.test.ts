@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   copyFileSync,
@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -37,7 +38,7 @@ function command(
 
 describe('a wrong call', () => {
   test.for([
-    ['send nobody --to http://127.0.0.1:9', 'Give one provider, sautikit, sautikit-plain, telnyx: nobody'],
+    ['send vonage --to http://127.0.0.1:9', 'Give one provider, sautikit, sautikit-plain, telnyx: vonage'],
     ['send telnyx', '--to is missing'],
     ['send telnyx --to 127.0.0.1:8787', '--to must begin with http:// or https://: 127.0.0.1:8787'],
     ['send telnyx --to http://127.0.0.1:9 --timeout soon', '--timeout must be a number of seconds: soon'],
@@ -233,6 +234,59 @@ describe('send, list and get, over the API of a vault', () => {
     expect(names).toEqual(['recording-of-event-archived.json', 'recording-of-event-archived.wav']);
     expect(sha256(join(out, 'recording-of-event-archived.wav'))).toBe(sha256(join(audio, 'mono.wav')));
   });
+
+  // The recipes of docs/proof.md need tools that a machine without callvault has, and this one may lack.
+  const hasTools = ['jq', 'openssl', 'sh'].every((tool) => spawnSync(tool, ['--help']).error === undefined);
+  const recipe = (provider: string) => {
+    const page = readFileSync(join(root, 'docs', 'proof.md'), 'utf8');
+    return new RegExp(`### ${provider}\\n+\`\`\`sh\\n([^]*?)\`\`\``).exec(page)?.[1] ?? '';
+  };
+
+  test.runIf(hasTools)(
+    'the recipe of docs/proof.md verifies a delivery of Telnyx in sh',
+    async ({ expect }) => {
+      const out = join(folder, 'proof-telnyx');
+      await asOwner('get', 'recording-of-event-archived', '--out', out);
+      renameSync(join(out, 'recording-of-event-archived.json'), join(out, 'manifest.json'));
+      const env = { ...process.env, TELNYX_PUBLIC_KEY: settings.TELNYX_PUBLIC_KEY };
+
+      const proof = spawnSync('sh', ['-c', recipe('Telnyx')], { cwd: out, env, encoding: 'utf8' });
+
+      expect(proof.stdout).toBe('Signature Verified Successfully\n');
+    },
+  );
+
+  test.runIf(hasTools)(
+    'the recipe of docs/proof.md shows the same MAC twice for a delivery of Sautikit in sh',
+    async ({ expect }) => {
+      const out = join(folder, 'proof-sautikit');
+      const key = settings.SAUTIKIT_WEBHOOK_SECRET ?? '';
+      const audio = `${origin.url}/audio/mono.wav`;
+      await asOwner(
+        'send',
+        'sautikit',
+        '--key',
+        key,
+        '--audio',
+        audio,
+        '--wait',
+        '--event-id',
+        'event-proof',
+      );
+      await asOwner('get', 'recording-of-event-proof', '--out', out);
+      renameSync(join(out, 'recording-of-event-proof.json'), join(out, 'manifest.json'));
+      const env = { ...process.env, SAUTIKIT_WEBHOOK_SECRET: key };
+
+      const proof = spawnSync('sh', ['-c', recipe('Sautikit')], { cwd: out, env, encoding: 'utf8' });
+
+      const [made, stated] = proof.stdout
+        .trim()
+        .split('\n')
+        .map((line) => /[0-9a-f]{64}/.exec(line)?.[0]);
+      expect(made).toMatch(/^[0-9a-f]{64}$/);
+      expect(made).toBe(stated);
+    },
+  );
 
   test('get says that it has no recording of an id', async ({ expect }) => {
     const { code, stderr } = await asOwner('get', 'no-such-id', '--out', join(folder, 'none'));

@@ -89,7 +89,7 @@ export const originBehaviours: Record<string, Behaviour> = {
   'no-location': ({ response }) => void response.writeHead(302).end(),
 
   /** Closes the first connection in the body, and refuses later requests. */
-  'dies-in-the-middle': (exchange) =>
+  'expires-in-the-middle': (exchange) =>
     cutOffOnce(exchange, () => void exchange.response.writeHead(403).end(expired)),
   /** Serves the same version to each request, whole or in part. */
   versioned: (exchange) => sendRest(exchange, wav, '"v1"'),

@@ -16,7 +16,7 @@ const hex = (text: string) => decodeHex(text) ?? new Uint8Array();
 const base64 = (text: string) => decodeBase64(text) ?? new Uint8Array();
 
 describe('HMAC-SHA256', () => {
-  // Test cases 1, 2 and 6 of RFC 4231: a binary key, a text key, and a key longer than a block.
+  // Test cases 1, 2 and 6 of RFC 4231: a binary key, a key of letters, and a key longer than a block.
   test.for([
     ['0b'.repeat(20), '4869205468657265', 'b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7'],
     [

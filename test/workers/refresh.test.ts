@@ -181,8 +181,8 @@ describe('a TeXML recording whose link has expired', () => {
 
 describe('a link that expires during its download', () => {
   test.for([
-    ['is resumed by a fresh link of the same version', '/dies-in-the-middle/same', 3],
-    ['is restarted by a fresh link of another version', '/dies-in-the-middle/other', 4],
+    ['is resumed by a fresh link of the same version', '/expires-in-the-middle/same', 3],
+    ['is restarted by a fresh link of another version', '/expires-in-the-middle/other', 4],
   ] as const)('%s', async ([, path, downloads], { expect }) => {
     const mode = path.endsWith('same') ? 'same-version' : 'ready';
     const { end, ...requests } = await refresh({ fakeProvider: fakeTelnyx, mode, path }, `middle-${mode}`);
