@@ -24,7 +24,11 @@ function copyProject(name: string, edit = (config: string) => config): string {
 }
 
 /** Runs the pinned wrangler without a terminal. The fake API is its proxy as well, so that it reaches no other host. */
-async function deploy(project: string, api: CloudflareApi): Promise<{ status: number; output: string }> {
+async function deploy(
+  project: string,
+  api: CloudflareApi,
+  more: readonly string[] = [],
+): Promise<{ status: number; output: string }> {
   const env = {
     ...quiet,
     PATH: process.env.PATH,
@@ -40,7 +44,11 @@ async function deploy(project: string, api: CloudflareApi): Promise<{ status: nu
     HTTP_PROXY: api.origin,
     HTTPS_PROXY: api.origin,
   };
-  const child = spawn(process.execPath, [wrangler, 'deploy'], { cwd: project, env, timeout: 50_000 });
+  const child = spawn(process.execPath, [wrangler, 'deploy', ...more], {
+    cwd: project,
+    env,
+    timeout: 50_000,
+  });
   const output: string[] = [];
   child.stdin.end();
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => output.push(String(data)));
@@ -201,6 +209,31 @@ describe('wrangler deploy on an empty account', { timeout: 60_000 }, () => {
       expect(api.changes).toEqual([]);
       expect(api.unknown).toEqual([]);
     }));
+
+  test('deploys the staging environment of docs/deploy.md beside the first vault', async ({ expect }) => {
+    const page = readFileSync(join(root, 'docs', 'deploy.md'), 'utf8');
+    const [, staging = ''] = /```toml\n([^]*?)```/.exec(page) ?? [];
+    const before = held();
+    const both = copyProject('staging', (text) => `${text}\n${staging}`);
+
+    const { status, output } = await deploy(both, api, ['--env', 'staging']);
+
+    expect(status, output).toBe(0);
+    expect(api.unknown).toEqual([]);
+    const { buckets, namespaces, queues, scripts } = api.account;
+    expect(buckets.map(({ name }) => name)).toEqual(['callvault-recordings', 'callvault-staging-recordings']);
+    expect(namespaces).toHaveLength(2);
+    expect(
+      queues.map(({ queue_name, consumers }) => [queue_name, ...consumers.map(({ script }) => script)]),
+    ).toEqual([
+      ['callvault-transfers', 'callvault'],
+      ['callvault-transfers-dead', 'callvault'],
+      ['callvault-staging-transfers', 'callvault-staging'],
+      ['callvault-staging-transfers-dead', 'callvault-staging'],
+    ]);
+    expect(scripts['callvault-staging']?.schedules).toEqual([{ cron: '* * * * *' }]);
+    expect(held().scripts.callvault).toEqual(before.scripts.callvault);
+  });
 
   test('creates the database of a D1 binding without an id', ({ expect }) =>
     withApi(async (api) => {
