@@ -1,6 +1,152 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { FIRST_WAIT_MS, LONGEST_WAIT_MS, MAX_ATTEMPTS, WAIT_GROWTH } from '../src/archive/retry-policy.ts';
+import { MAX_RECONCILE_SENDS } from '../src/recover/reconcile.ts';
+import { priceList } from './prices.ts';
+import { root } from './wrangler.ts';
 
-/** How long the simulation's clock stands still. */
+/** Recordings a minute. */
+export const rates: readonly number[] = [10, 1_000, 100_000];
+export const MINUTES_PER_DAY = 1440;
+export const MINUTES_PER_MONTH = 30 * MINUTES_PER_DAY;
+
+/** The assumptions, which docs/scale.md states. */
+export const assumed = {
+  recordingBytes: 2_400_000,
+  copySeconds: 2,
+  failSeconds: 1,
+  outageSeconds: 6 * 3600,
+  /** The shares of all recordings that the fast path leaves to the queue, and whose worker crashes. */
+  queuedShare: 0.02,
+  crashedShare: 0.001,
+};
+
+/** From wrangler.toml. */
+export const maxConcurrency = Number(
+  /^max_concurrency = (\d+)$/m.exec(readFileSync(join(root, 'wrangler.toml'), 'utf8'))?.[1],
+);
+
+/** The operations that the bench counted for a task, by the names of the price list. */
+function countedFor(task: string): ReadonlyMap<string, number> {
+  const { parts } = JSON.parse(readFileSync(join(root, 'docs', 'measured', 'performance.json'), 'utf8'));
+  const counted = parts.operations.find((summary: { task: string }) => summary.task === task);
+  const spreads: Record<string, { median: number }> = counted.values;
+  return new Map(Object.entries(spreads).map(([what, { median }]) => [what, median]));
+}
+
+/** Of a recording on the fast path, and of one that goes through the queue. */
+export const fastCounts = countedFor('one file of 2.4 MB');
+const queuedCounts = countedFor('one file of 100 MB, by the queue');
+export const idleHourCounts = countedFor('an idle hour of the cron');
+
+/** The operations of an average recording. */
+export function perRecording(what: string): number {
+  const [fast = 0, queued = 0] = [fastCounts.get(what), queuedCounts.get(what) ?? fastCounts.get(what)];
+  return fast * (1 - assumed.queuedShare) + queued * assumed.queuedShare;
+}
+
+const HOURS_PER_MONTH = MINUTES_PER_MONTH / 60;
+
+/** The columns of the bill, and the prices in each. */
+const columns: Readonly<Record<string, readonly string[]>> = {
+  plan: ['plan'],
+  'requests and CPU': ['request', 'CPU ms'],
+  KV: ['KV read', 'KV write'],
+  'R2 operations': ['R2 class A', 'R2 class B'],
+  queue: ['queue operation'],
+  'log lines': ['log line'],
+  storage: ['R2 GB-month'],
+};
+
+export const billed = Object.keys(columns);
+
+/** Dollars of a first month, by column: the use beyond what is included. */
+export function bill(perMinute: number): number[] {
+  const prices = priceList();
+  return Object.values(columns).map((names) =>
+    names.reduce((sum, name) => {
+      const { dollars, included } = prices.get(name) ?? { dollars: Number.NaN, included: 0 };
+      return sum + Math.max(0, usedInMonth(name, perMinute) - included) * dollars;
+    }, 0),
+  );
+}
+
+function usedInMonth(what: string, perMinute: number): number {
+  const recordings = perMinute * MINUTES_PER_MONTH;
+  if (what === 'plan') return 1;
+  if (what === 'R2 GB-month') return (recordings * assumed.recordingBytes) / 1e9;
+  return recordings * perRecording(what) + (idleHourCounts.get(what) ?? 0) * HOURS_PER_MONTH;
+}
+
+/** A limit of the platform or of callvault. */
+export interface Limit {
+  readonly what: string;
+  readonly most: number;
+  /** The use at a number of recordings a minute. */
+  readonly used: (perMinute: number) => number;
+  /** What to change when it binds. */
+  readonly change: string;
+}
+
+const { queuedShare, crashedShare, copySeconds } = assumed;
+const PAID = 'the paid plan';
+
+/** Recordings that consumers transfer at any moment. */
+const consuming = (perMinute: number) => ((perMinute * queuedShare) / 60) * copySeconds;
+/** The use of the recordings and of the cron, which runs each minute. */
+const inMinutes = (minutes: number, what: string) => (perMinute: number) =>
+  (perMinute * perRecording(what) + (idleHourCounts.get(what) ?? 0) / 60) * minutes;
+const aDay = (what: string) => inMinutes(MINUTES_PER_DAY, what);
+
+export const limits: readonly Limit[] = [
+  {
+    what: 'free plan: CPU ms of one request, an upper bound',
+    most: 10,
+    used: () => perRecording('CPU ms'),
+    change: 'near 100 % only trying tells; the paid plan',
+  },
+  { what: 'free plan: KV writes a day', most: 1_000, used: aDay('KV write'), change: PAID },
+  { what: 'free plan: KV reads a day', most: 100_000, used: aDay('KV read'), change: PAID },
+  { what: 'free plan: requests a day', most: 100_000, used: aDay('request'), change: PAID },
+  {
+    what: 'free plan: queue operations a day',
+    most: 10_000,
+    used: aDay('queue operation'),
+    change: PAID,
+  },
+  {
+    what: 'free R2: class A operations a month',
+    most: 1_000_000,
+    used: inMinutes(MINUTES_PER_MONTH, 'R2 class A'),
+    change: 'they are paid for',
+  },
+  {
+    what: `consumers at work (\`max_concurrency\` ${maxConcurrency})`,
+    most: maxConcurrency,
+    used: consuming,
+    change: 'raise `max_concurrency` in wrangler.toml, up to 250',
+  },
+  {
+    what: 'consumers at work (platform)',
+    most: 250,
+    used: consuming,
+    change: 'a queue for each provider, or for each hash of the key',
+  },
+  {
+    what: 'messages of one queue a second',
+    most: 5_000,
+    used: (rate) => (rate * queuedShare) / 60,
+    change: 'more queues',
+  },
+  {
+    what: 'messages that one run of the cron sends',
+    most: MAX_RECONCILE_SENDS,
+    used: (rate) => rate * crashedShare,
+    change: 'a prefix of the inbox for each of several crons',
+  },
+];
+
+/** One step of the simulation. */
 export const STEP_SECONDS = 10;
 const MAX_STEPS = (60 * 24 * 3600) / STEP_SECONDS;
 
@@ -9,9 +155,9 @@ export interface Outage {
   readonly recordingsPerMinute: number;
   readonly outageSeconds: number;
   readonly consumers: number;
-  /** The part of what comes in after the outage that goes through the queue as well. */
+  /** The share of new recordings after the outage that goes through the queue. */
   readonly queuedShare: number;
-  /** What an attempt takes that fails at once. */
+  /** The time of an attempt that fails. */
   readonly failSeconds: number;
   readonly copySeconds: number;
 }
@@ -20,7 +166,7 @@ export interface Drained {
   readonly backlog: number;
   readonly attemptsEach: number;
   readonly exhausted: number;
-  /** From the end of the outage until so much of the backlog is archived; nothing after two months. */
+  /** From the end of the outage until half or all of the backlog is archived; `undefined` after 60 days. */
   readonly halfSeconds: number | undefined;
   readonly allSeconds: number | undefined;
 }
@@ -31,13 +177,13 @@ interface Group {
   readonly count: number;
 }
 
-/** The middle of the waits that the retry policy gives out, in steps. */
+/** The middle wait of the retry policy, in steps. */
 function waitSteps(tried: number): number {
   const waitMs = Math.min(FIRST_WAIT_MS * WAIT_GROWTH ** (tried - 1), LONGEST_WAIT_MS) * 0.75;
   return Math.max(1, Math.round(waitMs / 1000 / STEP_SECONDS));
 }
 
-/** Plays an outage and what comes after it; most of what arrives afterwards is archived behind its answer, as ever. */
+/** Plays an outage and the time after it, in which most new recordings are archived in the background. */
 export function playOutage(outage: Outage): Drained {
   const due = new Map<number, Group[]>();
   const ready: Group[] = [];
@@ -64,7 +210,7 @@ function later(due: Map<number, Group[]>, step: number, group: Group): void {
   due.set(at, [...(due.get(at) ?? []), group]);
 }
 
-/** What the consumers do in one step: in the order in which it became due. */
+/** One step of the consumers, in the order in which recordings became due. */
 function work(
   ready: Group[],
   isOut: boolean,

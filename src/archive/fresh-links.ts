@@ -1,10 +1,4 @@
-import {
-  type InboxEntry,
-  linksText,
-  type RecordingEvent,
-  type RecordingFile,
-  type StoredDelivery,
-} from '../recording.ts';
+import { type InboxEntry, linksText, type RecordingEvent, type RecordingFile, type StoredDelivery } from '../recording.ts';
 import { sha256Hex, utf8 } from '../shared/bytes.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import { linkExpiresMs } from '../transfer/link.ts';

@@ -1,6 +1,5 @@
 import { describe, test } from 'vitest';
-import { perRecording } from '../../tools/scale-assumed.ts';
-import { bill, billed } from '../../tools/scale-costs.ts';
+import { bill, billed, perRecording } from '../../tools/scale-model.ts';
 
 test('perRecording() assumes one KV write, and a message of three queue operations for one of 50', ({
   expect,
