@@ -1,6 +1,13 @@
 import { serveLarge, type Way, ways } from '../tools/large-origin.ts';
 import { newLocalSettings } from '../tools/local-settings.ts';
-import { type Copier, startBare, startBareWithChecksum, startNaive, startNodeCopier, startVaultCopier } from './copiers.ts';
+import {
+  type Copier,
+  startBare,
+  startBareWithChecksum,
+  startNaive,
+  startNodeCopier,
+  startVaultCopier,
+} from './copiers.ts';
 import { peakGrowthMb } from './peak-growth.ts';
 import { rotated } from './rotated.ts';
 import type { Sample } from './statistics.ts';

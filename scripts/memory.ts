@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runCommand } from '../tools/command.ts';
 import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
 import { serveLarge, type Way, ways } from '../tools/large-origin.ts';
 import { newLocalSettings, signingKey, writeSettings } from '../tools/local-settings.ts';
@@ -96,7 +97,16 @@ function print(way: Way, bytes: number, { growthMb, seconds }: { growthMb: numbe
   console.log(row);
 }
 
-/** `npm run memory`: how far the runtime grows while it copies a recording, by the way and by the size. */
 const rows = ['way              size     growth   time'];
-for (const way of ways) await measure(way);
-keepMeasured('memory', rows.join('\n'));
+
+await runCommand({
+  usage: `npm run memory -- [--keep]
+Measures how much the runtime grows while it archives recordings of a gigabyte.
+  --keep  write the result to docs/measured/memory.txt, which docs/reliability.md shows`,
+  options: { keep: { type: 'boolean', default: false } },
+  async run({ values }) {
+    for (const way of ways) await measure(way);
+    if (values.keep) keepMeasured('memory', rows.join('\n'));
+    return 0;
+  },
+});

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { CommandError, runCommand } from '../tools/command.ts';
 import { root } from '../tools/wrangler.ts';
 
 /** A scenario's end, as test/workers/fault-matrix.test.ts reports it. */
@@ -29,16 +29,22 @@ const columns = [
   ['telnyx', 'queue'],
 ] as const;
 
-/** `npm run reliability`: writes docs/reliability.md from the last test run; with `--check` fails if it differs. */
-const target = join(root, 'docs', 'reliability.md');
-const text = document(results('fault-matrix'), results('crashes'), measured('soak'), measured('memory'));
-const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
-const isSame = existsSync(target) && readFileSync(target, 'utf8') === text;
-if (!values.check) writeFileSync(target, text);
-else if (!isSame) {
-  console.error('docs/reliability.md is not what the tests found: npm run reliability writes it');
-  process.exitCode = 1;
-}
+await runCommand({
+  usage: `npm run reliability -- [--check]
+Writes docs/reliability.md from the last run of the tests.
+  --check  only compare`,
+  options: { check: { type: 'boolean', default: false } },
+  async run({ values }) {
+    const target = join(root, 'docs', 'reliability.md');
+    const text = document(results('fault-matrix'), results('crashes'));
+    if (!values.check) writeFileSync(target, text);
+    else if (!existsSync(target) || readFileSync(target, 'utf8') !== text)
+      throw new CommandError(
+        'docs/reliability.md is not what the tests found: npm run reliability writes it',
+      );
+    return 0;
+  },
+});
 
 function results<T>(name: string): T[] {
   return JSON.parse(readFileSync(join(root, '.results', `${name}.json`), 'utf8'));
@@ -49,8 +55,20 @@ function measured(name: string): string {
   return readFileSync(join(root, 'docs', 'measured', `${name}.txt`), 'utf8').trim();
 }
 
-function document(ends: ScenarioEnd[], faults: Faults[], soak: string, memory: string): string {
+function document(ends: ScenarioEnd[], faults: Faults[]): string {
+  const soak = measured('soak');
+  const struck = faults.reduce((sum, { calls }) => sum + calls, 0);
+  const archived = ends.filter(({ state }) => state === 'archived').length;
   return `# Reliability
+
+- **Origins**: ${new Set(ends.map(({ title }) => title)).size} behaviours of an origin, ${ends.length} recordings. ${archived} ended archived, ${ends.length - archived} as a dead letter with its
+  reason; no object was partial, no error page was stored, and no entry was left.
+- **Faults**: at each of the calls of ${new Set(faults.map(({ scenario }) => scenario)).size} scenarios the worker crashed, the call threw, hung or lost its condition: ${struck} runs. Every
+  run ended with one object for each file and an empty inbox.
+- **Kills**: ${/soak: (.*)/.exec(soak)?.[1]}.
+- **Races**: each in [architecture](architecture.md#races-and-crashes) has a test. A model of all operations is run with random interleavings
+  (\`test/workers/model.test.ts\`).
+- **Memory**: a recording of a gigabyte takes no more than one of a megabyte; the table is at the end.
 
 Written by \`npm run reliability\` from the last run of the tests; do not edit. \`npm run check\` compares it.
 
@@ -93,7 +111,7 @@ recording of a gigabyte after the other, after a first one of 999 MB. What a bar
 in that first one; what grew with the bytes would grow with each as with the one before.
 
 \`\`\`
-${memory}
+${measured('memory')}
 \`\`\`
 `;
 }

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MAX_RECONCILE_PAGES, MAX_RECONCILE_SENDS } from '../src/recover/reconcile.ts';
+import { CommandError, runCommand } from '../tools/command.ts';
 import {
   assumed,
   bill,
@@ -19,14 +20,20 @@ import { root } from '../tools/wrangler.ts';
 /** Keys of one list of R2. */
 const PAGE_ENTRIES = 1_000;
 
-/** `npm run scale [-- --check]`: docs/scale.md from the counted operations, the limits and the retry policy. */
-const file = join(root, 'docs', 'scale.md');
-const text = report();
-if (!process.argv.includes('--check')) writeFileSync(file, text);
-else if (readFileSync(file, 'utf8') !== text) {
-  console.error('docs/scale.md is not what `npm run scale` writes');
-  process.exitCode = 1;
-}
+await runCommand({
+  usage: `npm run scale -- [--check]
+Writes docs/scale.md from the counted operations, the limits and the retry policy.
+  --check  only compare`,
+  options: { check: { type: 'boolean', default: false } },
+  async run({ values }) {
+    const file = join(root, 'docs', 'scale.md');
+    const text = report();
+    if (!values.check) writeFileSync(file, text);
+    else if (readFileSync(file, 'utf8') !== text)
+      throw new CommandError('docs/scale.md is not what npm run scale writes');
+    return 0;
+  },
+});
 
 function report(): string {
   const { recordingBytes, copySeconds, failSeconds, queuedShare, crashedShare } = assumed;

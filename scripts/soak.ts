@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { runCommand, UsageError } from '../tools/command.ts';
 import { postSigned } from '../tools/fake-providers/index.ts';
 import { newLocalSettings, signingKey, writeSettings } from '../tools/local-settings.ts';
 import { runCron, startVault, type VaultProcess, waitUntil } from '../tools/local-vault.ts';
@@ -16,6 +16,7 @@ const CLEAN_UP_MS = 10 * 60_000;
 
 interface Soak {
   readonly settings: Record<string, string>;
+  readonly isKept: boolean;
   readonly originUrl: string;
   readonly accepted: SoakCall[];
   /** What got no 200: the provider sends it again. */
@@ -26,7 +27,7 @@ interface Soak {
 }
 
 /** `npm run soak`: deliveries stream in, and the whole runtime is killed again and again. */
-async function soak(minutes: number): Promise<boolean> {
+async function soak(minutes: number, isKept: boolean): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), 'callvault-soak-'));
   const origin = await startSoakOrigin();
   try {
@@ -37,6 +38,7 @@ async function soak(minutes: number): Promise<boolean> {
     const start = () => startVault({ envFile, stateFolder }, settings.VAULT_TOKEN ?? '', () => undefined);
     const state = {
       settings,
+      isKept,
       start,
       originUrl: origin.url,
       accepted: [],
@@ -106,14 +108,24 @@ async function pendingOf({ url }: VaultProcess, { settings }: Soak): Promise<num
 async function conclude(soak: Soak, stateFolder: string, requests: number): Promise<boolean> {
   const found = await checkBucket(soak.accepted, stateFolder);
   const { archived, lost, doubled, partial, pending, dead } = found;
-  const said =
+  const result =
     `soak: ${soak.kills} kills, ${soak.accepted.length} deliveries accepted, ${archived} archived, ` +
     `${lost} lost, ${doubled} doubled, ${partial} partial, ${pending} pending, ${dead} dead, ` +
     `${requests} requests to the origin`;
-  console.log(said);
-  keepMeasured('soak', said);
+  console.log(result);
+  if (soak.isKept) keepMeasured('soak', result);
   return soak.unanswered.length + lost + doubled + partial + pending + dead === 0;
 }
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '12' } } });
-process.exitCode = (await soak(Number(values.minutes))) ? 0 : 1;
+await runCommand({
+  usage: `npm run soak -- [options]
+Streams deliveries into a vault, and kills the whole runtime again and again.
+  --minutes <n>  12 without it
+  --keep         write the result to docs/measured/soak.txt, which docs/reliability.md shows`,
+  options: { minutes: { type: 'string', default: '12' }, keep: { type: 'boolean', default: false } },
+  async run({ values }) {
+    const minutes = Number(values.minutes);
+    if (!(minutes > 0)) throw new UsageError(`--minutes must be a number: ${values.minutes}`);
+    return (await soak(minutes, values.keep)) ? 0 : 1;
+  },
+});

@@ -1,4 +1,10 @@
-import { type InboxEntry, linksText, type RecordingEvent, type RecordingFile, type StoredDelivery } from '../recording.ts';
+import {
+  type InboxEntry,
+  linksText,
+  type RecordingEvent,
+  type RecordingFile,
+  type StoredDelivery,
+} from '../recording.ts';
 import { sha256Hex, utf8 } from '../shared/bytes.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import { linkExpiresMs } from '../transfer/link.ts';

@@ -1,5 +1,11 @@
 import type { Manifest, RecordingEvent, RecordingFile } from '../recording.ts';
-import { keyPart, ownRecordingId, ownRecordingKeys, type RecordingKeys, recordingKeys } from '../storage/keys.ts';
+import {
+  keyPart,
+  ownRecordingId,
+  ownRecordingKeys,
+  type RecordingKeys,
+  recordingKeys,
+} from '../storage/keys.ts';
 import type { Recordings, StoredManifest, StoredObject } from '../storage/recordings.ts';
 import { differs } from '../transfer/checks.ts';
 

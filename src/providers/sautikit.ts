@@ -4,7 +4,18 @@ import { ok, type Result } from '../shared/result.ts';
 import { decodeHex } from '../signatures/hex.ts';
 import { MAX_SIGNATURES, matchingSecret, secretFingerprint } from '../signatures/hmac.ts';
 import { isTimestamp } from '../signatures/timestamp.ts';
-import { type Parsed, type Provider, type Rejection, rejected, type Secrets, type SignedDelivery, unreadable, type Verified, type VerifyBody, withinTolerance } from './provider.ts';
+import {
+  type Parsed,
+  type Provider,
+  type Rejection,
+  rejected,
+  type Secrets,
+  type SignedDelivery,
+  unreadable,
+  type Verified,
+  type VerifyBody,
+  withinTolerance,
+} from './provider.ts';
 import { apiPathOf, sautikitApi } from './sautikit-api.ts';
 
 /** A shorter secret is reported as weak: so is one that its own comma has cut in two. */

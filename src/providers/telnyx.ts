@@ -5,7 +5,17 @@ import { parseTimeMs } from '../shared/time.ts';
 import { decodeBase64 } from '../signatures/base64.ts';
 import { ed25519KeyProblem, matchingPublicKey } from '../signatures/ed25519.ts';
 import { isTimestamp } from '../signatures/timestamp.ts';
-import { type Parsed, type Provider, type Rejection, rejected, type Secrets, type SignedDelivery, unreadable, type VerifyBody, withinTolerance } from './provider.ts';
+import {
+  type Parsed,
+  type Provider,
+  type Rejection,
+  rejected,
+  type Secrets,
+  type SignedDelivery,
+  unreadable,
+  type VerifyBody,
+  withinTolerance,
+} from './provider.ts';
 import { telnyxApi } from './telnyx-api.ts';
 import { apiPathOf, filesOf, linkOf, texmlPathOf } from './telnyx-links.ts';
 

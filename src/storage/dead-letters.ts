@@ -2,7 +2,16 @@ import * as v from 'valibot';
 import { type DeadLetter, deadLetterSchema } from '../recording.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
 import { deadLetterKey } from './keys.ts';
-import { countObjects, deleteObject, eventKeys, listObjects, MAX_CONFLICTS, putJson, readJson, type Store } from './objects.ts';
+import {
+  countObjects,
+  deleteObject,
+  eventKeys,
+  listObjects,
+  MAX_CONFLICTS,
+  putJson,
+  readJson,
+  type Store,
+} from './objects.ts';
 
 /** The name of a dead letter. */
 export interface LetterName {

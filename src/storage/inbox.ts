@@ -3,7 +3,17 @@ import { type InboxEntry, inboxEntrySchema, linksText, type RecordingEvent } fro
 import { parseTimeMs } from '../shared/time.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
 import { inboxKey } from './keys.ts';
-import { countObjects, deleteObject, eventKeys, jsonText, listObjects, MAX_CONFLICTS, putJson, readJson, type Store } from './objects.ts';
+import {
+  countObjects,
+  deleteObject,
+  eventKeys,
+  jsonText,
+  listObjects,
+  MAX_CONFLICTS,
+  putJson,
+  readJson,
+  type Store,
+} from './objects.ts';
 
 /** Pages of the inbox that an audit lists when a recording is missing. */
 const MAX_PENDING_PAGES = 10;

@@ -1,7 +1,16 @@
 import * as v from 'valibot';
 import { type Manifest, manifestSchema } from '../recording.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
-import { deleteObject, type Expected, headObject, listObjects, putJson, readJson, STORE_MS, type Store } from './objects.ts';
+import {
+  deleteObject,
+  type Expected,
+  headObject,
+  listObjects,
+  putJson,
+  readJson,
+  STORE_MS,
+  type Store,
+} from './objects.ts';
 import { startPartUpload } from './part-upload.ts';
 import { startStreamUpload } from './stream-upload.ts';
 import { COMMIT_MS, type Upload, type UploadOptions } from './upload.ts';

@@ -1,6 +1,13 @@
 import type { Failure, FailureCode } from '../shared/errors.ts';
 import { readBytesWithin } from '../shared/read-bytes.ts';
-import { discard, networkFailure, type Requester, request, retryAfterSeconds, STALL_MS } from '../shared/request.ts';
+import {
+  discard,
+  networkFailure,
+  type Requester,
+  request,
+  retryAfterSeconds,
+  STALL_MS,
+} from '../shared/request.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { type AllowedOrigins, linkProblem } from './url-policy.ts';
 

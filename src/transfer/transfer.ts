@@ -5,7 +5,14 @@ import { STORE_MS } from '../storage/objects.ts';
 import { COMMIT_MS, type Upload } from '../storage/upload.ts';
 import { detectAudioFormat, wavBytes } from './audio-format.ts';
 import { BLOCK_BYTES } from './block-reader.ts';
-import { checkClaims, checkSize, mayOverrule, responseProblem, type TransferLimits, type Wanted } from './checks.ts';
+import {
+  checkClaims,
+  checkSize,
+  mayOverrule,
+  responseProblem,
+  type TransferLimits,
+  type Wanted,
+} from './checks.ts';
 import { type BodyHash, createHasher } from './hash.ts';
 import type { Open } from './link.ts';
 import type { Reservation } from './memory-budget.ts';
