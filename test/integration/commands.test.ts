@@ -239,7 +239,7 @@ describe('send, list and get, over the API of a vault', () => {
   const hasTools = ['jq', 'openssl', 'sh'].every((tool) => spawnSync(tool, ['--help']).error === undefined);
   const recipe = (provider: string) => {
     const page = readFileSync(join(root, 'docs', 'proof.md'), 'utf8');
-    return new RegExp(`### ${provider}\\n+\`\`\`sh\\n([^]*?)\`\`\``).exec(page)?.[1] ?? '';
+    return new RegExp(`### ${provider}\\n+\`\`\`sh\\n([\\s\\S]*?)\`\`\``).exec(page)?.[1] ?? '';
   };
 
   test.runIf(hasTools)(

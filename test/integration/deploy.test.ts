@@ -212,7 +212,7 @@ describe('wrangler deploy on an empty account', { timeout: 60_000 }, () => {
 
   test('deploys the staging environment of docs/deploy.md beside the first vault', async ({ expect }) => {
     const page = readFileSync(join(root, 'docs', 'deploy.md'), 'utf8');
-    const [, staging = ''] = /```toml\n([^]*?)```/.exec(page) ?? [];
+    const [, staging = ''] = /```toml\n([\s\S]*?)```/.exec(page) ?? [];
     const before = held();
     const both = copyProject('staging', (text) => `${text}\n${staging}`);
 
