@@ -4,7 +4,9 @@ import { runFastPath } from '../archive/fast-path.ts';
 import { providers } from '../providers/index.ts';
 import type { Provider } from '../providers/provider.ts';
 import { type Receipt, receive } from '../receive/receive.ts';
-import { isAnnouncedTooLarge, readBody } from './read-body.ts';
+import { readBytes } from '../shared/read-bytes.ts';
+import { err, ok, type Result } from '../shared/result.ts';
+import type { WithTimeout } from '../shared/with-timeout.ts';
 import type { AppEnv } from './services.ts';
 
 /** The `Retry-After` of a 503: a deploy, or a store's short failure, is over by then. */
@@ -12,6 +14,9 @@ const RETRY_AFTER_SECONDS = 30;
 
 /** The largest body of a delivery; the largest published one is under 4 KiB. */
 const MAX_DELIVERY_BYTES = 256 * 1024;
+
+/** A body that takes longer is not waited for. */
+export const BODY_MS = 10_000;
 
 /** `POST /webhooks/:provider`. */
 export const webhooks = new Hono<AppEnv>();
@@ -72,4 +77,33 @@ function prepared(status: number, body: object, more: Record<string, string> = {
   const text = JSON.stringify(body);
   const init = { status, headers: new Headers({ 'Content-Type': 'application/json', ...more }) };
   return () => new Response(text, init);
+}
+
+/** Whether `Content-Length` states a body that is too large. */
+function isAnnouncedTooLarge({ headers }: Request, maxBytes: number): boolean {
+  return Number(headers.get('content-length') ?? 0) > maxBytes;
+}
+
+/** Reads a request's body, of at most `maxBytes` and within 10 s. */
+async function readBody(
+  request: Request,
+  maxBytes: number,
+  withTimeout: WithTimeout,
+): Promise<Result<Uint8Array, 'too_large' | 'body_interrupted'>> {
+  try {
+    const bytes = await withTimeout(BODY_MS, readAll(request, maxBytes));
+    return bytes === undefined || bytes.byteLength > maxBytes ? err('too_large') : ok(bytes);
+  } catch {
+    return err('body_interrupted'); // The sender closed the connection or is too slow, and has to retry.
+  }
+}
+
+/**
+ * HTTP ends a body at its stated length, so that it may be read at once: this saves a fifth of a delivery's
+ * CPU.
+ */
+async function readAll(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
+  const announcedBytes = Number(request.headers.get('content-length') ?? Infinity);
+  if (announcedBytes <= maxBytes) return new Uint8Array(await request.arrayBuffer());
+  return readBytes(request.body, maxBytes);
 }

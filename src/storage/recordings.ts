@@ -11,12 +11,7 @@ import {
   STORE_MS,
   type Store,
 } from './objects.ts';
-import { startPartUpload } from './part-upload.ts';
-import { startStreamUpload } from './stream-upload.ts';
-import { COMMIT_MS, type Upload, type UploadOptions } from './upload.ts';
-
-/** A body of this length is uploaded in parts: R2 takes 4.995 GiB in one put. */
-export const SINGLE_PUT_BYTES = 4 * 1024 ** 3;
+import { COMMIT_MS, startUpload, type Upload, type UploadOptions } from './upload.ts';
 
 /** A manifest as it is in the bucket; `unreadable` when callvault did not write it. */
 export type StoredManifest =
@@ -75,12 +70,7 @@ export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTime
     },
 
     /** Starts a create-once upload. */
-    startUpload(key: string, options: UploadOptions): Upload {
-      const { lengthBytes } = options;
-      return lengthBytes === undefined || lengthBytes >= SINGLE_PUT_BYTES
-        ? startPartUpload(bucket, key, options)
-        : startStreamUpload(bucket, key, { ...options, lengthBytes });
-    },
+    startUpload: (key: string, options: UploadOptions): Upload => startUpload(bucket, key, options),
 
     findAudio,
 

@@ -2,7 +2,7 @@ import { createExecutionContext } from 'cloudflare:test';
 import { describe, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { app } from '../../src/http/app.ts';
-import { BODY_MS } from '../../src/http/read-body.ts';
+import { BODY_MS } from '../../src/http/webhooks.ts';
 import { withTimeout } from '../../src/shared/with-timeout.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { testServices } from './support.ts';

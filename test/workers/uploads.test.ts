@@ -1,8 +1,8 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { ok } from '../../src/shared/result.ts';
-import { FIRST_PART_BYTES, PART_BYTES } from '../../src/storage/part-upload.ts';
-import { createRecordings, SINGLE_PUT_BYTES } from '../../src/storage/recordings.ts';
+import { createRecordings } from '../../src/storage/recordings.ts';
+import { FIRST_PART_BYTES, PART_BYTES, SINGLE_PUT_BYTES } from '../../src/storage/upload.ts';
 import { createMemoryBudget } from '../../src/transfer/memory-budget.ts';
 import { TRANSFER_BYTES, transferFile } from '../../src/transfer/transfer.ts';
 import { link, testServices } from './support.ts';
