@@ -73,11 +73,11 @@ const rows: readonly (readonly [string, string, Ends])[] = [
   ['503 twice, then a WAV that is cut, then the audio', '/late-and-cut', archived(4, 4)],
   ['503, the audio from the 9th request on', '/later/503/8', archived(9, 9)],
   ['closes the connection at once', '/reset-at-once', dead('link_expired', untilExpired)],
-  ['stalls before the headers', '/stall-before-headers', dead('attempts_exhausted', 24, 24, { speed: 200 })],
+  ['stalls before the headers', '/stall-before-headers', dead('attempts_exhausted', 24, 24, { speed: 100 })],
   [
     'stalls in the body',
     '/stall-in-body',
-    dead('attempts_exhausted', 24, { 'fast path': 71, queue: 72 }, { speed: 200 }),
+    dead('attempts_exhausted', 24, { 'fast path': 71, queue: 72 }, { speed: 100 }),
   ],
   ['fails in the body, no validator', '/short', dead('attempts_exhausted', 24, 72)],
   ['a Content-Length that is too short', '/long', overruled()],
@@ -149,10 +149,10 @@ export const faultRows: readonly FaultRow[] = rows.map(([title, path, ends]) => 
 /** Too slow for the fast path: the queue archives it. */
 export const slowRow: FaultRow = {
   title: 'the audio over 2 minutes',
-  path: '/drip/18',
+  path: '/drip/36',
   end: 'archived',
   audio: 1,
   requests: 1,
   attempts: 1,
-  speed: 200,
+  speed: 100,
 };
