@@ -31,7 +31,8 @@ operations.get('/objects', async (c) => {
 
 /** `GET /api/object?key=`: one object as it is. */
 operations.get('/object', async (c) => {
-  const object = await c.env.recordings.readObject(c.req.query('key') ?? '');
+  const key = c.req.query('key') ?? '';
+  const object = key === '' ? null : await c.env.recordings.readObject(key);
   if (object === null) return c.json({ error: 'not_found' }, 404);
   const headers = new Headers({ ETag: object.httpEtag, 'Content-Length': String(object.size) });
   object.writeHttpMetadata(headers);

@@ -202,12 +202,71 @@ describe('GET /api/audit', () => {
   });
 });
 
+describe('GET /api/objects and GET /api/object', () => {
+  const prefix = 'recordings/objects/';
+
+  test('lists the objects with a prefix, and no others', async ({ expect }) => {
+    await env.RECORDINGS.put(`${prefix}a.wav`, 'abc');
+    await env.RECORDINGS.put('recordings/objects-of-another/b.wav', 'abcd');
+
+    const response = await ask(`/objects?prefix=${prefix}`);
+
+    expect(await response.json()).toEqual({
+      objects: [{ key: `${prefix}a.wav`, bytes: 3, uploadedAt: expect.stringMatching(/^\d{4}-.*Z$/) }],
+    });
+  });
+
+  test('lists page by page', async ({ expect }) => {
+    const keys = Array.from({ length: 1_001 }, (_, at) => `${prefix}page/${String(at).padStart(4, '0')}`);
+    await Promise.all(keys.map((key) => env.RECORDINGS.put(key, '')));
+    const found: string[] = [];
+    let cursor: string | undefined = '';
+    let pages = 0;
+
+    while (cursor !== undefined) {
+      const query: string = new URLSearchParams({
+        prefix: `${prefix}page/`,
+        ...(cursor && { cursor }),
+      }).toString();
+      const page: { objects: { key: string }[]; cursor?: string } = await (
+        await ask(`/objects?${query}`)
+      ).json();
+      found.push(...page.objects.map(({ key }) => key));
+      cursor = page.cursor;
+      pages++;
+    }
+
+    expect(found).toEqual(keys);
+    expect(pages).toBeGreaterThan(1);
+  });
+
+  test('returns the bytes of an object, with its type, length and etag', async ({ expect }) => {
+    const httpMetadata = { contentType: 'audio/wav' };
+    const stored = await env.RECORDINGS.put(`${prefix}c.wav`, 'abcde', { httpMetadata });
+
+    const response = await ask(`/object?key=${encodeURIComponent(`${prefix}c.wav`)}`);
+
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe('abcde');
+    expect(response.headers.get('content-type')).toBe('audio/wav');
+    expect(response.headers.get('etag')).toBe(stored?.httpEtag);
+  });
+
+  test.for(['?key=recordings/objects/none', '?key=', ''])('answers 404 to %s', async (query, { expect }) => {
+    const response = await ask(`/object${query}`);
+
+    expect([response.status, await response.json()]).toEqual([404, { error: 'not_found' }]);
+  });
+});
+
 describe('the API', () => {
   const routes = [
     ['GET', '/dead-letters'],
     ['POST', '/dead-letters/replay'],
     ['GET', '/audit'],
     ['POST', '/audit'],
+    ['GET', '/objects'],
+    ['GET', '/object?key=recordings/objects/a.json'],
     ['GET', '/anything'],
   ] as const;
 
