@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import type { Manifest } from '../src/recording.ts';
+import { type Manifest, manifestSchema } from '../src/recording.ts';
 import { keyPart } from '../src/storage/keys.ts';
 import { CommandError, runCommand, UsageError, webAddress } from '../tools/command.ts';
 import { readJsonAt, type VaultBucket, withVaultBucket } from '../tools/vault-bucket.ts';
@@ -20,10 +20,12 @@ await runCommand({
     return withVaultBucket(webAddress('--to', values.to), async (bucket) => {
       const found = await findManifests(id, bucket);
       if (found.length === 0) throw new CommandError(`No archived recording has the id ${id}`);
-      mkdirSync(folder, { recursive: true });
       let isWhole = true;
-      for (const { key, manifest } of found)
-        isWhole = (await save(folder, { key, manifest }, bucket)) && isWhole;
+      // Several recordings, such as those of a call, get a folder each.
+      for (const [at, one] of found.entries()) {
+        const own = found.length === 1 ? folder : join(folder, String(at + 1));
+        isWhole = (await save(own, one, bucket)) && isWhole;
+      }
       return isWhole ? 0 : 1;
     });
   },
@@ -40,7 +42,7 @@ async function findManifests(id: string, bucket: VaultBucket): Promise<Found[]> 
   const keys = (await bucket.listKeys('recordings/')).filter((key) => key.endsWith('.json'));
   const found: Found[] = [];
   for (const key of keys.filter((one) => one.includes(`/${part}`))) {
-    const manifest = await readJsonAt<Manifest>(bucket, key);
+    const manifest = await readJsonAt(bucket, key, manifestSchema);
     if (manifest?.recordingId === id || manifest?.callId === id) found.push({ key, manifest });
   }
   return found;
@@ -48,22 +50,38 @@ async function findManifests(id: string, bucket: VaultBucket): Promise<Found[]> 
 
 /** `false` when an object is missing, or its bytes differ from the manifest's SHA-256. */
 async function save(folder: string, { key, manifest }: Found, bucket: VaultBucket): Promise<boolean> {
-  writeFileSync(join(folder, basename(key)), `${JSON.stringify(manifest, null, 2)}\n`);
-  console.log(join(folder, basename(key)));
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, basename(key));
+  writeFileSync(path, `${JSON.stringify(manifest, null, 2)}\n`);
+  console.log(path);
   let isWhole = true;
   for (const file of manifest.files) {
-    const bytes = await bucket.read(file.key);
-    const path = join(folder, basename(file.key));
-    const sha256 = bytes && createHash('sha256').update(new Uint8Array(bytes)).digest('hex');
+    // All files of a recording begin with its manifest's key: another key is not written to this folder.
+    const isOwn =
+      file.key.startsWith(key.replace(/json$/, '')) || file.key.startsWith(key.replace(/\.json$/, '~_'));
+    const body = isOwn ? await bucket.open(file.key) : undefined;
+    const audioPath = join(folder, basename(file.key));
+    const sha256 = body && (await writeBody(audioPath, body));
+    const isSame = sha256 === file.sha256;
     const verdict =
-      bytes === undefined
-        ? 'is missing'
-        : sha256 === file.sha256
-          ? 'equals its SHA-256'
-          : 'DIFFERS from its SHA-256';
-    if (bytes !== undefined) writeFileSync(path, new Uint8Array(bytes));
-    isWhole = isWhole && sha256 === file.sha256;
-    console.log(`${path}  ${file.bytes} bytes, ${verdict}`);
+      sha256 === undefined ? 'is missing' : isSame ? 'equals its SHA-256' : 'DIFFERS from its SHA-256';
+    console.log(`${audioPath}  ${file.bytes} bytes, ${verdict}`);
+    isWhole = isWhole && isSame;
   }
   return isWhole;
+}
+
+/** Streams a body into a file; its SHA-256. */
+async function writeBody(path: string, body: ReadableStream<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256');
+  const file = openSync(path, 'w');
+  try {
+    for await (const block of body) {
+      hash.update(block);
+      writeSync(file, block);
+    }
+  } finally {
+    closeSync(file);
+  }
+  return hash.digest('hex');
 }

@@ -1,5 +1,6 @@
-import type { DeadLetter, InboxEntry, Manifest, RecordingEvent } from '../src/recording.ts';
-import { runCommand, UsageError, webAddress } from '../tools/command.ts';
+import type * as v from 'valibot';
+import { deadLetterSchema, inboxEntrySchema, manifestSchema, type RecordingEvent } from '../src/recording.ts';
+import { printable, runCommand, UsageError, webAddress } from '../tools/command.ts';
 import { readJsonAt, type VaultBucket, withVaultBucket } from '../tools/vault-bucket.ts';
 
 const states = ['archived', 'pending', 'dead', 'all'] as const;
@@ -55,7 +56,7 @@ await runCommand({
     if (Number.isNaN(sinceMs)) throw new UsageError(`--since is no time: ${values.since}`);
     const filter = { sinceMs, call: values.call, number: values.number, state: values.state };
     const rows = await withVaultBucket(webAddress('--to', values.to), (bucket) => findRows(bucket, filter));
-    for (const row of rows) console.log(values.json ? JSON.stringify(row) : lineOf(row));
+    for (const row of rows) console.log(values.json ? JSON.stringify(row) : printable(lineOf(row)));
     if (!values.json) console.log(`${rows.length} recordings`);
     return 0;
   },
@@ -74,7 +75,8 @@ async function findRows(bucket: VaultBucket, filter: Filter): Promise<Row[]> {
 function matches({ at, callId, from = '', to = '' }: Row, { sinceMs, call, number = '' }: Filter): boolean {
   const digits = (text: string) => text.replace(/\D/g, '');
   const isNumber = [from, to].some((text) => digits(text).includes(digits(number)));
-  return Date.parse(at) >= sinceMs && (call === undefined || call === callId) && isNumber;
+  // A provider may write a time that is none.
+  return !(Date.parse(at) < sinceMs) && (call === undefined || call === callId) && isNumber;
 }
 
 async function archivedRows(bucket: VaultBucket, { sinceMs }: Filter): Promise<Row[]> {
@@ -82,7 +84,7 @@ async function archivedRows(bucket: VaultBucket, { sinceMs }: Filter): Promise<R
   // The day in the key is the recording's start, or the event's: a day earlier is surely before `since`.
   const firstDay = new Date(Math.max(0, sinceMs - 24 * 60 * 60_000)).toISOString().slice(0, 10);
   const isLate = (key: string) => key.split('/').slice(2, 5).join('-') >= firstDay || isTimeless(key);
-  const manifests = await readAll<Manifest>(bucket, keys.filter(isLate));
+  const manifests = await readAll(bucket, keys.filter(isLate), manifestSchema);
   return manifests.map(({ key, json }) => ({
     ...fieldsOf(json, json.files[0]?.archivedAt),
     state: 'archived',
@@ -96,7 +98,7 @@ function isTimeless(key: string): boolean {
 }
 
 async function pendingRows(bucket: VaultBucket): Promise<Row[]> {
-  const entries = await readAll<InboxEntry>(bucket, await bucket.listKeys('inbox/'));
+  const entries = await readAll(bucket, await bucket.listKeys('inbox/'), inboxEntrySchema);
   return entries.map(({ key, json: { event, delivery, attempts, waitsFor } }) => ({
     ...fieldsOf(event, delivery.receivedAt),
     state: 'pending',
@@ -106,7 +108,7 @@ async function pendingRows(bucket: VaultBucket): Promise<Row[]> {
 }
 
 async function deadRows(bucket: VaultBucket): Promise<Row[]> {
-  const letters = await readAll<DeadLetter>(bucket, await bucket.listKeys('dead/'));
+  const letters = await readAll(bucket, await bucket.listKeys('dead/'), deadLetterSchema);
   return letters.map(({ key, json }) => {
     const { event, provider = '', failure, deadAt, delivery } = json;
     const fields = event && fieldsOf(event, delivery.receivedAt);
@@ -129,16 +131,19 @@ function fieldsOf(event: Omit<RecordingEvent, 'files'>, fallback = ''): Omit<Row
   return { at, provider, recordingId, callId, from, to, durationSeconds };
 }
 
+/** Reads JSON objects; what callvault did not write is reported and left out. */
 async function readAll<T>(
   bucket: VaultBucket,
   keys: readonly string[],
+  schema: v.GenericSchema<unknown, T>,
 ): Promise<{ readonly key: string; readonly json: T }[]> {
   const found: { key: string; json: T }[] = [];
   const waiting = keys.values();
   const work = async () => {
     for (const key of waiting) {
-      const json = await readJsonAt<T>(bucket, key);
-      if (json !== undefined) found.push({ key, json });
+      const json = await readJsonAt(bucket, key, schema);
+      if (json === undefined) console.error(`${key} is left out: callvault did not write it`);
+      else found.push({ key, json });
     }
   };
   await Promise.all(Array.from({ length: CONCURRENT_READS }, work));

@@ -1,4 +1,4 @@
-import { runCommand, UsageError, webAddress } from '../tools/command.ts';
+import { printable, runCommand, UsageError, webAddress } from '../tools/command.ts';
 import { type AskOwner, answerOf, openOwnerApi } from '../tools/owner-api.ts';
 
 const usage = `npm run replay -- --to <url of the vault> [dead/<key>.json … | <code> …]
@@ -59,5 +59,5 @@ async function replayAll(
 }
 
 function print({ key, code = '', detail = '', deadAt = '' }: Letter, outcome = ''): void {
-  console.log([code.padEnd(20), deadAt, key, outcome, detail].filter(Boolean).join('  '));
+  console.log(printable([code.padEnd(20), deadAt, key, outcome, detail].filter(Boolean).join('  ')));
 }

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { providers } from '../src/providers/index.ts';
 import { nameEvent } from '../src/receive/event-fingerprint.ts';
-import type { DeadLetter, InboxEntry, Manifest, RecordingEvent } from '../src/recording.ts';
+import { deadLetterSchema, inboxEntrySchema, manifestSchema, type RecordingEvent } from '../src/recording.ts';
 import { deadLetterKey, inboxKey, ownRecordingKeys, recordingKeys } from '../src/storage/keys.ts';
 import { type AudioOrigin, serveAudio } from '../tools/audio-origin.ts';
 import { CommandError, runCommand, UsageError, webAddress } from '../tools/command.ts';
@@ -11,7 +11,7 @@ import type { FakeProvider, RecordingFacts } from '../tools/fake-providers/fake-
 import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
 import { LOCAL_AUDIO_PORT, readSettings, signingKey } from '../tools/local-settings.ts';
 import { waitUntil } from '../tools/local-vault.ts';
-import { causeOf } from '../tools/owner-api.ts';
+import { causeOf, openOwnerApi } from '../tools/owner-api.ts';
 import { readJsonAt, type VaultBucket, withVaultBucket } from '../tools/vault-bucket.ts';
 import { root } from '../tools/wrangler.ts';
 
@@ -56,6 +56,7 @@ await runCommand({
         'No key to sign with: give --key, or run npm start once, which makes .vault.env',
       );
     const isWaiting = values['no-wait'] ? false : (values.wait ?? process.stdout.isTTY === true);
+    if (isWaiting) openOwnerApi(vaultUrl); // A token that is missing is reported before anything is sent.
     return send(
       { provider, vaultUrl, signing, timeoutMs, isWaiting, eventId: values['event-id'] },
       values.audio,
@@ -154,7 +155,7 @@ async function waitForEnd(providerId: string, body: string, { bucket, timeoutMs 
     return code !== undefined;
   });
   if (code !== undefined) return code;
-  const entry = await readJsonAt<InboxEntry>(bucket, await inboxKey(event.provider, event.eventId));
+  const entry = await readJsonAt(bucket, await inboxKey(event.provider, event.eventId), inboxEntrySchema);
   const failure = entry?.attempts.at(-1)?.failures[0];
   const reason = failure === undefined ? '' : `: ${failure.code} ${failure.detail ?? ''}`;
   console.log(`still pending after ${timeoutMs / 1000} s${reason}`);
@@ -164,14 +165,14 @@ async function waitForEnd(providerId: string, body: string, { bucket, timeoutMs 
 /** The exit code of an event that is archived (0) or dead (1), after printing its end; else `undefined`. */
 async function endOf(event: RecordingEvent, bucket: VaultBucket): Promise<number | undefined> {
   for (const { manifest: key } of [await ownRecordingKeys(event), await recordingKeys(event)]) {
-    const manifest = await readJsonAt<Manifest>(bucket, key);
+    const manifest = await readJsonAt(bucket, key, manifestSchema);
     if (manifest?.eventId !== event.eventId || manifest.files.length < event.files.length) continue;
     for (const { key: audio, bytes, sha256 } of manifest.files)
       console.log(`archived ${audio}\n  ${bytes} bytes, SHA-256 ${sha256}`);
     return 0;
   }
   const key = await deadLetterKey(event.provider, event.eventId);
-  const letter = await readJsonAt<DeadLetter>(bucket, key);
+  const letter = await readJsonAt(bucket, key, deadLetterSchema);
   if (letter?.failure === undefined) return undefined;
   const { code, detail = '', advice } = letter.failure;
   console.log(`dead ${key}\n  ${code} ${detail}\n  ${advice}`);

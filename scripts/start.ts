@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { runCommand, UsageError } from '../tools/command.ts';
+import { CommandError, runCommand, UsageError } from '../tools/command.ts';
 import { localSettings } from '../tools/local-settings.ts';
 import { runCron, startVault } from '../tools/local-vault.ts';
 import { root } from '../tools/wrangler.ts';
@@ -20,7 +20,8 @@ await runCommand({
     if (!/^\d{1,5}$/.test(values.port)) throw new UsageError(`--port must be a number: ${values.port}`);
     const envFile = join(root, '.vault.env');
     const settings = await localSettings(envFile);
-    console.log(`Starting callvault with the settings in .vault.env …`);
+    if (settings.VAULT_TOKEN === undefined) throw new CommandError('VAULT_TOKEN is missing in .vault.env');
+    console.log('Starting callvault with the settings in .vault.env …');
     const options = { port: Number(values.port), envFile };
     const vault = await startVault(options, settings.VAULT_TOKEN ?? '', printLog);
     console.log(`callvault listens on ${vault.url}; Ctrl-C ends it

@@ -97,12 +97,16 @@ function readSetting(name: string, value: unknown, problems: string[]): Setting 
 /** Unknown variables that resemble a setting: a misspelt restriction would otherwise be open and silent. */
 function misspelt(env: object, known: ReadonlySet<string>): string[] {
   const unknown = Object.entries(env).filter(
-    ([name, value]) => /^[A-Z][A-Z0-9_]*$/.test(name) && typeof value === 'string' && !known.has(name),
+    ([name, value]) => /^[A-Z][A-Z0-9_]*$/.test(name) && !isBinding(value) && !known.has(name),
   );
   return unknown.flatMap(([name]) => {
     const meant = [...known].find((setting) => editDistance(name, setting) <= MAX_MISSPELLING);
     return meant === undefined ? [] : `${name}: is no setting; ${meant} is`;
   });
+}
+
+function isBinding(value: unknown): boolean {
+  return typeof value === 'object' && !Array.isArray(value);
 }
 
 function readList(text: string): string[] {

@@ -1,8 +1,8 @@
-import type { Verdict } from './archive/queue-consumer.ts';
+import type { Verdict } from './archive/consume-entry.ts';
 import { readConfig } from './config.ts';
+import { consumeDeadLettered, consumeMessage } from './consume-message.ts';
 import { app } from './http/app.ts';
 import type { Services } from './http/services.ts';
-import { consumeDeadLettered, consumeMessage } from './queue.ts';
 import { auditWhenDue } from './recover/audit.ts';
 import { purgeDeadLetters } from './recover/purge.ts';
 import { reconcile } from './recover/reconcile.ts';
@@ -12,10 +12,10 @@ import { withTimeout } from './shared/with-timeout.ts';
 import { createAuditStore } from './storage/audit-store.ts';
 import { createDeadLetters } from './storage/dead-letters.ts';
 import { createInbox } from './storage/inbox.ts';
-import { createTransferQueue, type QueueMessage } from './storage/queue.ts';
 import { createReconcileCursor } from './storage/reconcile-cursor.ts';
 import { createRecordings } from './storage/recordings.ts';
 import { createSeen } from './storage/seen.ts';
+import { createTransferQueue, type QueueMessage } from './storage/transfer-queue.ts';
 import { createMemoryBudget } from './transfer/memory-budget.ts';
 
 /**

@@ -5,6 +5,7 @@ import * as v from 'valibot';
 /** No value changes after it was made: a change is a new value. */
 type Immutable<T> = T extends object ? { readonly [Name in keyof T]: Immutable<T[Name]> } : T;
 
+const nonEmpty = v.pipe(v.string(), v.minLength(1));
 const optionalString = v.optional(v.string());
 const optionalNumber = v.optional(v.number());
 const providerId = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]*$/));
@@ -101,7 +102,7 @@ export const inboxEntrySchema = v.object({
   lease: v.optional(lease),
   dueAt: optionalString,
   /** Earlier attempts do not count: they ended in a dead letter, or had other links. */
-  replayedAt: optionalString,
+  attemptsCountFrom: optionalString,
   /** What it waits for, such as an invalid setting, without using up attempts. */
   waitsFor: v.optional(v.object({ code: v.string(), detail: optionalString })),
   /**
@@ -133,14 +134,14 @@ export const deadLetterSchema = v.object({
 });
 
 const archivedFile = v.object({
-  format: v.string(),
+  format: nonEmpty,
   claimedFormat: optionalString,
-  key: v.string(),
+  key: nonEmpty,
   bytes: v.number(),
   /** Lower-case hex, of the stored bytes. */
-  sha256: v.string(),
-  contentType: v.string(),
-  etag: v.string(),
+  sha256: nonEmpty,
+  contentType: nonEmpty,
+  etag: nonEmpty,
   attempts: v.number(),
   archivedAt: v.string(),
   /** The results of the checks by code: `ok`, or a difference that was overruled. */

@@ -22,8 +22,17 @@ const mayImport: Record<string, readonly string[]> = {
   'recover/': ['shared/', 'recording.ts', 'signatures/', 'providers/', 'storage/', 'archive/', 'receive/'],
   'config.ts': ['shared/', 'providers/', 'transfer/'],
   'http/': ['shared/', 'providers/', 'config.ts', 'receive/', 'archive/', 'recover/'],
-  'queue.ts': ['shared/', 'storage/', 'archive/', 'recover/'],
-  'index.ts': ['shared/', 'storage/', 'transfer/', 'archive/', 'recover/', 'http/', 'config.ts', 'queue.ts'],
+  'consume-message.ts': ['shared/', 'storage/', 'archive/', 'recover/'],
+  'index.ts': [
+    'shared/',
+    'storage/',
+    'transfer/',
+    'archive/',
+    'recover/',
+    'http/',
+    'config.ts',
+    'consume-message.ts',
+  ],
 };
 
 function roomOf(name: string): string {

@@ -48,6 +48,11 @@ function parse<const O extends Options>(options: O): Parsed<O> {
   }
 }
 
+/** Text from outside for a terminal: without control characters. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '�');
+}
+
 /** Checks the URL of a vault or a file; `undefined` when the option is not given. */
 export function webAddress(option: string, value: string | undefined): string | undefined {
   if (value === undefined || (/^https?:\/\//i.test(value) && URL.canParse(value))) return value;

@@ -109,7 +109,7 @@ export async function startVault(
 async function isOurs(url: string, token: string): Promise<boolean> {
   const headers = { authorization: `Bearer ${token}` };
   return fetch(`${url}/healthz`, { headers }).then(
-    (response) => response.ok,
+    ({ status }) => status === 200 || status === 503, // 503 while no provider's secret is set.
     () => false, // Not listening yet.
   );
 }

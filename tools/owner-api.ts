@@ -4,6 +4,9 @@ import { CommandError, UsageError } from './command.ts';
 import { readSettings } from './local-settings.ts';
 import { root } from './wrangler.ts';
 
+/** An audit asks the providers before it answers. */
+const ANSWER_TIMEOUT_MS = 5 * 60_000;
+
 /** Sends a request to a vault's API as its owner. Ends the command when there is no answer or an error. */
 export type AskOwner = (path: string, init?: RequestInit) => Promise<Response>;
 
@@ -21,10 +24,15 @@ export function openOwnerApi(vaultUrl: string): AskOwner {
     throw new UsageError('Set VAULT_TOKEN in the environment: it is the token of the vault');
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   return async (path, init) => {
-    const request = { headers, signal: AbortSignal.timeout(60_000), ...init };
-    const response = await fetch(new URL(path, vaultUrl), request).catch((error: unknown) => {
-      throw new CommandError(`No answer from ${vaultUrl}: ${causeOf(error)}`);
-    });
+    // Until the response begins: its body may be a recording of any size.
+    const silent = new AbortController();
+    const timer = setTimeout(() => silent.abort(), ANSWER_TIMEOUT_MS);
+    const request = { headers, signal: silent.signal, ...init };
+    const response = await fetch(new URL(path, vaultUrl), request)
+      .catch((error: unknown) => {
+        throw new CommandError(`No answer from ${vaultUrl}: ${causeOf(error)}`);
+      })
+      .finally(() => clearTimeout(timer));
     if (response.status === 401) throw new CommandError(`${vaultUrl} refused the token: is it VAULT_TOKEN?`);
     return response;
   };

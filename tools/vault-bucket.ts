@@ -1,3 +1,5 @@
+import * as v from 'valibot';
+import { parseJsonObject } from '../src/shared/json.ts';
 import { CommandError } from './command.ts';
 import { listKeys, withBucket } from './local-bucket.ts';
 import { answerOf, openOwnerApi } from './owner-api.ts';
@@ -6,7 +8,7 @@ import { answerOf, openOwnerApi } from './owner-api.ts';
 export interface VaultBucket {
   readonly listKeys: (prefix: string) => Promise<string[]>;
   /** The bytes of an object; `undefined` when there is none. */
-  readonly read: (key: string) => Promise<ArrayBuffer | undefined>;
+  readonly open: (key: string) => Promise<ReadableStream<Uint8Array> | undefined>;
 }
 
 /** Opens the bucket of a vault by its API, or without a URL the local bucket. */
@@ -18,7 +20,7 @@ export function withVaultBucket<T>(
   return withBucket(undefined, (bucket) =>
     work({
       listKeys: (prefix) => listKeys(bucket, prefix),
-      read: async (key) => (await bucket.get(key))?.arrayBuffer(),
+      open: async (key) => (await bucket.get(key))?.body,
     }),
   );
 }
@@ -38,17 +40,24 @@ function remoteBucket(vaultUrl: string): VaultBucket {
       }
       return keys;
     },
-    async read(key) {
+    async open(key) {
       const response = await ask(`/api/object?${new URLSearchParams({ key })}`);
       if (response.status === 404) return undefined;
       if (!response.ok) throw new CommandError(`The vault answered with status ${response.status}`);
-      return response.arrayBuffer();
+      return response.body ?? undefined;
     },
   };
 }
 
-/** Reads a JSON object of the bucket; `undefined` when there is none. */
-export async function readJsonAt<T>(bucket: VaultBucket, key: string): Promise<T | undefined> {
-  const bytes = await bucket.read(key);
-  return bytes === undefined ? undefined : JSON.parse(new TextDecoder().decode(bytes));
+/** Reads JSON of the bucket by its schema; `undefined` when there is none, or when callvault did not write it. */
+export async function readJsonAt<T>(
+  bucket: VaultBucket,
+  key: string,
+  schema: v.GenericSchema<unknown, T>,
+): Promise<T | undefined> {
+  const body = await bucket.open(key);
+  if (body === undefined) return undefined;
+  const text = await new Response(body).text();
+  const read = v.safeParse(schema, parseJsonObject(text));
+  return read.success ? read.output : undefined;
 }

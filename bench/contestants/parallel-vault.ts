@@ -1,5 +1,5 @@
 import vault from '../../src/index.ts';
-import type { QueueMessage } from '../../src/storage/queue.ts';
+import type { QueueMessage } from '../../src/storage/transfer-queue.ts';
 
 /** The local queue works on one message at a time; deployed, up to 20 consumers work side by side. */
 const waiting: QueueMessage[] = [];

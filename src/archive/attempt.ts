@@ -5,11 +5,11 @@ import { retryStoreWrite } from '../shared/retry-store-write.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import type { PendingEntry } from '../storage/inbox.ts';
 import { linkExpiresMs } from '../transfer/link.ts';
+import type { Mode } from './archive-file.ts';
+import { archiveRecording, type RecordingEnd } from './archive-recording.ts';
 import { closeArchived, closeGivenUp, giveUp, type Tried } from './close-entry.ts';
 import { receivedMs, withAttempt, withoutLease } from './entry.ts';
-import type { Mode } from './file.ts';
 import { type HeldLease, holdLease } from './lease.ts';
-import { archiveRecording, type RecordingEnd } from './recording.ts';
 import { exhaustedBy, nextRetry } from './retry-policy.ts';
 import type { ArchiveServices } from './services.ts';
 

@@ -19,7 +19,7 @@ export async function closeArchived(lease: HeldLease, services: ArchiveServices)
   const { entry } = lease.pending();
   const { event, fingerprint } = entry;
   // No other worker can have given up on a first attempt whose lease has not expired.
-  const isFirst = entry.attempts.length === 0 && entry.replayedAt === undefined;
+  const isFirst = entry.attempts.length === 0 && entry.attemptsCountFrom === undefined;
   const isAlone = isFirst && freeAtMs(entry) > services.now();
   if (!isAlone) await services.deadLetters.remove(event, fingerprint);
   await close(lease, { state: 'archived', fingerprint }, services);
@@ -62,7 +62,7 @@ export async function giveUp(
   const closing = (current: InboxEntry): InboxEntry =>
     linksText(current.event) === links
       ? { ...current, attempts: entry.attempts, gaveUpAt: nowIso }
-      : { ...current, attempts: entry.attempts, replayedAt: nowIso };
+      : { ...current, attempts: entry.attempts, attemptsCountFrom: nowIso };
   const closed = await retryStoreWrite(() => lease.change(closing), wait);
   if (closed === undefined) return { outcome: 'lost' };
   if (closed.gaveUpAt === undefined) return restart(lease, failure, services);

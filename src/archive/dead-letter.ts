@@ -48,7 +48,7 @@ async function withLetter(entry: InboxEntry, letter: DeadLetter): Promise<(entry
   const offered = await offerOf(linkedBy(event, delivery), entry);
   return (present) => ({
     ...(withLinks(present, offered) ?? present),
-    replayedAt: present.replayedAt,
+    attemptsCountFrom: present.attemptsCountFrom,
     attempts: withHistory(present.attempts, attempts),
   });
 }

@@ -2,8 +2,8 @@ import type { FailedAttempt, InboxEntry } from '../recording.ts';
 import { parseTimeMs } from '../shared/time.ts';
 
 /** The number of failed attempts that count: since the last replay or fresh link. */
-export function triesOf({ attempts, replayedAt }: InboxEntry): number {
-  const countedFromMs = parseTimeMs(replayedAt) ?? Number.NEGATIVE_INFINITY;
+export function triesOf({ attempts, attemptsCountFrom }: InboxEntry): number {
+  const countedFromMs = parseTimeMs(attemptsCountFrom) ?? Number.NEGATIVE_INFINITY;
   return attempts.filter(({ at }) => (parseTimeMs(at) ?? 0) >= countedFromMs).length;
 }
 

@@ -1,6 +1,6 @@
 import { describeError } from '../shared/log.ts';
 import type { PendingEntry } from '../storage/inbox.ts';
-import { delaySecondsUntil } from '../storage/queue.ts';
+import { delaySecondsUntil } from '../storage/transfer-queue.ts';
 import { runAttempt } from './attempt.ts';
 import { LEASE_MS } from './lease.ts';
 import type { ArchiveServices } from './services.ts';

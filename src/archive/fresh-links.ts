@@ -76,9 +76,9 @@ export function withLinks(entry: InboxEntry, offered: OfferedLinks): InboxEntry 
   if (files === undefined) return undefined;
   const knownLinks = [...known, offered.sha256].slice(-MAX_KNOWN_LINKS);
   const lastMs = parseTimeMs(entry.attempts.at(-1)?.at) ?? 0;
-  const replayedAt = new Date(Math.max(offered.receivedMs, lastMs + 1)).toISOString();
+  const attemptsCountFrom = new Date(Math.max(offered.receivedMs, lastMs + 1)).toISOString();
   const linkedAt = new Date(offered.linkedMs).toISOString();
-  return { ...entry, event: { ...entry.event, files }, knownLinks, replayedAt, linkedAt };
+  return { ...entry, event: { ...entry.event, files }, knownLinks, attemptsCountFrom, linkedAt };
 }
 
 /**

@@ -3,7 +3,7 @@ import type { StoredObject } from '../storage/recordings.ts';
 import { differs } from '../transfer/checks.ts';
 import { hashBody } from '../transfer/hash.ts';
 import type { StoredAudio } from '../transfer/stored-audio.ts';
-import { type AudioMetadata, audioMetadata, type FileEnd, type FileJob, fileEnd } from './file.ts';
+import { type AudioMetadata, audioMetadata, type FileEnd, type FileJob, fileEnd } from './archive-file.ts';
 import type { Place } from './place.ts';
 import type { ArchiveServices } from './services.ts';
 

@@ -1,6 +1,6 @@
 import type { FailedAttempt, InboxEntry } from '../recording.ts';
 import { type FailureCode, type FileFailure, isTransient } from '../shared/errors.ts';
-import { MAX_DELAY_SECONDS } from '../storage/queue.ts';
+import { MAX_DELAY_SECONDS } from '../storage/transfer-queue.ts';
 import { triesOf } from './entry.ts';
 
 /** With the waits below, the last attempt comes after about four days: by chance 2.7 to 5.3. */
@@ -43,7 +43,7 @@ export interface RetryContext {
 }
 
 /** Failures that are not the recording's, its link's or its provider's: they use up no attempt. */
-const withoutAttempt: readonly FailureCode[] = ['setting_broken', 'isolate_busy'];
+const uncountedFailures: readonly FailureCode[] = ['setting_broken', 'isolate_busy'];
 
 /**
  * Decides what follows a failed attempt, which is in the entry's history already. While one file may still be
@@ -58,21 +58,21 @@ export function nextRetry(
   const [worst] = transient;
   if (worst === undefined) return { giveUp: failures[0] };
   const { nowMs } = context;
-  if (transient.every(({ code }) => withoutAttempt.includes(code)))
-    return { retryAtMs: nowMs + idleMs(worst, context), failure: worst, usesNoAttempt: true };
+  if (transient.every(({ code }) => uncountedFailures.includes(code)))
+    return { retryAtMs: nowMs + uncountedWaitMs(worst, context), failure: worst, usesNoAttempt: true };
   const tried = triesOf(entry);
   if (tried >= MAX_ATTEMPTS) {
     // One file waits for a setting, whatever happened to the other.
     const waiting = transient.find(({ code }) => code === 'setting_broken');
     if (waiting === undefined) return { giveUp: exhausted(worst) };
-    return { retryAtMs: nowMs + idleMs(waiting, context), failure: waiting, usesNoAttempt: true };
+    return { retryAtMs: nowMs + uncountedWaitMs(waiting, context), failure: waiting, usesNoAttempt: true };
   }
   const atMs = Math.min(nowMs + waitMs(tried, transient, context), lastChance(context));
   return { retryAtMs: atMs, failure: worst, usesNoAttempt: false };
 }
 
 /** A setting may be corrected at any time: often at first, before links expire, and then once an hour. */
-function idleMs(failure: FileFailure, { nowMs, receivedMs, random }: RetryContext): number {
+function uncountedWaitMs(failure: FileFailure, { nowMs, receivedMs, random }: RetryContext): number {
   const { code, retryAfterSeconds = BUSY_SECONDS } = failure;
   if (code === 'isolate_busy') return retryAfterSeconds * 1000 * (1 + random);
   const ageMs = Math.max(0, nowMs - receivedMs);

@@ -1,8 +1,8 @@
 import type { Log } from '../shared/log.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
 import type { Inbox } from '../storage/inbox.ts';
-import type { TransferQueue } from '../storage/queue.ts';
 import type { Seen } from '../storage/seen.ts';
+import type { TransferQueue } from '../storage/transfer-queue.ts';
 import type { TransferServices } from '../transfer/services.ts';
 
 /** What archiving a recording needs of the outside. */

@@ -1,6 +1,6 @@
 import { Hono } from 'hono/tiny';
 import type { Config } from '../config.ts';
-import { ownerOnly } from './auth.ts';
+import { ownerOnly } from './owner-only.ts';
 import type { AppEnv, Services } from './services.ts';
 
 /** `GET /healthz`: public and bare; behind the token also the settings and the counts of pending and dead. */

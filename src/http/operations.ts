@@ -2,7 +2,7 @@ import { Hono } from 'hono/tiny';
 import { type Audit, planAudits, startAudits } from '../recover/audit.ts';
 import { replay } from '../recover/replay.ts';
 import { isJsonObject } from '../shared/json.ts';
-import { ownerOnly } from './auth.ts';
+import { ownerOnly } from './owner-only.ts';
 import type { AppEnv } from './services.ts';
 
 /** The operator's routes, behind the token. */

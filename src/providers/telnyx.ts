@@ -93,7 +93,9 @@ function eventIdOf(event: JsonObject): string | undefined {
 
 /** An error event. Its schema has `reason`, the example on its page `result`. */
 function parseError(event: JsonObject, eventType: string, payload: JsonObject): Parsed {
-  const detail = textAt(payload, 'reason', 'result') ?? 'The provider gave no reason';
+  const reason = textAt(payload, 'reason', 'result') ?? 'The provider gave no reason';
+  // A reason of another form may hold a link, and stays in the raw body.
+  const detail = /^[\w .,:;()'/-]{1,120}$/.test(reason) ? reason : 'See the raw body';
   return {
     kind: 'quarantined',
     code: 'provider_reported_error',

@@ -1,5 +1,5 @@
+import { LARGE_RECORDING_BYTES } from '../archive/archive-file.ts';
 import { absorbLetter } from '../archive/dead-letter.ts';
-import { LARGE_RECORDING_BYTES } from '../archive/file.ts';
 import { linkedBy, linksSha256, offerOf, withLinks } from '../archive/fresh-links.ts';
 import { newLease, withLease } from '../archive/lease.ts';
 import type { ArchiveServices } from '../archive/services.ts';
@@ -98,7 +98,7 @@ async function findOrRevive(arrived: NewEvent, services: ArchiveServices): Promi
     event,
     delivery,
     attempts: letter.attempts,
-    replayedAt: delivery.receivedAt,
+    attemptsCountFrom: delivery.receivedAt,
     knownLinks: [...new Set([...knownLinks, sha256])],
     // Leased whatever its size: an old message of the event may still be in the queue.
     lease: newLease(services),

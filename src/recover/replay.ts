@@ -45,7 +45,13 @@ async function revive(
   services: ArchiveServices,
 ): Promise<Created> {
   const lease = newLease(services);
-  const life = { delivery, attempts, knownLinks, replayedAt: new Date(services.now()).toISOString(), lease };
+  const life = {
+    delivery,
+    attempts,
+    knownLinks,
+    attemptsCountFrom: new Date(services.now()).toISOString(),
+    lease,
+  };
   return services.inbox.create({ version: 1, fingerprint: eventFingerprint(event), event, ...life });
 }
 

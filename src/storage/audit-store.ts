@@ -16,7 +16,7 @@ const auditRun = v.object({
   /** The number of recordings, if the provider's API says so: a list that changes meanwhile moves its pages. */
   total: v.optional(v.number()),
   /** The times it began again because the list had changed. */
-  restarts: v.number(),
+  restarts: v.optional(v.number(), 0),
 });
 
 /** How far a provider's recordings were audited, and the run that is under way. */
@@ -25,7 +25,8 @@ const auditState = v.object({
   auditedUntil: v.optional(v.string()),
   /** The start of the last run that has ended. */
   startedAt: v.optional(v.string()),
-  run: v.optional(auditRun),
+  /** A run that cannot be read counts as none: the time up to which all was audited stays. */
+  run: v.fallback(v.optional(auditRun), undefined),
 });
 
 export type AuditRun = Readonly<v.InferOutput<typeof auditRun>>;
@@ -42,7 +43,8 @@ export function createAuditStore(bucket: R2Bucket, limit: WithTimeout = withTime
       const found = await readJson(store, keyOf(provider));
       if (found === undefined) return { expected: { absent: true } };
       const { etag, json } = found;
-      return { ...(v.is(auditState, json) && json), expected: { etag } };
+      const state = v.safeParse(auditState, json);
+      return { ...(state.success && state.output), expected: { etag } };
     },
 
     /** `false` when another message has moved the audit on in the meantime. */

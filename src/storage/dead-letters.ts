@@ -178,7 +178,7 @@ async function listLetters(store: Store, cursor: string | undefined, limit = 1_0
   const deadLetters = page.objects.map(({ key, customMetadata = {} }) => ({
     key,
     code: customMetadata.code,
-    detail: customMetadata.detail && decodeURIComponent(customMetadata.detail),
+    detail: decodeDetail(customMetadata.detail),
     deadAt: customMetadata.deadAt,
   }));
   return page.truncated ? { deadLetters, cursor: page.cursor } : { deadLetters };
@@ -186,6 +186,15 @@ async function listLetters(store: Store, cursor: string | undefined, limit = 1_0
 
 /** A longer detail is cut: R2 takes 8 KB of metadata an object. */
 const MAX_DETAIL_LENGTH = 300;
+
+/** The detail in metadata; `undefined` when callvault did not write it. */
+function decodeDetail(encoded = ''): string | undefined {
+  try {
+    return decodeURIComponent(encoded) || undefined;
+  } catch {
+    return undefined; // `decodeURIComponent` throws for another encoding.
+  }
+}
 
 /** Custom metadata takes ASCII only. */
 function metadataOf({ failure, deadAt }: DeadLetter): Record<string, string> {

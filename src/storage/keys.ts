@@ -69,15 +69,15 @@ export async function recordingKeys(event: RecordingEvent): Promise<RecordingKey
  */
 export async function ownRecordingKeys(event: RecordingEvent): Promise<RecordingKeys> {
   const { stem } = await recordingKeys(event);
-  return keysAt(`${stem}${FURTHER}${await keyPart(event.eventId)}`);
+  return keysAt(`${stem}${SEPARATOR}${await keyPart(event.eventId)}`);
 }
 
 /** The id of a recording with such keys. */
 export function ownRecordingId({ recordingId, eventId }: RecordingEvent): string {
-  return `${recordingId}${FURTHER}${eventId}`;
+  return `${recordingId}${SEPARATOR}${eventId}`;
 }
 
-const FURTHER = '~_';
+const SEPARATOR = '~_';
 
 function keysAt(stem: string): RecordingKeys {
   return {
@@ -85,7 +85,7 @@ function keysAt(stem: string): RecordingKeys {
     manifest: `${stem}.json`,
     audio: (format) => `${stem}.${format}`,
     further: (format, bytes, sha256) =>
-      `${stem}${FURTHER}${bytes}${sha256 === undefined ? '' : `-${sha256.slice(0, 16)}`}.${format}`,
+      `${stem}${SEPARATOR}${bytes}${sha256 === undefined ? '' : `-${sha256.slice(0, 16)}`}.${format}`,
   };
 }
 

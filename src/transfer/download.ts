@@ -104,9 +104,12 @@ async function saysExpired({ body }: Response, { withTimeout }: DownloadServices
   return /<Code>ExpiredToken<|<Message>Request has expired</.test(text);
 }
 
+/** A host name has at most 253 characters. */
+const MAX_ORIGIN_LENGTH = 280;
+
 /** Scheme, host and port: the path and the query of a link are secret. */
 function originOf({ protocol, host }: URL): string {
-  return host === '' ? protocol : `${protocol}//${host}`;
+  return (host === '' ? protocol : `${protocol}//${host}`).slice(0, MAX_ORIGIN_LENGTH);
 }
 
 function isRedirect(status: number): boolean {

@@ -60,7 +60,7 @@ function fromBase64(
 
 /** The media type that a response states, for a failure's detail: only if it is well-formed. */
 export function contentTypeOf(headers: Headers): string {
-  const [type] = /^[a-z]+\/[a-z0-9.+-]{1,60}(?=[;\s]|$)/i.exec(headers.get('content-type') ?? '') ?? [];
+  const [type] = /^[a-z]{1,30}\/[a-z0-9.+-]{1,60}(?=[;\s]|$)/i.exec(headers.get('content-type') ?? '') ?? [];
   return type === undefined ? 'No content type' : `Content type ${type.toLowerCase()}`;
 }
 

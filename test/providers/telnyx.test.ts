@@ -279,6 +279,15 @@ describe('Telnyx events', () => {
     },
   );
 
+  test.for(['Upload to https://b.example/a?X-Amz-Signature=secret failed', '\u001b[2J', 'x'.repeat(200)])(
+    'parse() leaves a reason of another form in the raw body: %j',
+    (reason, { expect }) => {
+      const event = { event_type: 'call.recording.error', id: 'e1', payload: { reason } };
+
+      expect(parseText(JSON.stringify({ data: event }))).toMatchObject({ detail: 'See the raw body' });
+    },
+  );
+
   test.for(['call.recording.saved.v2', 'conference.recording.saved_2'])(
     'parse() quarantines %s, an unknown version of a recording kind',
     (type, { expect }) => {

@@ -210,6 +210,15 @@ describe('readConfig() of an unknown variable', () => {
     },
   );
 
+  test.for([[['https://cdn.example']], [1000], ['x'], [true]] as const)(
+    'reports DOWNLOAD_ORIGIN whatever its type: %o',
+    ([value], { expect }) => {
+      const { problems } = readConfig({ ...good, DOWNLOAD_ORIGIN: value });
+
+      expect(problems).toEqual(['DOWNLOAD_ORIGIN: is no setting; DOWNLOAD_ORIGINS is']);
+    },
+  );
+
   test('does not report a binding whose name resembles a setting', ({ expect }) => {
     expect(readConfig({ ...good, VAULT_TOKENS: { get() {} } }).problems).toEqual([]);
   });

@@ -102,7 +102,7 @@ describe('nextRetry()', () => {
   });
 
   test('does not count the attempts before a replay', ({ expect }) => {
-    const entry = tried(MAX_ATTEMPTS, { replayedAt: new Date(nowMs).toISOString() });
+    const entry = tried(MAX_ATTEMPTS, { attemptsCountFrom: new Date(nowMs).toISOString() });
     const failed = { number: 25, at: new Date(nowMs).toISOString(), failures: [] };
 
     const decision = nextRetry({ ...entry, attempts: [...entry.attempts, failed] }, [unreachable], {

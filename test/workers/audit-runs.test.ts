@@ -1,8 +1,8 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
+import { consumeMessage } from '../../src/consume-message.ts';
 import type { Services } from '../../src/http/services.ts';
 import { providers } from '../../src/providers/index.ts';
-import { consumeMessage } from '../../src/queue.ts';
 import type { ArchivedFile, Manifest } from '../../src/recording.ts';
 import { auditWhenDue, MAX_AUDIT_PAGES, planAudits } from '../../src/recover/audit.ts';
 import { AUDIT_EVERY_MS } from '../../src/recover/audit-run.ts';
@@ -270,4 +270,15 @@ describe('the limit of 1,000 calls', () => {
     expect(await keysOf('dead/sautikit/')).toEqual([]);
     expect((calls() / runs.length) * PURGE_PAGE_LETTERS).toBeLessThanOrEqual(1000);
   });
+});
+
+test('auditStore.read() keeps the time up to which all was audited beside a run that it cannot read', async ({
+  expect,
+}) => {
+  const auditedUntil = '2026-06-20T00:00:00.000Z';
+  await setAudit({ auditedUntil, run: { from: 'only' } });
+
+  const { expected: _, ...state } = await testServices().auditStore.read('telnyx');
+
+  expect(state).toEqual({ auditedUntil, run: undefined });
 });

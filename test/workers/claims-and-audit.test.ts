@@ -4,10 +4,10 @@ import { runFastPath } from '../../src/archive/fast-path.ts';
 import { isComplete } from '../../src/archive/place.ts';
 import { MAX_ATTEMPTS } from '../../src/archive/retry-policy.ts';
 import { readConfig } from '../../src/config.ts';
+import { consumeMessage } from '../../src/consume-message.ts';
 import type { Services } from '../../src/http/services.ts';
 import { providers } from '../../src/providers/index.ts';
 import { sautikit } from '../../src/providers/sautikit.ts';
-import { consumeMessage } from '../../src/queue.ts';
 import type {
   FailedAttempt,
   InboxEntry,

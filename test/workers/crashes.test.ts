@@ -1,10 +1,10 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { runFastPath } from '../../src/archive/fast-path.ts';
+import { consumeMessage } from '../../src/consume-message.ts';
 import type { Services } from '../../src/http/services.ts';
 import type { SignedDelivery } from '../../src/providers/provider.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
-import { consumeMessage } from '../../src/queue.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { reconcile } from '../../src/recover/reconcile.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';

@@ -3,10 +3,10 @@ import { type WithTimeout, withTimeout } from '../../src/shared/with-timeout.ts'
 import { createAuditStore } from '../../src/storage/audit-store.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
-import { createTransferQueue, type QueueMessage } from '../../src/storage/queue.ts';
 import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen } from '../../src/storage/seen.ts';
+import { createTransferQueue, type QueueMessage } from '../../src/storage/transfer-queue.ts';
 
 /**
  * The fault of one call to a store, to the queue or to `fetch`: before or after the call had its effect. A call that

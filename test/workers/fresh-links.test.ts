@@ -1,9 +1,9 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { runFastPath } from '../../src/archive/fast-path.ts';
+import { consumeMessage } from '../../src/consume-message.ts';
 import type { Services } from '../../src/http/services.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
-import { consumeMessage } from '../../src/queue.ts';
 import type { DeadLetter, InboxEntry, Manifest } from '../../src/recording.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { jsonAt, keysOf, link, receiveSigned, recordingFacts, requestsOf, testServices } from './support.ts';

@@ -10,10 +10,10 @@ import { createAuditStore } from '../../src/storage/audit-store.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { STORE_MS } from '../../src/storage/objects.ts';
-import { createTransferQueue } from '../../src/storage/queue.ts';
 import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen, KV_MS } from '../../src/storage/seen.ts';
+import { createTransferQueue } from '../../src/storage/transfer-queue.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import {
   createVault,

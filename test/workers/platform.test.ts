@@ -1,9 +1,9 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { runFastPath } from '../../src/archive/fast-path.ts';
+import { consumeMessage } from '../../src/consume-message.ts';
 import type { Services } from '../../src/http/services.ts';
 import { sautikit } from '../../src/providers/sautikit.ts';
-import { consumeMessage } from '../../src/queue.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { test } from 'vitest';
-import { consumeMessage } from '../../src/queue.ts';
+import { consumeMessage } from '../../src/consume-message.ts';
 import { PURGE_PAGE_LETTERS, purgeDeadLetters } from '../../src/recover/purge.ts';
 import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
 import { runToCompletion } from './run-to-completion.ts';

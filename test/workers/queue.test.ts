@@ -2,8 +2,8 @@ import { createExecutionContext, createMessageBatch, getQueueResult } from 'clou
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { newLease } from '../../src/archive/lease.ts';
+import { consumeDeadLettered, consumeMessage } from '../../src/consume-message.ts';
 import worker from '../../src/index.ts';
-import { consumeDeadLettered, consumeMessage } from '../../src/queue.ts';
 import type { InboxEntry } from '../../src/recording.ts';
 import { reconcile } from '../../src/recover/reconcile.ts';
 import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';

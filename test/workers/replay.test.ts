@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { MAX_ATTEMPTS } from '../../src/archive/retry-policy.ts';
-import { consumeMessage } from '../../src/queue.ts';
+import { consumeMessage } from '../../src/consume-message.ts';
 import type { DeadLetter, InboxEntry } from '../../src/recording.ts';
 import { replay } from '../../src/recover/replay.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
@@ -193,6 +193,19 @@ describe('GET /api/dead-letters', () => {
       detail: expect.stringMatching(/^Status 410\. With TELNYX_API_KEY set/),
       deadAt: expect.stringMatching(/Z$/),
     });
+  });
+});
+
+describe('GET /api/dead-letters with an object that callvault did not write', () => {
+  test('lists it without the detail that it cannot decode', async ({ expect }) => {
+    const key = 'dead/telnyx/foreign.json';
+    await env.RECORDINGS.put(key, '{}', { customMetadata: { detail: '100%' } });
+
+    const response = await ask('/dead-letters');
+    await env.RECORDINGS.delete(key);
+
+    const { deadLetters } = await response.json<{ deadLetters: object[] }>();
+    expect(deadLetters).toContainEqual({ key });
   });
 });
 

@@ -1,8 +1,8 @@
 import { runFastPath } from '../../src/archive/fast-path.ts';
 import { freeAtMs } from '../../src/archive/lease.ts';
+import { consumeMessage } from '../../src/consume-message.ts';
 import type { Services } from '../../src/http/services.ts';
 import { providers } from '../../src/providers/index.ts';
-import { consumeMessage } from '../../src/queue.ts';
 import type { DeadLetter } from '../../src/recording.ts';
 import type { LogLine } from '../../src/shared/log.ts';
 import { withTimeout } from '../../src/shared/with-timeout.ts';

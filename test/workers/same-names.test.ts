@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { runAttempt } from '../../src/archive/attempt.ts';
-import { consumeMessage } from '../../src/queue.ts';
+import { consumeMessage } from '../../src/consume-message.ts';
 import type { Manifest, RecordingEvent } from '../../src/recording.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
 import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';

@@ -1,6 +1,6 @@
 import { runFastPath } from '../../src/archive/fast-path.ts';
+import { consumeMessage } from '../../src/consume-message.ts';
 import type { Services } from '../../src/http/services.ts';
-import { consumeMessage } from '../../src/queue.ts';
 import { enterEvent } from '../../src/receive/enter-inbox.ts';
 import { eventFingerprint } from '../../src/receive/event-fingerprint.ts';
 import type { InboxEntry, RecordingEvent, RecordingFile } from '../../src/recording.ts';

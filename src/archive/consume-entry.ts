@@ -1,5 +1,5 @@
 import type { PendingEntry } from '../storage/inbox.ts';
-import { delaySecondsUntil } from '../storage/queue.ts';
+import { delaySecondsUntil } from '../storage/transfer-queue.ts';
 import { runAttempt } from './attempt.ts';
 import { freeAtMs, LEASE_MS, takeLease } from './lease.ts';
 import { mergeEntries } from './merge-entries.ts';

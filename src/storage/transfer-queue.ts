@@ -10,7 +10,7 @@ export const MAX_DELAY_SECONDS = 24 * 60 * 60;
  * purge.
  */
 const queueMessage = v.union([
-  v.object({ version: v.literal(1), inboxKey: v.string() }),
+  v.object({ version: v.literal(1), inboxKey: v.pipe(v.string(), v.minLength(1)) }),
   v.object({ version: v.literal(1), chore: v.literal('audit'), provider: v.string() }),
   v.object({ version: v.literal(1), chore: v.literal('purge'), cursor: v.string() }),
 ]);

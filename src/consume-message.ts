@@ -1,10 +1,10 @@
+import { consumeEntry, type Verdict } from './archive/consume-entry.ts';
 import { explain } from './archive/dead-letter.ts';
-import { consumeEntry, type Verdict } from './archive/queue-consumer.ts';
 import { continueAudit } from './recover/audit.ts';
 import { purgeDeadLetters } from './recover/purge.ts';
 import type { RecoverServices } from './recover/services.ts';
 import { describeError } from './shared/log.ts';
-import { readMessage } from './storage/queue.ts';
+import { readMessage } from './storage/transfer-queue.ts';
 
 /** A message that cannot be consumed now, after a store's failure, is delivered again after this. */
 const RETRY_SECONDS = 60;

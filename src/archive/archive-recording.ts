@@ -4,7 +4,7 @@ import { describeError } from '../shared/log.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { ownRecordingKeys, recordingKeys } from '../storage/keys.ts';
 import type { Recordings } from '../storage/recordings.ts';
-import { archiveFile, deadlineMs, type FileEnd, type FileJob, type Mode } from './file.ts';
+import { archiveFile, deadlineMs, type FileEnd, type FileJob, type Mode } from './archive-file.ts';
 import type { HeldLease } from './lease.ts';
 import { addToManifest, noteSameAudio, verifyFiles } from './manifest.ts';
 import { missingFiles, type Place, placeOf } from './place.ts';
