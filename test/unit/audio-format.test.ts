@@ -49,6 +49,7 @@ describe('detectAudioFormat()', () => {
   test.for([
     ['gzip', [0x1f, 0x8b, 0x08, 0x00]],
     ['zeros', new Array(64).fill(0)],
+    ['the EBML magic that is not at the beginning', [0x00, 0x1a, 0x45, 0xdf, 0xa3]],
     ['RIFF that is not WAVE', Array.from(latin1(`RIFF${size}AVI LIST`))],
     ['an encrypted file', Array.from({ length: 256 }, (_, at) => (at * 167 + 13) % 256)],
     ['raw samples without a header', Array.from({ length: 64 }, (_, at) => (at % 7) * 3)],
@@ -82,6 +83,22 @@ describe('detectAudioFormat()', () => {
     ['a Latin-1 page', latin1('<p>Le lien a expir\u00e9')],
   ] as const)('returns undefined for %s', ([, bytes], { expect }) => {
     expect(detectAudioFormat(bytes)).toBeUndefined();
+  });
+
+  test('of text with one more byte is bin only for the binary bytes of the MIME Sniffing Standard', ({
+    expect,
+  }) => {
+    const ranges = [
+      [0x00, 0x08],
+      [0x0b, 0x0b],
+      [0x0e, 0x1a],
+      [0x1c, 0x1f],
+    ] as const;
+    for (let byte = 0; byte < 256; byte++) {
+      const isBinary = ranges.some(([from, to]) => byte >= from && byte <= to);
+      const detected = detectAudioFormat(Uint8Array.of(0x61, byte))?.format;
+      expect(detected, `byte ${byte}`).toBe(isBinary ? 'bin' : undefined);
+    }
   });
 
   test.for([

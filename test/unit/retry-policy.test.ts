@@ -101,6 +101,15 @@ describe('nextRetry()', () => {
     });
   });
 
+  test('counts attempts whose time cannot be read', ({ expect }) => {
+    const attempts = tried(MAX_ATTEMPTS).attempts.map((attempt) => ({ ...attempt, at: 'soon' }));
+    const context = { nowMs, random: 0, linkExpiresMs: never, receivedMs: nowMs };
+
+    expect(nextRetry(tried(0, { attempts }), [unreachable], context)).toMatchObject({
+      giveUp: { code: 'attempts_exhausted' },
+    });
+  });
+
   test('does not count the attempts before a replay', ({ expect }) => {
     const entry = tried(MAX_ATTEMPTS, { attemptsCountFrom: new Date(nowMs).toISOString() });
     const failed = { number: 25, at: new Date(nowMs).toISOString(), failures: [] };
@@ -147,12 +156,40 @@ describe('nextRetry()', () => {
           failure: waiting,
           usesNoAttempt: true,
         });
+      expect(nextRetry(tried(1), [waiting], { ...context, random: 1 })).toMatchObject({
+        retryAtMs: nowMs + waitMs * 1.1,
+      });
       expect(nextRetry(tried(1), [waiting, unreachable], context)).toMatchObject({ usesNoAttempt: false });
     },
   );
 
-  test('retries at once after handed_over', ({ expect }) => {
-    expect(waitOf(1, { code: 'handed_over' })).toBe(0);
+  test.for([
+    [undefined, 0, 10_000],
+    [undefined, 1, 20_000],
+    [0, 1, 0],
+    [3, 0, 3000],
+  ] as const)(
+    'waits for memory, if the failure states %s s and chance is %i, for %i ms, and uses no attempt',
+    ([retryAfterSeconds, random, waitMs], { expect }) => {
+      const busy: FileFailure = { code: 'isolate_busy', retryAfterSeconds };
+      const context = { nowMs, random, linkExpiresMs: never, receivedMs: nowMs };
+
+      expect(nextRetry(tried(MAX_ATTEMPTS), [busy], context)).toEqual({
+        retryAtMs: nowMs + waitMs,
+        failure: busy,
+        usesNoAttempt: true,
+      });
+    },
+  );
+
+  test('retries at once after handed_over, unless another file failed', ({ expect }) => {
+    const context = { nowMs, random: 1, linkExpiresMs: never, receivedMs: nowMs };
+    const handedOver: FileFailure = { code: 'handed_over' };
+
+    expect(waitOf(1, handedOver)).toBe(0);
+    expect(nextRetry(tried(1), [handedOver, unreachable], context)).toMatchObject({
+      retryAtMs: nowMs + 2000,
+    });
   });
 
   test.for([
@@ -167,6 +204,13 @@ describe('nextRetry()', () => {
       expect(waitOf(1, { ...unreachable, retryAfterSeconds }, random)).toBe(ms);
     },
   );
+
+  test('lets the longest Retry-After of several failures win', ({ expect }) => {
+    const context = { nowMs, random: 0, linkExpiresMs: never, receivedMs: nowMs };
+    const failures: [FileFailure, FileFailure] = [{ ...unreachable, retryAfterSeconds: 30 }, unreachable];
+
+    expect(nextRetry(tried(1), failures, context)).toMatchObject({ retryAtMs: nowMs + 30_000 });
+  });
 
   test('retries just before the link expires, even before Retry-After', ({ expect }) => {
     const expires = nowMs + 60_000;

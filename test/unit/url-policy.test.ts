@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest';
-import { linkProblem, parseOriginPattern } from '../../src/transfer/url-policy.ts';
+import { linkProblem, parseApiUrl, parseOriginPattern } from '../../src/transfer/url-policy.ts';
 
 const patterns = (...entries: string[]) =>
   entries.map((entry) => {
@@ -106,4 +106,27 @@ test.for([
   '*',
 ])('parseOriginPattern() refuses %s', (entry, { expect }) => {
   expect(parseOriginPattern(entry)).toBeUndefined();
+});
+
+test.for([
+  ['https://api.example.com', 'https://api.example.com/'],
+  ['https://api.example.com/v2', 'https://api.example.com/v2/'],
+  ['https://api.example.com:8443/v2//', 'https://api.example.com:8443/v2/'],
+  ['http://127.0.0.1:9000', 'http://127.0.0.1:9000/'],
+  ['http://[::1]:9000', 'http://[::1]:9000/'],
+  ['http://localhost:9000', 'http://localhost:9000/'],
+] as const)('parseApiUrl() of %s is %s', ([text, url], { expect }) => {
+  expect(parseApiUrl(text)).toBe(url);
+});
+
+test.for([
+  'api.example.com',
+  'http://api.example.com',
+  'ftp://localhost',
+  'https://user@api.example.com',
+  'https://:password@api.example.com',
+  'https://api.example.com/?x',
+  'https://api.example.com/#x',
+])('parseApiUrl() refuses %s', (text, { expect }) => {
+  expect(parseApiUrl(text)).toBeUndefined();
 });

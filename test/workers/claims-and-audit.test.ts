@@ -123,14 +123,15 @@ async function consumeAll(run: string, setup: Setup, answer: Answer) {
 
 const filesAt = async (manifestKey: string) => (await jsonAt<Manifest>(manifestKey)).files;
 
-/** An attempt two minutes ago that refused a body for a claim about it. */
+/** An attempt, two minutes ago or as stated, that refused a body for a claim about it. */
 async function refusedAttempt(
   bytes: Uint8Array<ArrayBuffer>,
   code: string,
   claimedFormat?: string,
+  ageMs = 120_000,
 ): Promise<FailedAttempt[]> {
   const sha256 = await sha256Of(bytes.slice().buffer);
-  return [{ number: 1, at: iso(arrivedMs - 120_000), failures: [{ claimedFormat, code, sha256 }] }];
+  return [{ number: 1, at: iso(arrivedMs - ageMs), failures: [{ claimedFormat, code, sha256 }] }];
 }
 
 describe('a link that expires', () => {
@@ -174,6 +175,47 @@ describe('a link that expires', () => {
     },
   );
 
+  test.for([
+    [59_999, ['archived']],
+    [60_000, ['length_mismatch', 'archived']],
+  ] as const)('in %i ms overrules a claim after these attempts: %j', async ([livesMs, codes], { expect }) => {
+    const file = { claimedFormat: 'wav', link: cdn, expiresAt: iso(arrivedMs + livesMs) };
+
+    const { ends } = await consumeAll(`lives-${livesMs}`, { file }, () => wholeResponse(wav(1000, 2000)));
+
+    expect(ends.map(({ code, outcome }) => code ?? outcome)).toEqual(codes);
+  });
+
+  test('is tried just before it expires, although another link of the event expires later', async ({
+    expect,
+  }) => {
+    const files = [
+      { claimedFormat: 'wav', link: cdn, linkLifetimeSeconds: 600 },
+      { claimedFormat: 'mp3', link: 'https://cdn.example.com/x.mp3', linkLifetimeSeconds: 3600 },
+    ];
+    const isThere = (ms: number) => ms >= arrivedMs + 540_000 && ms <= arrivedMs + 600_000;
+
+    const { last } = await consumeAll('first-of-two', { event: { files } }, ({ pathname }, { nowMs }) => {
+      if (pathname.endsWith('.mp3')) return wholeResponse(mp3);
+      return isThere(nowMs) ? wholeResponse(wav(1000)) : new Response('', { status: 404 });
+    });
+
+    expect(last).toMatchObject({ outcome: 'archived' });
+  });
+
+  test('is requested three times after that when its origin answers 503', async ({ expect }) => {
+    const file = { claimedFormat: 'wav', link: cdn, expiresAt: iso(arrivedMs - hourMs) };
+
+    const { ends, requests } = await consumeAll(
+      'unreachable',
+      { file },
+      () => new Response('', { status: 503 }),
+    );
+
+    expect(ends.map(({ code }) => code)).toEqual(['download_refused', 'download_refused', 'link_expired']);
+    expect(requests()).toBe(3);
+  });
+
   test('and still works is requested again before a claim is overruled', async ({ expect }) => {
     const file = { claimedFormat: 'wav', link: cdn, expiresAt: iso(arrivedMs - hourMs) };
 
@@ -184,6 +226,28 @@ describe('a link that expires', () => {
     expect(await filesAt(manifestKey)).toMatchObject([{ bytes: 100_000 }]);
   });
 });
+
+test.for([
+  [
+    'names-the-setting',
+    'recordings/x',
+    'Status 410. With TELNYX_API_KEY set, callvault asks for a fresh link',
+  ],
+  ['without-an-api-path', undefined, 'Status 410'],
+] as const)(
+  'a gone link fails with a detail that names the missing API key, if one would help: %s',
+  async ([title, apiPath, detail], { expect }) => {
+    const { apis } = readConfig({});
+
+    const { last } = await consumeAll(
+      `hint-${title}`,
+      { event: { apiPath }, services: { apis } },
+      () => new Response('', { status: 410 }),
+    );
+
+    expect(last).toMatchObject({ outcome: 'dead', code: 'link_gone', detail });
+  },
+);
 
 describe('an overruled claim', () => {
   const two = [
@@ -213,6 +277,37 @@ describe('an overruled claim', () => {
       },
       { outcome: 'archived' },
     ]);
+  });
+
+  test.for([
+    [60_000, 1],
+    [59_999, 2],
+  ] as const)(
+    'needs two downloads that are 60 s apart: after %i ms, %i more',
+    async ([ageMs, downloads], { expect }) => {
+      const body = wav(1000, 2000);
+      const attempts = await refusedAttempt(body, 'length_mismatch', 'wav', ageMs);
+
+      const { last, requests } = await consumeAll(`apart-${ageMs}`, { attempts }, () => wholeResponse(body));
+
+      expect(last).toMatchObject({ outcome: 'archived', isAlarm: true });
+      expect(requests()).toBe(downloads);
+    },
+  );
+
+  test('needs only one download in the last attempt', async ({ expect }) => {
+    const attempts = Array.from({ length: MAX_ATTEMPTS - 1 }, (_, at) => ({
+      number: at + 1,
+      at: iso(arrivedMs - hourMs),
+      failures: [{ code: 'download_refused' }],
+    }));
+
+    const { last, requests } = await consumeAll('at-last', { attempts }, () =>
+      wholeResponse(wav(1000, 2000)),
+    );
+
+    expect(last).toMatchObject({ outcome: 'archived', attempt: MAX_ATTEMPTS, isAlarm: true });
+    expect(requests()).toBe(1);
   });
 
   test('is logged instead of the unknown format of another file', async ({ expect }) => {
@@ -255,6 +350,22 @@ describe('an overruled claim', () => {
     expect(await isComplete(event, { recordings })).toBe(true);
   });
 });
+
+test.for([
+  [0, 'ok', 1],
+  [1, 'ok', 1],
+  [2, 'differs:1003', 2],
+] as const)(
+  'a WAV header that states %i bytes more than the body has is recorded as %s after %i attempts',
+  async ([more, result, attempts], { expect }) => {
+    const { last, manifestKey } = await consumeAll(`padding-${more}`, {}, () =>
+      wholeResponse(wav(1001, 1001 + more)),
+    );
+
+    expect(last).toMatchObject({ outcome: 'archived', attempt: attempts });
+    expect(await filesAt(manifestKey)).toMatchObject([{ checks: { wav_header: result } }]);
+  },
+);
 
 describe('a body of the wrong length', () => {
   test('is removed by the next attempt when R2 stored it too short and its removal failed', async ({

@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
+import { isComplete } from '../../src/archive/place.ts';
 import type { DeadLetter, InboxEntry, Manifest, RecordingEvent } from '../../src/recording.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
@@ -39,6 +40,25 @@ describe('two events of one call', () => {
 
     expect(services.lines).toMatchObject([{ outcome: 'archived' }, { outcome: 'archived' }]);
     expect((await manifestOf('same')).files).toHaveLength(1);
+  });
+
+  test('are both complete when the only file of one is among the two of the other', async ({ expect }) => {
+    const services = testServices();
+    const file = (format: string) => ({
+      claimedFormat: format,
+      link: link(`/audio/mono.${format}`, 'subset'),
+    });
+    const second = await accepted('subset', 'b', '', { files: [file('wav')] });
+
+    await attempt(await accepted('subset', 'a', '', { files: [file('wav'), file('mp3')] }), services);
+    await attempt(second, services);
+
+    expect(services.lines).toMatchObject([{ outcome: 'archived' }, { outcome: 'archived' }]);
+    expect((await manifestOf('subset')).files).toMatchObject([
+      { format: 'wav', alsoOf: ['subset-b'] },
+      { format: 'mp3' },
+    ]);
+    expect(await isComplete(second.entry.event, services)).toBe(true);
   });
 
   /** The recordings of a call: the raw body of each manifest's delivery, and its files. */
@@ -162,6 +182,23 @@ describe('two events of one call', () => {
     expect(await keysOf(folderOf('moment'))).toHaveLength(4);
   });
 
+  test('have keys of their own when one is archived during the other’s download', async ({ expect }) => {
+    const services = testServices();
+    const [a, b] = [
+      await accepted('during', 'a', '/audio/mono.wav'),
+      await accepted('during', 'b', '/audio/dual.wav'),
+    ];
+    const meanwhile: typeof fetch = async (input, init) => {
+      await attempt(b, services);
+      return fetch(input, init);
+    };
+
+    await attempt(a, { ...services, fetch: meanwhile });
+
+    const names = ['during.json', 'during.wav', 'during~_during-a.json', 'during~_during-a.wav'];
+    expect(await keysOf(folderOf('during'))).toEqual(names.map((name) => `${folderOf('during')}${name}`));
+  });
+
   test('do not overwrite each other when both are uploaded in parts', async ({ expect }) => {
     const services = testServices();
     for (const [name, bytes] of [
@@ -197,7 +234,9 @@ describe('two events of one call', () => {
       { body: 'body of a', files: ['wav 135988'] },
       { recordingId: 'stray~_stray-b', body: 'body of b', files: ['mp3 17424'] },
     ]);
-    expect((await keysOf(folderOf('stray'))).filter((key) => key.endsWith('.mp3'))).toHaveLength(1);
+    expect((await keysOf(folderOf('stray'))).filter((key) => key.endsWith('mp3'))).toEqual([
+      `${folderOf('stray')}stray~_stray-b.mp3`,
+    ]);
   });
 
   test('of one length are two recordings when R2 refuses a put before it reads the body', async ({
@@ -277,6 +316,42 @@ describe('two events of one recording', () => {
     expect(await requestsOf('refetched')).toHaveLength(3);
   });
 
+  test('share the audio of the first when the origin is down for the second', async ({ expect }) => {
+    const services = testServices();
+    const writeManifest = async () => {
+      throw new Error('R2 is unavailable');
+    };
+    const withoutManifest = { ...services, recordings: { ...services.recordings, writeManifest } };
+    await attempt(await accepted('adopted', 'a', '/audio/mono.wav', named), withoutManifest);
+    const second = await accepted('adopted', 'b', '/status/503', named);
+
+    await attempt(second, services);
+    await attempt(second, services);
+
+    expect(services.lines.slice(-2)).toMatchObject([{ outcome: 'pending' }, { outcome: 'archived' }]);
+    expect((await jsonAt<Manifest>(`${folderOf('adopted')}r.json`)).files).toMatchObject([
+      { key: `${folderOf('adopted')}r.wav`, bytes: 135_988 },
+    ]);
+  });
+
+  test('have a file each when the second one’s response states no length', async ({ expect }) => {
+    const services = testServices();
+    const files = (claimedFormat: string, path: string) => ({
+      ...named,
+      files: [{ claimedFormat, link: link(path, 'unstated') }],
+    });
+    await attempt(await accepted('unstated', 'a', '', files('mp3', '/audio/dual.wav')), services);
+
+    await attempt(await accepted('unstated', 'b', '', files('wav', '/chunked')), services);
+
+    expect(services.lines.at(-1)).toMatchObject({ outcome: 'archived' });
+    const { files: listed } = await jsonAt<Manifest>(`${folderOf('unstated')}r.json`);
+    expect(listed.map(({ key, bytes }) => [key.replace(folderOf('unstated'), ''), bytes])).toEqual([
+      ['r.wav', 116_572],
+      ['r~_135988.wav', 135_988],
+    ]);
+  });
+
   test.for([
     ['other bytes become a second file', '/audio/dual.wav', 116_572, 2],
     ['the same bytes stay one file', '/audio/mono.wav', 116_572, 1],
@@ -301,6 +376,10 @@ describe('two events of one recording', () => {
     expect(files.at(-1)?.key).toBe(`${folderOf(call)}${count === 2 ? 'r~_116572.wav' : 'r.wav'}`);
     expect(await keysOf(folderOf(call))).toHaveLength(count + 1);
     expect(await keysOf(`inbox/sautikit/${call}`)).toEqual([]);
+    for (const size of [135_988, sizeBytes]) {
+      const event = { ...second.entry.event, ...announced(size, path) };
+      expect(await isComplete(event, services), `${size} bytes`).toBe(true);
+    }
   });
 });
 

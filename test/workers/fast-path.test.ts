@@ -4,6 +4,7 @@ import { runFastPath } from '../../src/archive/fast-path.ts';
 import type { InboxEntry } from '../../src/recording.ts';
 import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
 import { createVault, jsonAt, keysOf, link, recordingFacts, requestsOf, testServices } from './support.ts';
+import { createWorld } from './world.ts';
 
 const inboxKey = (run: string) => `inbox/sautikit/event-${run}.json`;
 
@@ -36,6 +37,24 @@ describe('the fast path', () => {
     expect(await jsonAt<InboxEntry>(inboxKey('announced-large'))).not.toHaveProperty('lease');
     const entry = await env.RECORDINGS.head(inboxKey('announced-large'));
     expect(entry?.customMetadata).toMatchObject({ dueAt: expect.stringMatching(/Z$/), attempts: '0' });
+  });
+
+  test('leaves a recording to the queue when one of its files is announced as large', async ({ expect }) => {
+    const world = createWorld('one-large');
+    const [wav] = world.event('v1', { sizeBytes: 64 * 1024 ** 2 + 1 }).files;
+    const [mp3] = world.other('v1').files;
+    const files = [wav, mp3].filter((file) => file !== undefined);
+
+    const { key } = await world.deliver({ ...world.event('v1'), files });
+
+    expect(world.services.sent).toEqual([{ inboxKey: key, delaySeconds: 0 }]);
+    expect(world.tried).toEqual([]);
+  });
+
+  test('downloads a recording announced as exactly 64 MiB', async ({ expect }) => {
+    await deliver('announced-limit', '/audio/mono.wav', 64 * 1024 ** 2);
+
+    expect(await requestsOf('announced-limit')).toHaveLength(1);
   });
 
   test.for([

@@ -50,6 +50,28 @@ describe('receive()', () => {
     expect(services.lines).toMatchObject([{ event: 'fault', outcome: 'seen_not_read' }]);
   });
 
+  test.for([
+    [300_999, 'accepted', undefined],
+    [301_000, 'rejected', 'genuine_but_late'],
+  ] as const)(
+    'counts the age of a signature in whole seconds: %i ms are %s with a tolerance of 300 s',
+    async ([ageMs, outcome, code], { expect }) => {
+      const signedMs = Math.floor(Date.now() / 1000) * 1000;
+      const key = await fakeTelnyx.newKey();
+      const run = `age-${ageMs}`;
+      const rawBody = new TextEncoder().encode(
+        fakeTelnyx.announce(recordingFacts(run, { wav: link('/audio/mono.wav', run) })),
+      );
+      const headers = new Headers(await fakeTelnyx.sign(rawBody, key.signing, signedMs / 1000));
+      const secrets = { values: [key.trusted], scheme: '', toleranceSeconds: 300 };
+      const services = testServices({ now: () => signedMs + ageMs });
+
+      const receipt = await receiveSigned({ rawBody, headers }, telnyx, secrets, services);
+
+      expect(receipt).toMatchObject({ outcome, ...(code && { code }) });
+    },
+  );
+
   test('returns unavailable when the inbox cannot be written', async ({ expect }) => {
     const services = testServices();
     const { delivery, secrets } = await signed('inbox-put');
@@ -157,11 +179,15 @@ describe('runAttempt()', () => {
     expect,
   }) => {
     const { entry, services } = await accepted('changing');
+    let writes = 0;
+    const writeManifest = async () => {
+      writes++;
+      return false;
+    };
 
-    await attempt(entry, {
-      ...services,
-      recordings: { ...services.recordings, writeManifest: async () => false },
-    });
+    await attempt(entry, { ...services, recordings: { ...services.recordings, writeManifest } });
+
+    expect(writes).toBe(5);
 
     expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'storage_failed' });
     expect(await keysOf('inbox/telnyx/event-changing')).toHaveLength(1);
@@ -218,6 +244,38 @@ describe('runAttempt()', () => {
     ]);
   });
 
+  test('leaves the entry pending with source_changed when four uploads find other bytes under their keys', async ({
+    expect,
+  }) => {
+    const { entry, services } = await accepted('taken');
+    const keys: string[] = [];
+    const recordings = {
+      ...services.recordings,
+      startUpload(key: string): Upload {
+        keys.push(key);
+        const commit = async () => ({ state: 'exists' }) as const;
+        return { write: async () => true, commit, abort: async () => undefined };
+      },
+      readObject: async () => ({ body: new Response('other bytes').body, etag: 'e' }) as R2ObjectBody,
+    };
+
+    await attempt(entry, { ...services, recordings });
+
+    expect(services.lines.at(-1)).toMatchObject({
+      outcome: 'pending',
+      code: 'source_changed',
+      detail: 'Other bytes each time',
+    });
+    const audio = 'rec-taken';
+    const sha256 = '3b819b55650fff15';
+    expect(keys.map((key) => key.replace(folderOf('taken'), ''))).toEqual([
+      `${audio}.wav`,
+      `${audio}~_135988.wav`,
+      `${audio}~_135988-${sha256}.wav`,
+      `${audio}.wav`,
+    ]);
+  });
+
   test('logs the failure of an attempt that cannot be recorded in the entry', async ({ expect }) => {
     const { entry, services } = await accepted('unwritten');
     const inbox = { ...services.inbox, change: fail };
@@ -231,7 +289,9 @@ describe('runAttempt()', () => {
     expect(await keysOf('inbox/telnyx/event-unwritten')).toHaveLength(1);
   });
 
-  test('does not create an entry again that was closed in the meantime', async ({ expect }) => {
+  test('ends lost, and does not create an entry again, when it was closed in the meantime', async ({
+    expect,
+  }) => {
     const { entry, services } = await accepted('closed');
     const slow: typeof fetch = async () => {
       await createInbox(env.RECORDINGS).remove(entry);
@@ -240,6 +300,7 @@ describe('runAttempt()', () => {
 
     await attempt(entry, { ...services, fetch: slow });
 
+    expect(services.lines.at(-1)).toMatchObject({ outcome: 'lost', code: 'lease_lost' });
     expect(await keysOf('inbox/telnyx/event-closed')).toEqual([]);
   });
 
@@ -413,6 +474,65 @@ describe('runAttempt()', () => {
     // Without a validator the download restarts twice, and each of the three uploads is aborted.
     expect(aborted).toEqual(['download_interrupted', 'download_interrupted', 'download_interrupted']);
   });
+
+  test('resumes a download eight times', async ({ expect }) => {
+    const { entry, services } = await accepted('nine');
+    const chunk = new Uint8Array(5_000).fill(7);
+    chunk.set(new TextEncoder().encode('ID3'));
+    const ranges: (string | null)[] = [];
+    const interrupted: typeof fetch = async (_input, init) => {
+      const range = new Headers(init?.headers).get('range');
+      const start = Number(/\d+/.exec(range ?? '0')?.[0]);
+      ranges.push(range);
+      let pulls = 0;
+      const body = new ReadableStream({
+        type: 'bytes',
+        pull(controller) {
+          if (pulls++ === 0) controller.enqueue(chunk.slice());
+          else controller.error(new Error('reset'));
+        },
+      });
+      const rest = { 'content-range': `bytes ${start}-999999/1000000` };
+      const headers = { etag: '"v1"', ...(range === null ? { 'content-length': '1000000' } : rest) };
+      return new Response(body, { status: range === null ? 200 : 206, headers });
+    };
+
+    await attempt(entry, { ...services, fetch: interrupted });
+
+    const offsets = Array.from({ length: 8 }, (_, at) => `bytes=${(at + 1) * 5_000}-`);
+    expect(ranges).toEqual([null, ...offsets]);
+    expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'download_interrupted' });
+  });
+
+  test.for([
+    ['content-encoding', 'gzip'],
+    ['accept-ranges', 'none'],
+    ['etag', 'W/"v1"'],
+  ] as const)(
+    'requests no range after an interrupted response with %s: %s',
+    async ([name, value], { expect }) => {
+      const { entry, services } = await accepted(`whole-${name}`);
+      const ranges: (string | null)[] = [];
+      const interrupted: typeof fetch = async (_input, init) => {
+        ranges.push(new Headers(init?.headers).get('range'));
+        const body = new ReadableStream({
+          type: 'bytes',
+          async start(controller) {
+            controller.enqueue(new TextEncoder().encode('RIFF\u0001\u0001\u0001\u0001WAVEfmt '));
+            await scheduler.wait(20);
+            controller.error(new Error('reset'));
+          },
+        });
+        const headers = { etag: '"v1"', [name]: value };
+        return new Response(body, { headers, encodeBody: 'manual' });
+      };
+
+      await attempt(entry, { ...services, fetch: interrupted });
+
+      expect(ranges).toEqual([null, null, null]);
+      expect(services.lines.at(-1)).toMatchObject({ outcome: 'pending', code: 'download_interrupted' });
+    },
+  );
 
   test('stores nothing when bytes follow the announced length', async ({ expect }) => {
     const { entry, services } = await accepted('too-long');

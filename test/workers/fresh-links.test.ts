@@ -95,6 +95,22 @@ describe('a repeated delivery of a dead event', () => {
     expect(world.requested).toEqual(['old']);
   });
 
+  test('with the same link is a duplicate when KV has another fingerprint of the event', async ({
+    expect,
+  }) => {
+    const world = createWorld('another');
+    const body = signedBody(world, 'old');
+    await deliver(world, body);
+    const shown = { state: 'archived', fingerprint: 'another' };
+    await env.DEDUPE.put('seen/telnyx/event-another', JSON.stringify(shown));
+
+    const outcome = await deliver(world, body);
+
+    expect(outcome).toBe('duplicate');
+    expect(await found('another')).toEqual(dead);
+    expect(world.requested).toEqual(['old']);
+  });
+
   test('with the same link takes an attempt and keeps the history when KV has no entry', async ({
     expect,
   }) => {
@@ -125,6 +141,20 @@ describe('a repeated delivery of a dead event', () => {
     const letter = await jsonAt<DeadLetter>(deadKey('again'));
     expect(letter.attempts).toHaveLength(2);
     expect(letter.event?.files[0]?.link).toContain('also-old');
+  });
+
+  test('with a link that had failed before the last one is a duplicate', async ({ expect }) => {
+    const world = createWorld('before-last');
+    const first = signedBody(world, 'old');
+    await deliver(world, first);
+    world.clock.nowMs += 1000;
+    await deliver(world, signedBody(world, 'also-old'));
+
+    const outcome = await deliver(world, first);
+
+    expect(outcome).toBe('duplicate');
+    expect(await found('before-last')).toEqual(dead);
+    expect(world.requested).toEqual(['old', 'also-old']);
   });
 
   test('allows another 24 attempts after the first 24', async ({ expect }) => {
@@ -313,6 +343,8 @@ describe('two inbox entries of one event fingerprint', () => {
     world.origin.refusal = 503;
     const outcome = await deliver(world, b);
     const requested = world.requested.length;
+    const { dueAt } = await jsonAt<InboxEntry>('inbox/telnyx/event-lost.json');
+    const sent = world.services.sent.length;
 
     world.clock.nowMs += 3_600_000;
     const verdict = await consumeMessage({ version: 1, inboxKey: second }, world.services);
@@ -321,5 +353,8 @@ describe('two inbox entries of one event fingerprint', () => {
     expect(verdict).toEqual({});
     expect(world.requested).toHaveLength(requested); // It was merged into the first entry without a request.
     expect(await keysOf('inbox/telnyx/event-lost')).toEqual(['inbox/telnyx/event-lost.json']);
+    // Without a link that expires later the first entry keeps its turn.
+    expect(await jsonAt<InboxEntry>('inbox/telnyx/event-lost.json')).toMatchObject({ dueAt });
+    expect(world.services.sent).toHaveLength(sent);
   });
 });

@@ -62,6 +62,9 @@ describe('a fresh link during the last attempt', () => {
 
     await runFastPath(first, { ...world.services, fetch: fetchDuringDelivery(world), deadLetters });
     const triedBefore = [...world.tried];
+    const { sent, lines } = world.services;
+    expect(sent).toEqual([{ inboxKey: first.key, delaySeconds: 0 }]);
+    expect(lines.at(-1)).toMatchObject({ event: 'attempt', outcome: 'pending', code: 'link_gone' });
     await world.take(first.key);
 
     expect(around).toMatchObject([
@@ -69,6 +72,29 @@ describe('a fresh link during the last attempt', () => {
       { inbox: 1, dead: 0 },
     ]);
     expect([triedBefore, world.tried]).toEqual([['v1'], ['v1', 'v2']]);
+    expect(await world.found()).toEqual(dead);
+  });
+
+  test('does not remove the dead letter of a worker that has taken over', async ({ expect }) => {
+    const world = createWorld('taken-over', { v1: 410, v2: 410 });
+    const first = await world.enter(world.event('v1'));
+    const { change } = world.services.inbox;
+    let isFirst = true;
+    const inbox = {
+      ...world.services.inbox,
+      async change(...args: Parameters<typeof change>) {
+        const changed = await change(...args);
+        if (!isFirst) return changed;
+        isFirst = false;
+        world.clock.nowMs += 61_000;
+        await world.take(first.key);
+        return changed;
+      },
+    };
+
+    await runFastPath(first, { ...world.services, inbox, fetch: fetchDuringDelivery(world) });
+
+    expect(world.tried).toEqual(['v1', 'v2']);
     expect(await world.found()).toEqual(dead);
   });
 
@@ -128,6 +154,22 @@ describe('a repeated delivery', () => {
     expect(outcome).toEqual({ outcome: 'duplicate' });
     expect(world.tried).toEqual(['v1', 'v2', 'v2']);
     expect(await world.found()).toEqual(archived);
+  });
+
+  test('fails after six tries while its entry keeps changing', async ({ expect }) => {
+    const world = createWorld('keeps-changing', { v1: 503 });
+    await world.deliver(world.event('v1'));
+    world.clock.nowMs += 1000;
+    let tries = 0;
+    const change = async () => {
+      tries++;
+      return undefined;
+    };
+
+    const received = world.receive(world.event('v2'), { inbox: { ...world.services.inbox, change } });
+
+    await expect(received).rejects.toThrow('its entry keeps changing');
+    expect(tries).toBe(6);
   });
 
   test('of a large dead event keeps its entry leased until the dead letter is removed', async ({

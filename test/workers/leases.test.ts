@@ -26,8 +26,13 @@ async function leased(run: string, path = '/audio/mono.wav') {
 }
 
 /** Runs another worker after the first one's lease has expired. */
-async function runSuccessor({ key }: PendingEntry, services: Services, clock: { nowMs: number }) {
-  clock.nowMs += 61_000;
+async function runSuccessor(
+  { key }: PendingEntry,
+  services: Services,
+  clock: { nowMs: number },
+  afterMs = 61_000,
+) {
+  clock.nowMs += afterMs;
   return consumeMessage({ version: 1, inboxKey: key }, services);
 }
 
@@ -105,25 +110,30 @@ describe('a worker whose lease has expired', () => {
     expect(await stateOf('third')).toEqual(archived);
   });
 
-  test('removes its successor’s dead letter when it succeeds late', async ({ expect }) => {
-    const { clock, pending, services } = await leased('fourth');
-    let between: unknown;
-    const { writeManifest } = services.recordings;
-    const recordings = {
-      ...services.recordings,
-      async writeManifest(...args: Parameters<typeof writeManifest>) {
-        const withoutOrphans = { ...services.recordings, findAudio: async () => [] };
-        await runSuccessor(pending, { ...services, fetch: refusing, recordings: withoutOrphans }, clock);
-        between = await stateOf('fourth');
-        return writeManifest(...args);
-      },
-    };
+  test.for([60_000, 61_000])(
+    'removes its successor’s dead letter when it succeeds after %i ms',
+    async (afterMs, { expect }) => {
+      const run = `fourth-${afterMs}`;
+      const { clock, pending, services } = await leased(run);
+      let between: unknown;
+      const { writeManifest } = services.recordings;
+      const recordings = {
+        ...services.recordings,
+        async writeManifest(...args: Parameters<typeof writeManifest>) {
+          const withoutOrphans = { ...services.recordings, findAudio: async () => [] };
+          const failing = { ...services, fetch: refusing, recordings: withoutOrphans };
+          await runSuccessor(pending, failing, clock, afterMs);
+          between = await stateOf(run);
+          return writeManifest(...args);
+        },
+      };
 
-    await runAttempt(pending, 'queue', { ...services, recordings });
+      await runAttempt(pending, 'queue', { ...services, recordings });
 
-    expect(between).toEqual({ inbox: 0, dead: 1, objects: 1 });
-    expect(await stateOf('fourth')).toEqual(archived);
-  });
+      expect(between).toEqual({ inbox: 0, dead: 1, objects: 1 });
+      expect(await stateOf(run)).toEqual(archived);
+    },
+  );
 
   test('stops at the next block with outcome lost', async ({ expect }) => {
     const { clock, pending, services } = await leased('slow', '/big/3000000');
@@ -337,6 +347,38 @@ describe('a lease', () => {
     expect(await stateOf('long')).toEqual(archived);
   });
 
+  test('is renewed once in 20 s, not at each block', async ({ expect }) => {
+    const { clock, pending, services } = await leased('seldom', '/big/8000000');
+    const renewedMs: number[] = [];
+    const { change } = services.inbox;
+    const inbox = {
+      ...services.inbox,
+      change(...args: Parameters<typeof change>) {
+        renewedMs.push(clock.nowMs - startMs);
+        return change(...args);
+      },
+    };
+    const { startUpload } = services.recordings;
+    const recordings = {
+      ...services.recordings,
+      startUpload(...args: Parameters<typeof startUpload>) {
+        const upload = startUpload(...args);
+        const write: typeof upload.write = async (bytes) => {
+          clock.nowMs += 5_000;
+          return upload.write(bytes);
+        };
+        return { ...upload, write };
+      },
+    };
+
+    await runAttempt(pending, 'queue', { ...services, inbox, recordings });
+
+    expect(services.lines).toMatchObject([{ event: 'attempt', ms: clock.nowMs - startMs }]);
+    expect(renewedMs.length).toBeGreaterThan(2);
+    expect(renewedMs).toEqual(renewedMs.map((_, at) => (at + 1) * 20_000));
+    expect(await stateOf('seldom')).toEqual(archived);
+  });
+
   test('lets its worker finish when R2 rejects its renewal before it expires', async ({ expect }) => {
     const { clock, pending, services } = await leased('renewal', '/big/600000');
     clock.nowMs += 30_000;
@@ -350,6 +392,19 @@ describe('a lease', () => {
 
     expect(tries).toBeGreaterThan(1);
     expect(end.outcome).toBe('archived');
+  });
+
+  test('is lost when R2 rejects its renewal at the moment it expires', async ({ expect }) => {
+    const { clock, pending, services } = await leased('too-late', '/big/600000');
+    clock.nowMs += 60_000;
+    const change = async () => {
+      throw new Error('We encountered an internal error (10001)');
+    };
+
+    const end = await runAttempt(pending, 'queue', { ...services, inbox: { ...services.inbox, change } });
+
+    expect(end).toMatchObject({ outcome: 'lost', code: 'lease_lost' });
+    expect(await stateOf('too-late')).toEqual({ inbox: 1, dead: 0, objects: 0 });
   });
 
   test('is returned to one of eight concurrent takeLease() calls', async ({ expect }) => {

@@ -122,4 +122,27 @@ describe('audio without a manifest', () => {
     expect(await requestsOf('orphan')).toHaveLength(1);
     expect(await keysOf('inbox/sautikit/event-orphan')).toEqual([]);
   });
+
+  test('is downloaded again when it is removed before it can be read', async ({ expect }) => {
+    let nowMs = Date.UTC(2026, 5, 27, 10, 6, 10);
+    const services = testServices({ now: () => nowMs });
+    const { recordings } = services;
+    const writeManifest = async () => {
+      throw new Error('R2 is unavailable');
+    };
+    const withoutManifest = { ...services, recordings: { ...recordings, writeManifest } };
+    const { pending } = await deliver('vanished', '/audio/mono.wav', withoutManifest);
+    const readObject: typeof recordings.readObject = async (key) => {
+      await env.RECORDINGS.delete(key);
+      return recordings.readObject(key);
+    };
+
+    nowMs += 3_600_000;
+    const message = { version: 1, inboxKey: pending[0]?.key };
+    await consumeMessage(message, { ...services, recordings: { ...recordings, readObject } });
+
+    expect(services.lines.at(-1)).toMatchObject({ outcome: 'archived' });
+    expect(await requestsOf('vanished')).toHaveLength(2);
+    expect(await keysOf(folderOf('vanished'))).toHaveLength(2);
+  });
 });

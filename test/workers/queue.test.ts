@@ -92,6 +92,19 @@ describe('consumeMessage()', () => {
     expect(await keysOf('recordings/telnyx/2026/06/27/call-concurrent/')).toHaveLength(2);
   });
 
+  test('delays the message of an entry that another worker has leased at the same time', async ({
+    expect,
+  }) => {
+    const pending = await create('taken', { dueAt: iso(nowMs) });
+    const services = testServices(at(nowMs));
+    const inbox = { ...services.inbox, change: async () => undefined };
+
+    const verdict = await consumeMessage(message(pending), { ...services, inbox });
+
+    expect(verdict).toEqual({ retryAfterSeconds: 60 });
+    expect(await requestsOf('taken')).toEqual([]);
+  });
+
   test('gives up on an entry whose worker has crashed 24 times', async ({ expect }) => {
     const attempts = Array.from({ length: 23 }, (_, index) => ({
       number: index + 1,
@@ -129,7 +142,9 @@ describe('consumeMessage()', () => {
     const services = testServices();
 
     expect(await consumeMessage({ version: 1, inboxKey: 'inbox/telnyx/strange.json' }, services)).toEqual({});
-    expect(services.lines).toMatchObject([{ outcome: 'entry_unreadable', key: 'inbox/telnyx/strange.json' }]);
+    expect(services.lines).toMatchObject([
+      { event: 'message', outcome: 'entry_unreadable', key: 'inbox/telnyx/strange.json' },
+    ]);
     expect(await (await env.RECORDINGS.get('inbox/telnyx/strange.json'))?.text()).toBe(text);
   });
 
@@ -146,6 +161,27 @@ describe('consumeMessage()', () => {
       retryAfterSeconds: 60,
     });
     expect(services.lines).toMatchObject([{ event: 'fault', outcome: 'message_not_consumed' }]);
+  });
+
+  test('retries a message after the lease has expired when the end of the attempt cannot be saved', async ({
+    expect,
+  }) => {
+    const pending = await create('unsaved', { dueAt: iso(nowMs) });
+    const refused = async () => new Response('', { status: 503 });
+    const services = testServices({ ...at(nowMs), fetch: refused });
+    let changes = 0;
+    const change: typeof services.inbox.change = async (...args) => {
+      if (changes++ > 0) throw new Error('R2 is unavailable (10001)'); // The lease is taken before.
+      return services.inbox.change(...args);
+    };
+
+    const verdict = await consumeMessage(message(pending), {
+      ...services,
+      inbox: { ...services.inbox, change },
+    });
+
+    expect(verdict).toEqual({ retryAfterSeconds: 60 });
+    expect(await jsonAt<InboxEntry>(pending.key)).toMatchObject({ lease: { until: iso(nowMs + 60_000) } });
   });
 });
 

@@ -230,6 +230,16 @@ describe('a refresh at Sautikit', () => {
     expect(downloads).toHaveLength(1);
   });
 
+  test('is requested once in an attempt, although the download is resumed', async ({ expect }) => {
+    const endedMs = arrivedMs - 2 * 60 * 60 * 1000;
+    const options = { fakeProvider: fakeSautikit, mode: 'scope', path: '/range-honoured', endedMs };
+    const { end, apiRequests, downloads } = await refresh(options, 'resumed');
+
+    expect(end).toMatchObject({ state: 'archived', attempts: 1 });
+    expect(downloads).toHaveLength(2);
+    expect(apiRequests).toHaveLength(1);
+  });
+
   test('resolves a Location that is relative to the API', async ({ expect }) => {
     const { end } = await refresh({ fakeProvider: fakeSautikit, mode: 'relative' });
 
@@ -277,3 +287,40 @@ test('download() returns link_refused when the body of the refusal never ends', 
 
   expect(answered).toMatchObject({ ok: false, error: { code: 'link_refused', detail: 'Status 403' } });
 });
+
+test.for([
+  [304, 'download_refused'],
+  [400, 'link_refused'],
+  [401, 'link_refused'],
+  [403, 'link_refused'],
+  [404, 'link_refused'],
+  [407, 'link_refused'],
+  [408, 'download_refused'],
+  [410, 'link_gone'],
+  [425, 'download_refused'],
+  [429, 'download_refused'],
+  [451, 'link_refused'],
+  [500, 'download_refused'],
+  [503, 'download_refused'],
+] as const)('download() of a link that answers %i returns %s', async ([status, code], { expect }) => {
+  const services = testServices({ fetch: async () => new Response(null, { status }) });
+
+  const answered = await download(link('/', 'status'), { signal: AbortSignal.timeout(10_000) }, services);
+
+  expect(answered).toEqual({
+    ok: false,
+    error: expect.objectContaining({ code, detail: `Status ${status}` }),
+  });
+});
+
+test.for([404, 429, 503])(
+  'download() of a link that answers %i returns its Retry-After',
+  async (status, { expect }) => {
+    const headers = { 'retry-after': '30' };
+    const services = testServices({ fetch: async () => new Response(null, { status, headers }) });
+
+    const answered = await download(link('/', 'later'), { signal: AbortSignal.timeout(10_000) }, services);
+
+    expect(answered).toMatchObject({ ok: false, error: { retryAfterSeconds: 30 } });
+  },
+);

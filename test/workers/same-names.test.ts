@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { runAttempt } from '../../src/archive/attempt.ts';
+import { verifyFiles } from '../../src/archive/manifest.ts';
 import { consumeMessage } from '../../src/consume-message.ts';
 import type { Manifest, RecordingEvent } from '../../src/recording.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
@@ -145,6 +146,27 @@ describe('different bytes under one name', () => {
     const { files } = await jsonAt<Manifest>(world.manifestKey);
     expect(new Set(files.map(({ key }) => key)).size).toBe(3);
     for (const { key, sha256 } of files) expect(await sha256At(key)).toBe(sha256);
+  });
+
+  test('are listed by verifyFiles() with their own checksum, beside a file that is unchanged', async ({
+    expect,
+  }) => {
+    const world = createWorld('replaced');
+    const files = [...world.event('v1').files, ...world.other('v1').files];
+    await world.deliver({ ...world.event('v1'), files });
+    const [wavFile, mp3File] = (await jsonAt<Manifest>(world.manifestKey)).files;
+    const key = mp3File?.key ?? '';
+    await env.RECORDINGS.put(key, wav(1000, 3));
+
+    const verification = { key: world.manifestKey, suspects: undefined, renewLease: async () => true };
+    const verified = await verifyFiles(verification, world.services);
+
+    expect(verified).toEqual({ ok: true, value: true });
+    const after = (await jsonAt<Manifest>(world.manifestKey)).files;
+    expect(after).toEqual([
+      wavFile,
+      expect.objectContaining({ key, bytes: 1000, sha256: await sha256At(key) }),
+    ]);
   });
 
   test('are not completed by an upload in parts that timed out, since it is aborted', async ({ expect }) => {
