@@ -95,14 +95,14 @@ describe('consumeMessage()', () => {
   test('delays the message of an entry that another worker has leased at the same time', async ({
     expect,
   }) => {
-    const pending = await create('taken', { dueAt: iso(nowMs) });
+    const pending = await create('just-leased', { dueAt: iso(nowMs) });
     const services = testServices(at(nowMs));
     const inbox = { ...services.inbox, change: async () => undefined };
 
     const verdict = await consumeMessage(message(pending), { ...services, inbox });
 
     expect(verdict).toEqual({ retryAfterSeconds: 60 });
-    expect(await requestsOf('taken')).toEqual([]);
+    expect(await requestsOf('just-leased')).toEqual([]);
   });
 
   test('gives up on an entry whose worker has crashed 24 times', async ({ expect }) => {
