@@ -105,6 +105,7 @@ describe.for(rows.map((row, index) => ({ ...row, index, shown: JSON.stringify(ro
       vi.spyOn(console, 'log').mockImplementation(() => undefined);
       const run = `setting${row.index}-queue`;
       const vault = await createVault(settings);
+      const scheduledTime = Date.now();
       const entry: InboxEntry = {
         version: 1,
         fingerprint: run,
@@ -119,12 +120,11 @@ describe.for(rows.map((row, index) => ({ ...row, index, shown: JSON.stringify(ro
         },
         delivery: { receivedAt: new Date().toISOString(), headers: {}, rawBody: '{}' },
         attempts: [],
-        dueAt: new Date(Date.now() - 120_000).toISOString(),
+        dueAt: new Date(scheduledTime - 120_000).toISOString(),
       };
       const services = testServices();
       const { key } = await services.inbox.create(entry);
 
-      const scheduledTime = Math.floor(Date.now() / 60_000) * 60_000 + 60_000;
       await worker.scheduled({ scheduledTime, cron: '* * * * *', noRetry: () => undefined }, vault.bindings);
       const sent = vault.sent.map(({ inboxKey }) => inboxKey);
       const { origins, maxRecordingBytes, apis } = readConfig(vault.bindings);
