@@ -5,7 +5,7 @@ import { editDistance } from './shared/edit-distance.ts';
 import { type AllowedOrigins, parseApiUrl, parseOriginPattern } from './transfer/url-policy.ts';
 
 /** Default of `SIGNATURE_TOLERANCE_SECONDS`: the value in both providers' own libraries. */
-export const DEFAULT_TOLERANCE_SECONDS = 300;
+const DEFAULT_TOLERANCE_SECONDS = 300;
 
 /** The largest tolerance: Sautikit's retries may span seven days, and more would protect from nothing. */
 const MAX_TOLERANCE_SECONDS = 7 * 24 * 60 * 60;

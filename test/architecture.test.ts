@@ -118,10 +118,10 @@ describe('the size of files', () => {
 /** Words that have a plain one, and what to write instead. */
 const avoided: readonly (readonly [RegExp, string])[] = [
   [/\bwhoever\b/i, 'a client'],
-  [/\b(nobody|somebody|anybody)\b/i, 'no one in the glossary: name the subject'],
+  [/\b(nobody|somebody|anybody)\b/i, 'a thing of the glossary, such as a client'],
   [/\bso (many|often|long)\b(?! as)/i, 'a number and its unit'],
   [/\blaps(e|es|ed|ing)\b/i, 'expires'],
-  [/\b(dies|died|dying)\b/i, 'expires, crashes'],
+  [/\b(dies|died|dying)\b/i, 'expires (a link, a lease), crashes (a worker)'],
   [/\banother life\b|\bnew life\b/i, 'replays'],
   [/\bmend\b/i, 'fix'],
   [/\ba text\b/i, 'a string'],

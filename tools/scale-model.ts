@@ -7,7 +7,7 @@ import { root } from './wrangler.ts';
 
 /** Recordings a minute. */
 export const rates: readonly number[] = [10, 1_000, 100_000];
-export const MINUTES_PER_DAY = 1440;
+const MINUTES_PER_DAY = 1440;
 export const MINUTES_PER_MONTH = 30 * MINUTES_PER_DAY;
 
 /** The assumptions, which docs/scale.md states. */
@@ -37,7 +37,7 @@ function countedFor(task: string): ReadonlyMap<string, number> {
 /** Of a recording on the fast path, and of one that goes through the queue. */
 export const fastCounts = countedFor('one file of 2.4 MB');
 const queuedCounts = countedFor('one file of 100 MB, by the queue');
-export const idleHourCounts = countedFor('an idle hour of the cron');
+const idleHourCounts = countedFor('an idle hour of the cron');
 
 /** The operations of an average recording. */
 export function perRecording(what: string): number {

@@ -105,7 +105,7 @@ function waitMs(tried: number, failures: readonly FileFailure[], { random }: Ret
   return Math.max(askedMs, nominalMs * (0.5 + random / 2));
 }
 
-/** The time just before the link expires; Infinity once that is over. */
+/** The time just before the link expires; Infinity after it. */
 function lastChance({ nowMs, random, linkExpiresMs }: RetryContext): number {
   const chanceMs = linkExpiresMs - LAST_CHANCE_MS * (1 + random);
   return chanceMs > nowMs ? chanceMs : Number.POSITIVE_INFINITY;

@@ -9,7 +9,7 @@ import { err, ok, type Result } from '../shared/result.ts';
 import type { WithTimeout } from '../shared/with-timeout.ts';
 import type { AppEnv } from './services.ts';
 
-/** The `Retry-After` of a 503: a deploy, or a store's short failure, is over by then. */
+/** The `Retry-After` of a 503: longer than a deploy or a short failure of a store. */
 const RETRY_AFTER_SECONDS = 30;
 
 /** The largest body of a delivery; the largest published one is under 4 KiB. */

@@ -9,7 +9,7 @@ export async function readBytes(body: Body, maxBytes: number): Promise<Uint8Arra
 }
 
 /**
- * Reads a whole body within a time; `undefined` also when the time is over or the sender fails. Frees the body.
+ * Reads a whole body within a time limit; `undefined` also after the limit or when the sender fails. Frees the body.
  */
 export async function readBytesWithin(
   body: Body,

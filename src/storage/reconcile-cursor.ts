@@ -13,7 +13,7 @@ const sweepSchema = v.object({
   /** When it began, and when the one before it did. */
   beganMs: v.number(),
   previousMs: v.number(),
-  /** Where its next run continues; absent when it is over. */
+  /** The place where the next run continues; absent when the sweep has ended. */
   cursor: v.optional(v.string()),
   /** The time that the run was meant for that wrote this. */
   writtenMs: v.number(),

@@ -1,6 +1,6 @@
 import { startDigest } from '../shared/digest.ts';
 
-/** An upload whose end takes longer has failed; what it stored all the same is found later. */
+/** An upload that takes longer to complete has failed. If R2 stored the object, the next attempt finds it. */
 export const COMMIT_MS = 30_000;
 /**
  * The end of an upload. `exists`: the key was taken, and nothing was changed. `mismatch`: the bytes do not have

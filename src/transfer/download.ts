@@ -1,18 +1,12 @@
 import type { Failure, FailureCode } from '../shared/errors.ts';
 import { readBytesWithin } from '../shared/read-bytes.ts';
-import {
-  discard,
-  networkFailure,
-  type Requester,
-  request,
-  retryAfterSeconds,
-  STALL_MS,
-} from '../shared/request.ts';
+import { discard, networkFailure, request, retryAfterSeconds, STALL_MS } from '../shared/request.ts';
 import { err, ok, type Result } from '../shared/result.ts';
-import { type AllowedOrigins, linkProblem } from './url-policy.ts';
+import type { TransferServices } from './services.ts';
+import { linkProblem } from './url-policy.ts';
 
 /** Redirects followed for one download; S3 and CDNs need one or two. */
-export const MAX_REDIRECTS = 5;
+const MAX_REDIRECTS = 5;
 
 /** Bytes of a refusal's body that are read, to tell an expired link from others; S3's are under 1 KiB. */
 const MAX_ERROR_BYTES = 8 * 1024;
@@ -28,9 +22,7 @@ export interface DownloadOptions {
   readonly range?: Range | undefined;
 }
 
-export interface DownloadServices extends Requester {
-  readonly origins: AllowedOrigins;
-}
+type DownloadServices = Pick<TransferServices, 'fetch' | 'now' | 'withTimeout' | 'origins'>;
 
 /**
  * Requests a link and follows its redirects. The response's body is unread; its status is 200, or for a range

@@ -9,7 +9,7 @@ import type { TransferServices } from './services.ts';
 /** A 403 or 404 so soon after the event may mean that the recording is not there yet. */
 const NOT_THERE_YET_MS = 5 * 60_000;
 
-/** Requests to an unreachable origin by an expired link: clocks and documents err. */
+/** Requests to an unreachable origin by an expired link: clocks and documentation can be wrong. */
 const MAX_LATE_TRIES = 2;
 
 /**
@@ -69,8 +69,8 @@ export function canRefresh(event: RecordingEvent, { apis }: Pick<TransferService
 }
 
 /**
- * Opens a file by its link, and once in an attempt by a fresh one from the provider's API. A link that has
- * expired by the clock is requested all the same if the API does not replace it: clocks and documents err.
+ * Opens a file by its link, and once in an attempt by a fresh one from the provider's API. Requests an expired link
+ * too if the API gives no fresh one: clocks and documentation can be wrong.
  */
 export function createOpener(linked: LinkedFile, signal: AbortSignal, services: TransferServices): Opener {
   const { event, file, receivedMs, tries } = linked;

@@ -5,6 +5,7 @@ import type { WithTimeout } from '../shared/with-timeout.ts';
 import { type BlockReader, readBlocks } from './block-reader.ts';
 import type { Open } from './link.ts';
 import { hasContentEncoding, lengthOf } from './response-headers.ts';
+import type { TransferServices } from './services.ts';
 
 /** Times that one download is resumed before the attempt fails. */
 const MAX_RESUMES = 8;
@@ -19,11 +20,7 @@ export interface ResumableBody {
   cancel(): Promise<void>;
 }
 
-export interface BodyServices {
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly withTimeout: WithTimeout;
-}
+type BodyServices = Pick<TransferServices, 'now' | 'withTimeout'>;
 
 /** Reads `first` to its end. When it fails or stalls, opens the rest of the same version and continues. */
 export function resumableBody(

@@ -8,7 +8,7 @@ import { telnyx } from '../../src/providers/telnyx.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { reconcile } from '../../src/recover/reconcile.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
-import { createFaultInjector, type Fault } from './fault-injector.ts';
+import { createFaultInjector, type Fault, faults } from './fault-injector.ts';
 import {
   jsonAt,
   keysOf,
@@ -111,15 +111,6 @@ async function runWithFault(scenario: Scenario, call: number, fault: Fault) {
   await recover(delivered, wasAnswered);
   return { calls: injector.calls(), ...(await findings(delivered.run)) };
 }
-
-const faults: readonly Fault[] = [
-  'crashes before',
-  'crashes after',
-  'throws before',
-  'throws after',
-  'hangs',
-  'loses the condition',
-];
 
 describe.for(Object.keys(scenarios) as Scenario[])('a delivery with %s', (scenario) => {
   const { audio } = scenarios[scenario];

@@ -12,14 +12,16 @@ import { createTransferQueue, type QueueMessage } from '../../src/storage/transf
  * The fault of one call to a store, to the queue or to `fetch`: before or after the call had its effect. A call that
  * hangs has had its effect.
  */
-export type Fault =
-  | 'crashes before'
-  | 'crashes after'
-  | 'throws before'
-  | 'throws after'
-  | 'hangs'
-  | 'loses the condition'
-  | 'none';
+export const faults = [
+  'crashes before',
+  'crashes after',
+  'throws before',
+  'throws after',
+  'hangs',
+  'loses the condition',
+] as const;
+
+export type Fault = (typeof faults)[number] | 'none';
 
 /** Time limits are divided by this, so that a call that hangs times out within a test. */
 const SPEED = 40;

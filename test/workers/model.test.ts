@@ -12,7 +12,7 @@ import { reconcile } from '../../src/recover/reconcile.ts';
 import { replay } from '../../src/recover/replay.ts';
 import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
-import { createFaultInjector, type Fault } from './fault-injector.ts';
+import { createFaultInjector, type Fault, faults } from './fault-injector.ts';
 import { jsonAt, keysOf, link, receiveSigned, recordingFacts, sha256At, testServices } from './support.ts';
 
 const startMs = Date.UTC(2026, 5, 27, 10, 6, 10);
@@ -56,16 +56,7 @@ type Step =
   | { readonly kind: 'forget' }
   | { readonly kind: 'origin'; readonly origin: Origin };
 
-const fault = fc.constantFrom<Fault>(
-  'none',
-  'none',
-  'crashes before',
-  'crashes after',
-  'throws before',
-  'throws after',
-  'hangs',
-  'loses the condition',
-);
+const fault = fc.constantFrom<Fault>('none', 'none', ...faults);
 const call = fc.integer({ min: 1, max: 20 });
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
