@@ -21,7 +21,7 @@ const mayImport: Record<string, readonly string[]> = {
   'receive/': ['shared/', 'recording.ts', 'signatures/', 'providers/', 'storage/', 'archive/'],
   'recover/': ['shared/', 'recording.ts', 'signatures/', 'providers/', 'storage/', 'archive/', 'receive/'],
   'config.ts': ['shared/', 'providers/', 'transfer/'],
-  'http/': ['shared/', 'providers/', 'config.ts', 'receive/', 'archive/', 'recover/'],
+  'http/': ['shared/', 'storage/', 'providers/', 'config.ts', 'receive/', 'archive/', 'recover/'],
   'consume-message.ts': ['shared/', 'storage/', 'archive/', 'recover/'],
   'index.ts': [
     'shared/',

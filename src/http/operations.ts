@@ -2,6 +2,7 @@ import { Hono } from 'hono/tiny';
 import { type Audit, planAudits, startAudits } from '../recover/audit.ts';
 import { replay } from '../recover/replay.ts';
 import { isJsonObject } from '../shared/json.ts';
+import { isObjectKey } from '../storage/keys.ts';
 import { ownerOnly } from './owner-only.ts';
 import type { AppEnv } from './services.ts';
 
@@ -18,7 +19,7 @@ operations.post('/dead-letters/replay', async (c) => {
   const body: unknown = await c.req.json().catch(() => undefined); // A body that is not JSON names no key.
   const key = isJsonObject(body) && typeof body.key === 'string' ? body.key : undefined;
   if (key === undefined) return c.json({ error: 'bad_request', hint: 'Send {"key":"dead/…"}' }, 400);
-  const outcome = await replay(key, c.env);
+  const outcome = isObjectKey(key) ? await replay(key, c.env) : 'not_found';
   const statuses = { replayed: 202, not_found: 404, still_pending: 409, nothing_to_archive: 409 } as const;
   return c.json(outcome === 'replayed' ? { outcome } : { error: outcome }, statuses[outcome]);
 });
@@ -32,7 +33,7 @@ operations.get('/objects', async (c) => {
 /** `GET /api/object?key=`: one object as it is. */
 operations.get('/object', async (c) => {
   const key = c.req.query('key') ?? '';
-  const object = key === '' ? null : await c.env.recordings.readObject(key);
+  const object = isObjectKey(key) ? await c.env.recordings.readObject(key) : null;
   if (object === null) return c.json({ error: 'not_found' }, 404);
   const headers = new Headers({ ETag: object.httpEtag, 'Content-Length': String(object.size) });
   object.writeHttpMetadata(headers);

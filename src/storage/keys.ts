@@ -45,6 +45,15 @@ export async function seenKey(provider: string, eventId: string): Promise<string
   return `seen/${provider}/${await keyPart(eventId)}`;
 }
 
+/** R2's limit of an object key, in UTF-8. @see https://developers.cloudflare.com/r2/platform/limits/ */
+const MAX_KEY_BYTES = 1024;
+
+/** Whether a string from outside can be an object key: R2 throws for any other. */
+export function isObjectKey(key: string): boolean {
+  const { byteLength } = utf8(key);
+  return byteLength > 0 && byteLength <= MAX_KEY_BYTES;
+}
+
 /** The keys of a recording: of the manifest, and of the audio once its format is known. */
 export interface RecordingKeys {
   /** The beginning of all its keys; a dot and an extension follow. */

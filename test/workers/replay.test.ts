@@ -180,6 +180,14 @@ describe('POST /api/dead-letters/replay', () => {
   );
 });
 
+test('POST /api/dead-letters/replay answers 404 to a key over 1,024 bytes', async ({ expect }) => {
+  const body = JSON.stringify({ key: `dead/${'a'.repeat(1_020)}` });
+
+  const response = await ask('/dead-letters/replay', { method: 'POST', body });
+
+  expect([response.status, await response.json()]).toEqual([404, { error: 'not_found' }]);
+});
+
 describe('GET /api/dead-letters', () => {
   test('lists dead letters with their codes', async ({ expect }) => {
     const key = await createDeadLetter('listed');
@@ -265,7 +273,12 @@ describe('GET /api/objects and GET /api/object', () => {
     expect(response.headers.get('etag')).toBe(stored?.httpEtag);
   });
 
-  test.for(['?key=recordings/objects/none', '?key=', ''])('answers 404 to %s', async (query, { expect }) => {
+  test.for([
+    ['a key without an object', '?key=recordings/objects/none'],
+    ['an empty key', '?key='],
+    ['no key', ''],
+    ['a key over 1,024 bytes', `?key=${'ä'.repeat(513)}`],
+  ] as const)('answers 404 to %s', async ([, query], { expect }) => {
     const response = await ask(`/object${query}`);
 
     expect([response.status, await response.json()]).toEqual([404, { error: 'not_found' }]);
