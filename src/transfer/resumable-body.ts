@@ -36,7 +36,7 @@ export function resumableBody(
 
   async function resume(failure: Failure): Promise<Result<true, BodyFailure>> {
     await blocks.cancel();
-    if (version === undefined) return err({ ...failure, beginAgain: true });
+    if (version === undefined || bytes === 0) return err({ ...failure, beginAgain: true });
     if (bytes === resumedAt || resumes === MAX_RESUMES) return err(failure);
     resumedAt = bytes;
     resumes++;

@@ -96,6 +96,17 @@ export const originBehaviours: Record<string, Behaviour> = {
 
   /** Closes the first connection in the body, and serves the rest on request. */
   'range-honoured': (exchange) => cutOffOnce(exchange, () => sendRest(exchange, wav, '"v1"')),
+  /** Closes each connection after 30,000 bytes of what it promised. */
+  'range-cut': ({ request, response }) => {
+    const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    response.writeHead(start > 0 ? 206 : 200, {
+      etag: '"v1"',
+      'content-length': wav.length - start,
+      ...(start > 0 && { 'content-range': `bytes ${start}-${wav.length - 1}/${wav.length}` }),
+    });
+    const isEnd = start + 30_000 >= wav.length;
+    response.write(wav.subarray(start, start + 30_000), () => (isEnd ? response.end() : response.destroy()));
+  },
   'range-stalled': ({ request, response }) => {
     if (request.headers.range !== undefined) return sendRange(request, response, wav, '"v1"');
     response.writeHead(200, { 'content-length': wav.length, etag: '"v1"' });

@@ -113,6 +113,7 @@ const rows: readonly (readonly [string, string, Ends])[] = [
     dead('link_forbidden', 1),
   ],
   ['fails, Range honoured', '/range-honoured', archived(2)],
+  ['fails every 30,000 bytes, Range honoured', '/range-cut', archived(6)],
   ['stalls, Range honoured', '/range-stalled', archived(2, 1, { speed: 50 })],
   ['fails, Range honoured for 50,000 bytes at once', '/range-capped', archived(4)],
   ['chunked and fails, Range honoured', '/range-chunked', archived(2)],
