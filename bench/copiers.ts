@@ -2,19 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { postSigned } from '../tools/fake-providers/index.ts';
 import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
-import { signingKey } from '../tools/local-settings.ts';
-import { cpuMicroseconds, residentBytes } from './cpu.ts';
-import { startNode } from './node-process.ts';
+import { type Settings, signingKey } from '../tools/local-settings.ts';
 import { type OnPlatform, startOnPlatform } from './platform.ts';
-import { startS3 } from './s3.ts';
+import { cpuMicroseconds, residentBytes, startNode, startS3 } from './processes.ts';
 
 /** A contestant that copies files on demand. */
 export interface Copier extends OnPlatform {
   /** Resolves when every file is stored. */
   readonly copy: (links: readonly string[]) => Promise<void>;
 }
-
-type Settings = Readonly<Record<string, string>>;
 
 const PATIENCE_MS = 180_000;
 
@@ -41,7 +37,10 @@ export async function startWorker(
   stateFolder?: string,
 ): Promise<Copier> {
   const done = countLines(said);
-  const platform = await startOnPlatform(name, main, settings, done.onLine, stateFolder);
+  const platform = await startOnPlatform(name, main, settings, {
+    onLine: done.onLine,
+    ...(stateFolder && { stateFolder }),
+  });
   return { ...platform, copy: (links) => copyAll(platform.url, links, settings, done) };
 }
 

@@ -1,5 +1,5 @@
-import { serveLarge, type Way, ways } from '../tools/large-origin.ts';
 import { newLocalSettings } from '../tools/local-settings.ts';
+import { type Manner, serveLarge } from '../tools/origin.ts';
 import {
   type Copier,
   startBare,
@@ -8,9 +8,18 @@ import {
   startNodeCopier,
   startVaultCopier,
 } from './copiers.ts';
-import { peakGrowthMb } from './peak-growth.ts';
-import { rotated } from './rotated.ts';
-import type { Sample } from './statistics.ts';
+import { peakGrowthMb } from './processes.ts';
+import { rotated, type Sample } from './statistics.ts';
+
+/** How a file is served: with its length, without, or in five connections that break. */
+type Way = 'known length' | 'unknown length' | 'resumed';
+
+const manners: Readonly<Record<Way, Manner>> = {
+  'known length': 'plain',
+  'unknown length': 'chunked',
+  resumed: 'breaks',
+};
+const ways: readonly Way[] = ['known length', 'unknown length', 'resumed'];
 
 /** A size, how many of them are copied at once, by which ways, and how often. */
 interface Task {
@@ -41,8 +50,8 @@ const able: Readonly<Record<Way, readonly string[]>> = {
 
 /** Measures CPU and wall time of a copy; the reference of every way is the bare put with a known length. */
 export async function measureCopies(): Promise<Sample[]> {
-  const origins = new Map(await Promise.all(ways.map(async (way) => [way, await serveLarge(way)] as const)));
-  const settings = await newLocalSettings([...origins.values()].map(({ url }) => url).join(' '));
+  const origin = await serveLarge();
+  const settings = await newLocalSettings(origin.url);
   const copiers = await Promise.all([
     startBare(settings),
     startBareWithChecksum(settings),
@@ -53,13 +62,12 @@ export async function measureCopies(): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (const { task, way, name, round } of turns()) {
     const copier = copiers.find((one) => one.name === name);
-    const origin = origins.get(way);
-    if (copier === undefined || origin === undefined) throw new Error(`There is no ${name}, or no ${way}`);
-    const values = await measureCopy(copier, origin.url, task);
+    if (copier === undefined) throw new Error(`There is no ${name}`);
+    const values = await measureCopy(copier, task, origin.link(String(task.bytes), manners[way]));
     if (round >= 0) samples.push({ task: `${task.bytes} ${way}`, contestant: name, round, values });
   }
   await Promise.all(copiers.map(({ stop }) => stop()));
-  for (const { close } of origins.values()) close();
+  origin.close();
   return withReference(samples);
 }
 
@@ -79,10 +87,10 @@ function turns() {
 
 async function measureCopy(
   { copy, cpuSeconds, residentBytes }: Copier,
-  originUrl: string,
   { bytes, files }: Task,
+  link: string,
 ) {
-  const links = Array.from({ length: files }, () => `${originUrl}/${bytes}`);
+  const links = Array.from({ length: files }, () => link);
   const [startedMs, cpuBefore] = [performance.now(), cpuSeconds()];
   const growthMb = await peakGrowthMb(residentBytes, () => copy(links));
   const seconds = (performance.now() - startedMs) / 1000;

@@ -1,13 +1,13 @@
 import { createServer } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
-import { serveLarge } from '../tools/large-origin.ts';
 import { listen } from '../tools/listen.ts';
 import { newLocalSettings, signingKey } from '../tools/local-settings.ts';
-import { cpuMicroseconds } from './cpu.ts';
+import { serveLarge } from '../tools/origin.ts';
 import { type Delivery, post } from './load.ts';
+import { cpuMicroseconds, type Running } from './processes.ts';
 import { type Kind, newBody, signed } from './signed.ts';
-import { bundle, type Running, startWorkerd } from './workerd.ts';
+import { bundle, startWorkerd } from './workerd.ts';
 
 const RECORDINGS = 100;
 const DELIVERIES = 600;
@@ -19,16 +19,16 @@ const PATIENCE_MS = 60_000;
  * in memory, and the audio is sent on to a server that drops it.
  */
 export async function measureCpuMs(bytes: number): Promise<Record<'recording' | 'known' | 'forged', number>> {
-  const origin = await serveLarge('known length');
+  const origin = await serveLarge();
   const sink = await listen(
     createServer((request, response) =>
       request.resume().on('end', () => response.end(request.headers['content-length'])),
     ),
   );
   const settings = { ...(await newLocalSettings(origin.url)), SINK: sink.url };
-  const vault = await startWorkerd('callvault', bundle('src/index.ts'), settings, 'working-stand-ins.ts');
+  const vault = await startWorkerd('callvault', bundle('src/index.ts'), settings);
   const many = (count: number, kind: Kind) =>
-    deliveriesOf(count, kind, `${origin.url}/${bytes}`, bytes, signingKey('sautikit', settings) ?? '');
+    deliveriesOf(count, kind, origin.link(String(bytes)), bytes, signingKey('sautikit', settings) ?? '');
   const finish = async (deliveries: readonly Delivery[], finished: number) => {
     await post(vault, deliveries, CONNECTIONS, 200);
     await untilFinished(vault, finished);

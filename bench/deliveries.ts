@@ -1,10 +1,9 @@
 import type { FakeProvider } from '../tools/fake-providers/fake-provider.ts';
 import { type Delivery, measure } from './load.ts';
-import { startNode } from './node-process.ts';
-import { rotated } from './rotated.ts';
+import { type Running, startNode } from './processes.ts';
 import { benchProviders, type Kind, kinds, newBody, seenMark, signed } from './signed.ts';
-import type { Sample } from './statistics.ts';
-import { bundle, type Running, startWorkerd } from './workerd.ts';
+import { rotated, type Sample } from './statistics.ts';
+import { bundle, startWorkerd } from './workerd.ts';
 
 const DELIVERIES = 600;
 /** Events that are sent again and again as duplicates. */

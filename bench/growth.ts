@@ -3,17 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
-import { serveLarge } from '../tools/large-origin.ts';
-import { newLocalSettings, signingKey } from '../tools/local-settings.ts';
+import { newLocalSettings, type Settings, signingKey } from '../tools/local-settings.ts';
 import { runCron } from '../tools/local-vault.ts';
+import { serveLarge } from '../tools/origin.ts';
 import { startWorker } from './copiers.ts';
 import { post } from './load.ts';
 import { counted } from './operations.ts';
 import { type OnPlatform, startOnPlatform } from './platform.ts';
 import { newBody, signed } from './signed.ts';
 import type { Sample } from './statistics.ts';
-
-type Settings = Record<string, string>;
 
 const ENTRIES = [100, 10_000, 100_000];
 const SEEN = [1, 1_000_000];
@@ -23,7 +21,7 @@ const HOUR_MS = 3_600_000;
 
 /** What becomes slower as the inbox and the filter grow. */
 export async function measureGrowth(): Promise<Sample[]> {
-  const origin = await serveLarge('known length');
+  const origin = await serveLarge();
   const settings = await newLocalSettings(origin.url);
   const held = { ...settings, BENCH_QUEUE: 'off' };
   const samples: Sample[] = [];
@@ -31,7 +29,7 @@ export async function measureGrowth(): Promise<Sample[]> {
     samples.push(await inState(leaveOne(held), (folder) => inboxOf(entries, folder, held)));
   for (const seen of SEEN)
     samples.push(
-      await inState(finishOne(`${origin.url}/100000`, settings), (folder) => filterOf(seen, folder, held)),
+      await inState(finishOne(origin.link('100000'), settings), (folder) => filterOf(seen, folder, held)),
     );
   origin.close();
   return samples;
@@ -68,7 +66,9 @@ function finishOne(link: string, settings: Settings): InFolder<void> {
 }
 
 function start(folder: string, settings: Settings): Promise<OnPlatform> {
-  return startOnPlatform('callvault', 'bench/contestants/counted-vault.ts', settings, undefined, folder);
+  return startOnPlatform('callvault', 'bench/contestants/counted-vault.ts', settings, {
+    stateFolder: folder,
+  });
 }
 
 /** New recordings, announced as so large that they are the queue's: each leaves an entry in the inbox. */

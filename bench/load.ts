@@ -1,6 +1,5 @@
 import { Pool } from 'undici';
-import { cpuMicroseconds } from './cpu.ts';
-import type { Running } from './workerd.ts';
+import { cpuMicroseconds, type Running } from './processes.ts';
 
 /** One request as it goes over the wire. */
 export interface Delivery {
@@ -14,59 +13,43 @@ interface Server {
   readonly url: string;
 }
 
-/** Connections, each of which has been answered once: opening them is no delivery's cost. */
-async function connect({ url }: Server, connections: number): Promise<Pool> {
-  const pool = new Pool(url, { connections });
-  const ask = async () => (await pool.request({ path: '/', method: 'GET' })).body.dump();
-  await Promise.all(Array.from({ length: connections }, ask));
-  return pool;
-}
-
-/** Sends each delivery once, over a number of connections, and requires the same status of each. */
+/**
+ * Sends each delivery once, over a number of connections, and requires the same status of each. Each connection has
+ * been answered before `start` is called: opening it is no delivery's cost.
+ */
 export async function post(
-  server: Server,
+  { name, url }: Server,
   deliveries: readonly Delivery[],
   connections: number,
   status: number,
+  start: () => void = () => undefined,
 ): Promise<void> {
-  const pool = await connect(server, connections);
-  await postOver(pool, server, deliveries, connections, status);
-  await pool.close();
-}
-
-async function postOver(
-  pool: Pool,
-  { name }: Server,
-  deliveries: readonly Delivery[],
-  connections: number,
-  status: number,
-): Promise<void> {
+  const pool = new Pool(url, { connections });
+  const inParallel = (work: () => Promise<unknown>) => Promise.all(Array.from({ length: connections }, work));
+  await inParallel(async () => (await pool.request({ path: '/', method: 'GET' })).body.dump());
+  start();
   const waiting = deliveries.values();
-  const work = async () => {
+  await inParallel(async () => {
     for (const { path, headers, body } of waiting) {
       const response = await pool.request({ path, method: 'POST', headers, body });
       await response.body.dump();
       if (response.statusCode !== status)
         throw new Error(`${name} answered ${response.statusCode} and not ${status}`);
     }
-  };
-  await Promise.all(Array.from({ length: connections }, work));
+  });
+  await pool.close();
 }
 
-/** What a server spends on them: CPU time for one, and how many it takes a second. */
+/** The CPU time that a server spends on one of them. */
 export async function measure(
   server: Running,
   deliveries: readonly Delivery[],
   connections: number,
   status: number,
-) {
-  const pool = await connect(server, connections);
-  const [startedMs, cpuBefore] = [performance.now(), cpuMicroseconds(server.pid)];
-  await postOver(pool, server, deliveries, connections, status);
-  const [endedMs, cpuAfter] = [performance.now(), cpuMicroseconds(server.pid)];
-  await pool.close();
-  return {
-    cpuMicroseconds: (cpuAfter - cpuBefore) / deliveries.length,
-    perSecond: (deliveries.length * 1000) / (endedMs - startedMs),
-  };
+): Promise<{ cpuMicroseconds: number }> {
+  let before = 0;
+  await post(server, deliveries, connections, status, () => {
+    before = cpuMicroseconds(server.pid);
+  });
+  return { cpuMicroseconds: (cpuMicroseconds(server.pid) - before) / deliveries.length };
 }

@@ -1,11 +1,9 @@
-import { serveLarge } from '../tools/large-origin.ts';
-import { newLocalSettings } from '../tools/local-settings.ts';
+import { newLocalSettings, type Settings } from '../tools/local-settings.ts';
+import { serveLarge } from '../tools/origin.ts';
 import { announce, type Copier, startBare, startBareWithChecksum, startNaive } from './copiers.ts';
-import { peakGrowthMb } from './peak-growth.ts';
 import { startOnPlatform } from './platform.ts';
+import { peakGrowthMb } from './processes.ts';
 import type { Sample } from './statistics.ts';
-
-type Settings = Readonly<Record<string, string>>;
 
 const FILES = 20;
 const FILE_BYTES = 100_000_000;
@@ -19,9 +17,9 @@ export async function measureMemory(): Promise<Sample[]> {
 }
 
 async function copyMany(start: (settings: Settings) => Promise<Copier>): Promise<Sample> {
-  const origin = await serveLarge('known length');
+  const origin = await serveLarge();
   const { name, residentBytes, copy, stop } = await start(await newLocalSettings(origin.url));
-  const links = Array.from({ length: FILES }, () => `${origin.url}/${FILE_BYTES}`);
+  const links = Array.from({ length: FILES }, () => origin.link(String(FILE_BYTES)));
   const growthMb = await peakGrowthMb(residentBytes, () => copy(links));
   await stop();
   origin.close();

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
-import { serveLarge } from '../tools/large-origin.ts';
 import { newLocalSettings } from '../tools/local-settings.ts';
 import { runCron } from '../tools/local-vault.ts';
+import { serveLarge } from '../tools/origin.ts';
 import { priceList } from '../tools/prices.ts';
 import { announce, startWorker } from './copiers.ts';
 import { measureCpuMs } from './cpu-each.ts';
@@ -15,9 +15,8 @@ const IDLE_MINUTES = 60;
 
 /** What the owner pays for, counted at the bindings, and what a million of it costs beside the CPU time. */
 export async function measureOperations(): Promise<Sample[]> {
-  const origin = await serveLarge('known length');
-  const chunked = await serveLarge('unknown length');
-  const settings = await newLocalSettings(`${origin.url} ${chunked.url}`);
+  const origin = await serveLarge();
+  const settings = await newLocalSettings(origin.url);
   const vault = await startWorker(
     'callvault',
     'bench/contestants/counted-vault.ts',
@@ -25,11 +24,11 @@ export async function measureOperations(): Promise<Sample[]> {
     settings,
   );
   const eventId = randomUUID();
-  const first = `${origin.url}/2400000`;
+  const first = origin.link('2400000');
   const tasks: Record<string, () => Promise<unknown>> = {
     'one file of 2.4 MB': () => vault.copy([first]),
-    'one file of 100 MB, by the queue': () => vault.copy([`${origin.url}/100000000`]),
-    'one file of 100 MB of unknown length': () => vault.copy([`${chunked.url}/100000000`]),
+    'one file of 100 MB, by the queue': () => vault.copy([origin.link('100000000')]),
+    'one file of 100 MB of unknown length': () => vault.copy([origin.link('100000000', 'chunked')]),
     'a delivery of a known event': () => announce(vault.url, first, settings, eventId),
     'a forged delivery': async () => post(vault, [await forgery()], 1, 401),
     'an idle hour of the cron': () => idleHour(vault.url),
@@ -47,7 +46,7 @@ export async function measureOperations(): Promise<Sample[]> {
     samples.push({ task, contestant: 'callvault', round: 0, values });
   }
   await vault.stop();
-  for (const { close } of [origin, chunked]) close();
+  origin.close();
   return samples;
 }
 

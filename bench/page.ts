@@ -1,10 +1,15 @@
-import { isPageCurrent, readResults, writePage } from './results.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runPageCommand } from '../tools/page.ts';
+import { root } from '../tools/wrangler.ts';
+import { type Results, report } from './report.ts';
 
-/** `npm run performance [-- --check]`: docs/performance.md from what the bench measured last. */
-const results = readResults();
-if (results === undefined) throw new Error('Nothing was measured: run npm run bench');
-if (!process.argv.includes('--check')) writePage(results);
-else if (!isPageCurrent(results)) {
-  console.error('docs/performance.md is not what `npm run performance` writes');
-  process.exitCode = 1;
+export const resultsFile = join(root, 'docs', 'measured', 'performance.json');
+
+/** What was measured last; nothing in a tree without it. */
+export function readResults(): Results {
+  if (!existsSync(resultsFile)) return { measuredOn: {}, parts: {} };
+  return JSON.parse(readFileSync(resultsFile, 'utf8'));
 }
+
+if (import.meta.main) await runPageCommand('performance', () => report(readResults()));

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeSettings } from '../tools/local-settings.ts';
+import type { Settings } from '../tools/local-settings.ts';
 import { familyOf, startVault } from '../tools/local-vault.ts';
-import { cpuMicroseconds, residentBytes } from './cpu.ts';
+import { cpuMicroseconds, residentBytes } from './processes.ts';
 
 /** A worker on the whole local platform: workerd, and in it the simulators of KV, R2 and the queue. */
 export interface OnPlatform {
@@ -20,15 +20,12 @@ export interface OnPlatform {
 export async function startOnPlatform(
   name: string,
   main: string,
-  settings: Record<string, string>,
-  onLine: (line: string) => void = () => undefined,
-  stateFolder?: string,
+  settings: Settings,
+  { onLine, stateFolder }: { onLine?: (line: string) => void; stateFolder?: string } = {},
 ): Promise<OnPlatform> {
   const folder = mkdtempSync(join(tmpdir(), 'callvault-bench-'));
-  const envFile = join(folder, 'settings.env');
-  writeSettings(envFile, settings);
-  const options = { envFile, stateFolder: stateFolder ?? join(folder, 'state'), main };
-  const { url, pid, stop } = await startVault(options, settings.VAULT_TOKEN ?? '', onLine);
+  const options = { stateFolder: stateFolder ?? folder, main, ...(onLine && { onLine }) };
+  const { url, pid, stop } = await startVault(settings, options);
   const pids = workerdsOf(pid);
   return {
     name,
@@ -48,11 +45,7 @@ function sum(values: readonly number[]): number {
 
 /** wrangler runs one workerd for the worker, and one that stands before it. */
 function workerdsOf(pid: number): number[] {
-  const lines = spawnSync('ps', ['-o', 'pid=,comm=', '-p', familyOf(pid).join(',')], {
-    encoding: 'utf8',
-  }).stdout;
-  return lines
-    .split('\n')
-    .filter((line) => line.includes('workerd'))
-    .map((line) => Number.parseInt(line, 10));
+  const args = ['-o', 'pid=,comm=', '-p', familyOf(pid).join(',')];
+  const lines = spawnSync('ps', args, { encoding: 'utf8' }).stdout.split('\n');
+  return lines.filter((line) => line.includes('workerd')).map((line) => Number.parseInt(line, 10));
 }

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
-import { cpuMicroseconds } from './cpu.ts';
 import { workers } from './deliveries.ts';
+import { cpuMicroseconds } from './processes.ts';
 import type { Sample } from './statistics.ts';
 import { bundle, startWorkerd } from './workerd.ts';
 

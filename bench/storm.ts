@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fakeSautikit } from '../tools/fake-providers/sautikit.ts';
-import { serveLarge } from '../tools/large-origin.ts';
 import { listKeys, withBucket } from '../tools/local-bucket.ts';
 import { newLocalSettings, signingKey } from '../tools/local-settings.ts';
+import { serveLarge } from '../tools/origin.ts';
 import { post } from './load.ts';
 import { type OnPlatform, startOnPlatform } from './platform.ts';
 import { signed } from './signed.ts';
@@ -35,10 +35,10 @@ export async function measureStorm(): Promise<Sample[]> {
 
 async function storm(name: string, main: string): Promise<Sample> {
   const folder = mkdtempSync(join(tmpdir(), 'callvault-storm-'));
-  const origin = await serveLarge('known length');
+  const origin = await serveLarge();
   const settings = await newLocalSettings(origin.url);
-  const worker = await startOnPlatform(name, main, settings, undefined, folder);
-  const delivery = await announcement(`${origin.url}/${FILE_BYTES}`, settings);
+  const worker = await startOnPlatform(name, main, settings, { stateFolder: folder });
+  const delivery = await announcement(origin.link(String(FILE_BYTES)), settings);
   const deliveries = Array.from({ length: DELIVERIES }, () => delivery);
   const cpuBefore = worker.cpuSeconds();
   await post(worker, deliveries, CONNECTIONS, 200);

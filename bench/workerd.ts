@@ -5,14 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { runWrangler } from '../tools/wrangler.ts';
-
-/** A server under measurement. */
-export interface Running {
-  readonly name: string;
-  readonly url: string;
-  readonly pid: number;
-  readonly stop: () => void;
-}
+import type { Running } from './processes.ts';
 
 /** The text of a worker as `wrangler deploy` would upload it. */
 export function bundle(main: string): string {
@@ -35,10 +28,9 @@ export async function startWorkerd(
   name: string,
   worker: string,
   settings: Readonly<Record<string, string>>,
-  standIns = 'stand-ins.ts',
 ): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'callvault-bench-'));
-  const modules = { 'main.js': main, 'stand-ins.js': plain(standIns), 'contestant.js': worker };
+  const modules = { 'main.js': main, 'stand-ins.js': plain('stand-ins.ts'), 'contestant.js': worker };
   for (const [file, text] of Object.entries(modules)) writeFileSync(join(folder, file), text);
   writeFileSync(join(folder, 'config.capnp'), configOf(Object.keys(modules), settings));
   const args = ['serve', join(folder, 'config.capnp'), '--control-fd=3'];

@@ -5,12 +5,12 @@ import { providers } from '../src/providers/index.ts';
 import { nameEvent } from '../src/receive/event-fingerprint.ts';
 import { deadLetterSchema, inboxEntrySchema, manifestSchema, type RecordingEvent } from '../src/recording.ts';
 import { deadLetterKey, inboxKey, ownRecordingKeys, recordingKeys } from '../src/storage/keys.ts';
-import { type AudioOrigin, serveAudio } from '../tools/audio-origin.ts';
 import { CommandError, runCommand, UsageError, webAddress } from '../tools/command.ts';
 import type { FakeProvider, RecordingFacts } from '../tools/fake-providers/fake-provider.ts';
 import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
 import { LOCAL_AUDIO_PORT, readSettings, signingKey } from '../tools/local-settings.ts';
 import { waitUntil } from '../tools/local-vault.ts';
+import { type Origin, serveFiles } from '../tools/origin.ts';
 import { causeOf, openOwnerApi } from '../tools/owner-api.ts';
 import { readJsonAt, type VaultBucket, withVaultBucket } from '../tools/vault-bucket.ts';
 import { root } from '../tools/wrangler.ts';
@@ -94,7 +94,7 @@ async function send(sending: Sending, audio: string): Promise<number> {
   }
 }
 
-type Offer = Pick<RecordingFacts, 'links' | 'sizeBytes'> & { readonly origin?: AudioOrigin };
+type Offer = Pick<RecordingFacts, 'links' | 'sizeBytes'> & { readonly origin?: Origin };
 
 /** A link as it is; a file, relative to the folder of the call, by a link to an origin on this machine. */
 async function offerAudio(audio: string): Promise<Offer> {
@@ -102,10 +102,10 @@ async function offerAudio(audio: string): Promise<Offer> {
   const file = resolve(process.env.INIT_CWD ?? '.', audio);
   const stat = statSync(file, { throwIfNoEntry: false });
   if (stat === undefined || !stat.isFile()) throw new CommandError(`There is no file ${file}`);
-  const origin = await serveAudio([file], LOCAL_AUDIO_PORT).catch((error: unknown) => {
+  const origin = await serveFiles([file], LOCAL_AUDIO_PORT).catch((error: unknown) => {
     throw new CommandError(`Cannot serve the file on port ${LOCAL_AUDIO_PORT}: ${causeOf(error)}`);
   });
-  const links = linksTo(`${origin.url}/${encodeURIComponent(basename(file))}`);
+  const links = linksTo(origin.link(basename(file)));
   return { links, sizeBytes: stat.size, origin };
 }
 
@@ -126,7 +126,7 @@ async function post(body: string, { provider, vaultUrl, signing }: Sending): Pro
   return response.ok ? (/"outcome":"(\w+)"/.exec(text)?.[1] ?? '') : undefined;
 }
 
-async function waitForFetch(origin: AudioOrigin, timeoutMs: number): Promise<void> {
+async function waitForFetch(origin: Origin, timeoutMs: number): Promise<void> {
   const isFetched = await waitUntil(timeoutMs, () => origin.fetches.size > 0);
   console.log(
     isFetched

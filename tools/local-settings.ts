@@ -7,7 +7,10 @@ import { fakeTelnyx } from './fake-providers/telnyx.ts';
 /** Where `npm run send` serves a file from, and what a local vault may therefore download from. */
 export const LOCAL_AUDIO_PORT = 9000;
 
-/** The settings of a vault on this machine, with the keys that its providers' fakeProviders sign with. */
+/** The secrets and variables of a vault by their names. */
+export type Settings = Readonly<Record<string, string>>;
+
+/** The settings of a vault on this machine, with the keys that its fake providers sign with. */
 export async function newLocalSettings(audioOrigin: string): Promise<Record<string, string>> {
   const sautikit = await fakeSautikit.newKey();
   const telnyx = await fakeTelnyx.newKey();
@@ -20,27 +23,25 @@ export async function newLocalSettings(audioOrigin: string): Promise<Record<stri
   };
 }
 
-export function writeSettings(file: string, settings: Record<string, string>): void {
+export function writeSettings(file: string, settings: Settings): void {
   const lines = Object.entries(settings).map(([name, value]) => `${name}="${value}"\n`);
   writeFileSync(file, lines.join(''), { mode: 0o600 });
 }
 
 /** The settings in a file; none if there is no file. */
-export function readSettings(file: string): Record<string, string | undefined> {
-  return existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
+export function readSettings(file: string): Settings {
+  const read = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
+  return Object.fromEntries(Object.entries(read).map(([name, value = '']) => [name, value]));
 }
 
 /** The settings in a file, made on its first use. */
-export async function localSettings(file: string): Promise<Record<string, string | undefined>> {
+export async function localSettings(file: string): Promise<Settings> {
   if (!existsSync(file)) writeSettings(file, await newLocalSettings(`http://127.0.0.1:${LOCAL_AUDIO_PORT}`));
   return readSettings(file);
 }
 
 /** The key that the fake provider signs with: HMAC has one secret on both sides, Ed25519 a private key. */
-export function signingKey(
-  provider: string,
-  settings: Record<string, string | undefined>,
-): string | undefined {
+export function signingKey(provider: string, settings: Settings): string | undefined {
   return provider === 'telnyx'
     ? settings.TELNYX_SIGNING_KEY
     : settings.SAUTIKIT_WEBHOOK_SECRET?.split(/[\s,]+/)[0];

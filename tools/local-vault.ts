@@ -1,43 +1,22 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-
 import { CommandError } from './command.ts';
+import { type Settings, writeSettings } from './local-settings.ts';
 import { quiet, root, wrangler } from './wrangler.ts';
 
 export interface VaultOptions {
-  readonly port: number;
-  /** A file of `NAME=value` lines: the secrets and variables of this vault. */
-  readonly envFile: string;
+  /** A free port unless given. */
+  readonly port?: number;
   /** Where KV and R2 live between runs; wrangler's own folder unless given. */
   readonly stateFolder?: string | undefined;
   /** Another worker than the vault, under the same bindings. */
-  readonly main?: string | undefined;
-}
-
-/** Starts the worker in local workerd by `wrangler dev`, on loopback only. */
-function spawnVault({ port, envFile, stateFolder, main }: VaultOptions): ChildProcess {
-  const args = [
-    'dev',
-    ...(main === undefined ? [] : [main]),
-    '--ip',
-    '127.0.0.1',
-    '--port',
-    String(port),
-    '--inspector-port',
-    '0',
-    '--env-file',
-    envFile,
-  ];
-  if (stateFolder !== undefined) args.push('--persist-to', stateFolder);
-  const child = spawn(process.execPath, [wrangler, ...args], {
-    cwd: root,
-    env: { ...process.env, ...quiet },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  endTogether(child);
-  return child;
+  readonly main?: string;
+  /** Is called with each line that the vault prints. */
+  readonly onLine?: (line: string) => void;
 }
 
 const PARENT_CHECK_MS = 500;
@@ -46,18 +25,22 @@ const PARENT_CHECK_MS = 500;
  * Ends the vault with this process, however that ends: by a signal, by itself, or because its own parent is
  * gone (npm does not hand on a signal to what runs in its shell).
  */
-function endTogether(child: ChildProcess): void {
+function endTogether(child: ChildProcess, cleanUp: () => void): void {
   const parent = process.ppid;
   const watch = setInterval(() => {
     if (process.ppid !== parent) process.exit(130);
   }, PARENT_CHECK_MS);
   watch.unref();
   const exit = () => process.exit(130);
-  const end = () => void child.kill('SIGTERM');
+  const end = () => {
+    child.kill('SIGTERM');
+    cleanUp();
+  };
   process.once('exit', end).once('SIGINT', exit).once('SIGTERM', exit);
   child.once('exit', () => {
     clearInterval(watch);
     process.off('exit', end).off('SIGINT', exit).off('SIGTERM', exit);
+    cleanUp();
   });
 }
 
@@ -72,21 +55,31 @@ export interface VaultProcess {
   readonly kill: () => Promise<void>;
 }
 
-/** Starts a vault, by default on a free port, waits until it answers, and passes on each line that it prints. */
+/** Starts the worker in local workerd by `wrangler dev`, on loopback only, and waits until it answers. */
 export async function startVault(
-  { port: wanted = 0, ...options }: Partial<Pick<VaultOptions, 'port'>> & Omit<VaultOptions, 'port'>,
-  token: string,
-  onLine: (line: string) => void,
+  settings: Settings,
+  { port: wanted = 0, stateFolder, main, onLine }: VaultOptions = {},
 ): Promise<VaultProcess> {
-  checkWritable(options.stateFolder ?? root);
+  checkWritable(stateFolder ?? root);
   const port = await freePort(wanted);
-  const child = spawnVault({ ...options, port });
+  const folder = mkdtempSync(join(tmpdir(), 'callvault-settings-'));
+  const envFile = join(folder, 'settings.env');
+  writeSettings(envFile, settings);
+  const args = ['dev', ...(main === undefined ? [] : [main]), '--ip', '127.0.0.1', '--port', String(port)];
+  args.push('--inspector-port', '0', '--env-file', envFile);
+  if (stateFolder !== undefined) args.push('--persist-to', stateFolder);
+  const child = spawn(process.execPath, [wrangler, ...args], {
+    cwd: root,
+    env: { ...process.env, ...quiet },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  endTogether(child, () => rmSync(folder, { recursive: true, force: true })); // It holds keys.
   const output: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     if (stream === null) continue;
     createInterface(stream).on('line', (line) => {
       output.push(line);
-      onLine(line);
+      onLine?.(line);
     });
   }
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -99,14 +92,17 @@ export async function startVault(
     return exited;
   };
   const url = `http://127.0.0.1:${port}`;
-  const isUp = await waitUntil(60_000, async () => child.exitCode === null && (await isOurs(url, token)));
+  const isUp = await waitUntil(
+    60_000,
+    async () => child.exitCode === null && (await isOurs(url, settings.VAULT_TOKEN)),
+  );
   if (isUp) return { url, pid: child.pid ?? 0, exited, stop, kill };
   await stop();
   throw new CommandError(`Cannot start the vault; wrangler dev printed:\n${output.join('\n')}`);
 }
 
 /** Only the vault that we started knows the token: another process may have taken the port. */
-async function isOurs(url: string, token: string): Promise<boolean> {
+async function isOurs(url: string, token = ''): Promise<boolean> {
   const headers = { authorization: `Bearer ${token}` };
   return fetch(`${url}/healthz`, { headers }).then(
     ({ status }) => status === 200 || status === 503, // 503 while no provider's secret is set.

@@ -78,16 +78,6 @@ function usedInMonth(what: string, perMinute: number): number {
   return recordings * perRecording(what) + (idleHourCounts.get(what) ?? 0) * HOURS_PER_MONTH;
 }
 
-/** A limit of the platform or of callvault. */
-export interface Limit {
-  readonly what: string;
-  readonly most: number;
-  /** The use at a number of recordings a minute. */
-  readonly used: (perMinute: number) => number;
-  /** What to change when it binds. */
-  readonly change: string;
-}
-
 const { queuedShare, crashedShare, copySeconds } = assumed;
 const PAID = 'the paid plan';
 
@@ -98,52 +88,40 @@ const inMinutes = (minutes: number, what: string) => (perMinute: number) =>
   (perMinute * perRecording(what) + (idleHourCounts.get(what) ?? 0) / 60) * minutes;
 const aDay = (what: string) => inMinutes(MINUTES_PER_DAY, what);
 
+/** A limit of the platform or of callvault: the most, the use at recordings a minute, and what to change when it binds. */
+type Limit = readonly [what: string, most: number, used: (perMinute: number) => number, change: string];
+
 export const limits: readonly Limit[] = [
-  {
-    what: 'free plan: CPU ms of one request, an upper bound',
-    most: 10,
-    used: () => perRecording('CPU ms'),
-    change: 'near 100 % only trying tells; the paid plan',
-  },
-  { what: 'free plan: KV writes a day', most: 1_000, used: aDay('KV write'), change: PAID },
-  { what: 'free plan: KV reads a day', most: 100_000, used: aDay('KV read'), change: PAID },
-  { what: 'free plan: requests a day', most: 100_000, used: aDay('request'), change: PAID },
-  {
-    what: 'free plan: queue operations a day',
-    most: 10_000,
-    used: aDay('queue operation'),
-    change: PAID,
-  },
-  {
-    what: 'free R2: class A operations a month',
-    most: 1_000_000,
-    used: inMinutes(MINUTES_PER_MONTH, 'R2 class A'),
-    change: 'they are paid for',
-  },
-  {
-    what: `consumers at work (\`max_concurrency\` ${maxConcurrency})`,
-    most: maxConcurrency,
-    used: consuming,
-    change: 'raise `max_concurrency` in wrangler.toml, up to 250',
-  },
-  {
-    what: 'consumers at work (platform)',
-    most: 250,
-    used: consuming,
-    change: 'a queue for each provider, or for each hash of the key',
-  },
-  {
-    what: 'messages of one queue a second',
-    most: 5_000,
-    used: (rate) => (rate * queuedShare) / 60,
-    change: 'more queues',
-  },
-  {
-    what: 'messages that one run of the cron sends',
-    most: MAX_RECONCILE_SENDS,
-    used: (rate) => rate * crashedShare,
-    change: 'a prefix of the inbox for each of several crons',
-  },
+  [
+    'free plan: CPU ms of one request, an upper bound',
+    10,
+    () => perRecording('CPU ms'),
+    'near 100 % only trying tells; the paid plan',
+  ],
+  ['free plan: KV writes a day', 1_000, aDay('KV write'), PAID],
+  ['free plan: KV reads a day', 100_000, aDay('KV read'), PAID],
+  ['free plan: requests a day', 100_000, aDay('request'), PAID],
+  ['free plan: queue operations a day', 10_000, aDay('queue operation'), PAID],
+  [
+    'free R2: class A operations a month',
+    1_000_000,
+    inMinutes(MINUTES_PER_MONTH, 'R2 class A'),
+    'they are paid for',
+  ],
+  [
+    `consumers at work (\`max_concurrency\` ${maxConcurrency})`,
+    maxConcurrency,
+    consuming,
+    'raise `max_concurrency` in wrangler.toml, up to 250',
+  ],
+  ['consumers at work (platform)', 250, consuming, 'a queue for each provider, or for each hash of the key'],
+  ['messages of one queue a second', 5_000, (rate) => (rate * queuedShare) / 60, 'more queues'],
+  [
+    'messages that one run of the cron sends',
+    MAX_RECONCILE_SENDS,
+    (rate) => rate * crashedShare,
+    'a prefix of the inbox for each of several crons',
+  ],
 ];
 
 /** One step of the simulation. */

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { listen } from '../../tools/listen.ts';
-import { newLocalSettings, writeSettings } from '../../tools/local-settings.ts';
+import { newLocalSettings } from '../../tools/local-settings.ts';
 import { startVault, type VaultProcess } from '../../tools/local-vault.ts';
 import { root } from '../../tools/wrangler.ts';
 import { startOrigin } from '../support/origin.ts';
@@ -132,13 +132,7 @@ describe('send, list and get, over the API of a vault', () => {
   beforeAll(async () => {
     origin = await startOrigin();
     settings = await newLocalSettings(origin.url);
-    const envFile = join(folder, 'settings.env');
-    writeSettings(envFile, settings);
-    vault = await startVault(
-      { envFile, stateFolder: join(folder, 'state') },
-      settings.VAULT_TOKEN ?? '',
-      () => {},
-    );
+    vault = await startVault(settings, { stateFolder: join(folder, 'state') });
   });
 
   afterAll(async () => {
@@ -184,13 +178,7 @@ describe('send, list and get, over the API of a vault', () => {
     bytes.write('RIFF\0\0\0\0WAVEfmt ', 'latin1');
     writeFileSync(large, bytes);
     const allowed = { ...settings, DOWNLOAD_ORIGINS: 'http://127.0.0.1:9000' };
-    const envFile = join(folder, 'large.env');
-    writeSettings(envFile, allowed);
-    const second = await startVault(
-      { envFile, stateFolder: join(folder, 'large') },
-      settings.VAULT_TOKEN ?? '',
-      () => {},
-    );
+    const second = await startVault(allowed, { stateFolder: join(folder, 'large') });
     const key = settings.TELNYX_SIGNING_KEY ?? '';
 
     const args = ['send', 'telnyx', '--key', key, '--audio', large, '--wait', '--to', second.url];

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, test, vi } from 'vitest';
 import { getPlatformProxy } from 'wrangler';
 import type { Manifest } from '../../src/recording.ts';
 import { fakeProviders, postSigned } from '../../tools/fake-providers/index.ts';
-import { newLocalSettings, signingKey, writeSettings } from '../../tools/local-settings.ts';
+import { newLocalSettings, signingKey } from '../../tools/local-settings.ts';
 import { runCron, startVault, type VaultProcess, waitUntil } from '../../tools/local-vault.ts';
 import { root } from '../../tools/wrangler.ts';
 import { startOrigin } from '../support/origin.ts';
@@ -35,11 +35,7 @@ describe('callvault in wrangler dev', () => {
   beforeAll(async () => {
     origin = await startOrigin();
     settings = await newLocalSettings(origin.url);
-    const envFile = join(folder, 'settings.env');
-    writeSettings(envFile, settings);
-    vault = await startVault({ envFile, stateFolder }, settings.VAULT_TOKEN ?? '', (line) =>
-      output.push(line),
-    );
+    vault = await startVault(settings, { stateFolder, onLine: (line) => output.push(line) });
   });
 
   afterAll(async () => {
