@@ -24,7 +24,10 @@ export type ProviderSettings =
   | { readonly state: 'ready'; readonly secrets: Secrets }
   | { readonly state: 'unset' | 'broken' };
 
-/** All settings, read and checked once. The safe half of an invalid setting stays in force. */
+/**
+ * All settings, read and checked once. The safe half of an invalid setting stays in force: this is why they are checked
+ * by hand, for a schema refuses a value or takes it whole.
+ */
 export interface Config {
   readonly providers: ReadonlyMap<string, ProviderSettings>;
   /** By provider: each that has an API, with or without a key. */

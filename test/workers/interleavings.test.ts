@@ -329,23 +329,33 @@ describe('a dead letter', () => {
   });
 });
 
+/** Dead letters that change right after each read. */
+function changingAfterRead(
+  { services }: ReturnType<typeof createWorld>,
+  change: (key: string) => Promise<void>,
+) {
+  const { read } = services.deadLetters;
+  return {
+    ...services.deadLetters,
+    async read(key: string) {
+      const letter = await read(key);
+      await change(key);
+      return letter;
+    },
+  };
+}
+
 describe('replay() of a dead letter that has changed', () => {
   test('leaves the letter of another event fingerprint under the same key', async ({ expect }) => {
     const world = createWorld('key-reused', { v1: 410, b: 410 });
     await world.deliver(world.event('v1'));
-    const { read } = world.services.deadLetters;
-    const deadLetters = {
-      ...world.services.deadLetters,
-      async read(key: string) {
-        const letter = await read(key);
-        // Another replay of the same letter succeeds, and the other fingerprint gets a letter under the same key.
-        await replay(key, world.services);
-        world.origin.answers = { b: 410 };
-        await world.take(world.firstKey);
-        await world.deliver(world.other('b'));
-        return letter;
-      },
-    };
+    const deadLetters = changingAfterRead(world, async (key) => {
+      // Another replay of the same letter succeeds, and the other fingerprint gets a letter under the same key.
+      await replay(key, world.services);
+      world.origin.answers = { b: 410 };
+      await world.take(world.firstKey);
+      await world.deliver(world.other('b'));
+    });
 
     await replay(world.deadKey, { ...world.services, deadLetters });
     await world.take(world.firstKey);
@@ -358,16 +368,10 @@ describe('replay() of a dead letter that has changed', () => {
   test('takes over the attempts and the link that were added in between', async ({ expect }) => {
     const world = createWorld('changed-between', { v1: 410, v2: 410 });
     await world.deliver(world.event('v1'));
-    const { read } = world.services.deadLetters;
-    const deadLetters = {
-      ...world.services.deadLetters,
-      async read(key: string) {
-        const letter = await read(key);
-        world.clock.nowMs += 1000;
-        await world.deliver(world.event('v2')); // A fresh link, which does not answer yet.
-        return letter;
-      },
-    };
+    const deadLetters = changingAfterRead(world, async () => {
+      world.clock.nowMs += 1000;
+      await world.deliver(world.event('v2')); // A fresh link, which does not answer yet.
+    });
 
     await replay(world.deadKey, { ...world.services, deadLetters });
     world.origin.answers = { v1: 410 };

@@ -8,7 +8,15 @@ import type { InboxEntry, Manifest } from '../../src/recording.ts';
 import { withTimeout } from '../../src/shared/with-timeout.ts';
 import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
-import { jsonAt, keysOf, requestsOf, sha256At, testServices, wavEvent } from './support.ts';
+import {
+  bucketWithUploads,
+  jsonAt,
+  keysOf,
+  requestsOf,
+  sha256At,
+  testServices,
+  wavEvent,
+} from './support.ts';
 
 const startMs = Date.UTC(2026, 5, 27, 10, 7);
 
@@ -286,18 +294,7 @@ describe('an upload in parts', () => {
   });
 
   test('is not completed when a part hangs', async ({ expect }) => {
-    const bucket = new Proxy(env.RECORDINGS, {
-      get(target, name) {
-        const member: unknown = Reflect.get(target, name);
-        if (typeof member !== 'function') return member;
-        if (name !== 'createMultipartUpload') return member.bind(target);
-        return async (...args: Parameters<R2Bucket['createMultipartUpload']>) => {
-          const upload = await target.createMultipartUpload(...args);
-          const complete = upload.complete.bind(upload);
-          return { uploadPart: () => new Promise(() => undefined), complete, abort: () => upload.abort() };
-        };
-      },
-    });
+    const bucket = bucketWithUploads(() => ({ uploadPart: () => new Promise(() => undefined) }));
     const { pending, services } = await leased('hangs', '/big-chunked/5245000');
     const { startUpload } = createRecordings(bucket);
     const recordings = { ...services.recordings, startUpload };
@@ -313,6 +310,19 @@ describe('an upload in parts', () => {
   });
 });
 
+/** Stores each block as if it took this time. */
+function slowRecordings(recordings: Services['recordings'], clock: { nowMs: number }, blockMs: number) {
+  const startUpload: typeof recordings.startUpload = (...args) => {
+    const upload = recordings.startUpload(...args);
+    const write: typeof upload.write = async (bytes) => {
+      clock.nowMs += blockMs;
+      return upload.write(bytes);
+    };
+    return { ...upload, write };
+  };
+  return { ...recordings, startUpload };
+}
+
 describe('a lease', () => {
   test('is renewed while bytes arrive', async ({ expect }) => {
     const { clock, pending, services } = await leased('long', '/big/8000000');
@@ -326,18 +336,7 @@ describe('a lease', () => {
         return changed;
       },
     };
-    const { startUpload } = services.recordings;
-    const recordings = {
-      ...services.recordings,
-      startUpload(...args: Parameters<typeof startUpload>) {
-        const upload = startUpload(...args);
-        const write: typeof upload.write = async (bytes) => {
-          clock.nowMs += 21_000;
-          return upload.write(bytes);
-        };
-        return { ...upload, write };
-      },
-    };
+    const recordings = slowRecordings(services.recordings, clock, 21_000);
 
     const end = await runAttempt(pending, 'queue', { ...services, inbox, recordings });
 
@@ -358,18 +357,7 @@ describe('a lease', () => {
         return change(...args);
       },
     };
-    const { startUpload } = services.recordings;
-    const recordings = {
-      ...services.recordings,
-      startUpload(...args: Parameters<typeof startUpload>) {
-        const upload = startUpload(...args);
-        const write: typeof upload.write = async (bytes) => {
-          clock.nowMs += 5_000;
-          return upload.write(bytes);
-        };
-        return { ...upload, write };
-      },
-    };
+    const recordings = slowRecordings(services.recordings, clock, 5_000);
 
     await runAttempt(pending, 'queue', { ...services, inbox, recordings });
 

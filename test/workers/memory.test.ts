@@ -3,7 +3,7 @@ import { describe, test } from 'vitest';
 import { ok } from '../../src/shared/result.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { transferFile } from '../../src/transfer/transfer.ts';
-import { testServices } from './support.ts';
+import { noLimits, testServices } from './support.ts';
 
 const BLOCK_BYTES = 64 * 1024;
 const wavHead = new TextEncoder().encode('RIFF\0\0\0\0WAVEfmt ');
@@ -45,18 +45,9 @@ function gauge(totalBytes: number) {
 async function transfer(totalBytes: number, headers: Record<string, string>) {
   const { body, bucket, most, taken } = gauge(totalBytes);
   const services = { ...testServices(), recordings: createRecordings(bucket) };
-  const limits = {
-    announcedBytes: undefined,
-    isSizeBinding: () => false,
-    refusedBefore: new Set<string>(),
-    isLastChance: () => false,
-    mayBeLastChance: false,
-    maxBytes: 1e12,
-    handOverBytes: 1e12,
-  };
   const open = async () => ok(new Response(body, { headers }));
   const transferred = await transferFile(
-    { open, keyOf: () => 'a.wav', metadata: {}, limits, renewLease: async () => true },
+    { open, keyOf: () => 'a.wav', metadata: {}, limits: noLimits, renewLease: async () => true },
     services,
   );
   return { transferred, mostBytes: most(), takenBytes: taken() };

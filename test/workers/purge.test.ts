@@ -6,25 +6,19 @@ import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
 import { runToCompletion } from './run-to-completion.ts';
 import { keysOf, link, testServices } from './support.ts';
 
+/** Archives the recording of a run whose own event is dead. */
+async function archiveByAnotherEvent(run: string): Promise<void> {
+  const ids = { eventId: `other-${run}`, recordingId: `rec-${run}`, callId: `call-${run}` };
+  const announced = { ...ids, links: { wav: link('/audio/mono.wav', `other-${run}`) } };
+  await runToCompletion({ fakeProvider: fakeSautikit, run, path: '/', start: 'fast path', announced });
+}
+
 test('purgeDeadLetters() removes only the dead letters of recordings that are archived', async ({
   expect,
 }) => {
   for (const run of ['later', 'never'])
     await runToCompletion({ fakeProvider: fakeSautikit, run, path: '/status/410', start: 'fast path' });
-  const workingLink = { wav: link('/audio/mono.wav', 'good-link') };
-  const announced = {
-    eventId: 'another-event',
-    recordingId: 'rec-later',
-    callId: 'call-later',
-    links: workingLink,
-  };
-  await runToCompletion({
-    fakeProvider: fakeSautikit,
-    run: 'other',
-    path: '/',
-    start: 'fast path',
-    announced,
-  });
+  await archiveByAnotherEvent('later');
   await env.RECORDINGS.put('dead/sautikit/strange.json', 'not a dead letter');
   const services = testServices();
 
@@ -47,20 +41,7 @@ test('purgeDeadLetters() reads every dead letter, one page for each message', as
     path: '/status/410',
     start: 'fast path',
   });
-  const workingLink = { wav: link('/audio/mono.wav', 'zz-good') };
-  const announced = {
-    eventId: 'zz-other',
-    recordingId: 'rec-zz-last',
-    callId: 'call-zz-last',
-    links: workingLink,
-  };
-  await runToCompletion({
-    fakeProvider: fakeSautikit,
-    run: 'zz-x',
-    path: '/',
-    start: 'fast path',
-    announced,
-  });
+  await archiveByAnotherEvent('zz-last');
   const services = testServices();
   const read: string[] = [];
   const deadLetters = {

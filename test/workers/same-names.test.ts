@@ -8,7 +8,7 @@ import { utf8 } from '../../src/shared/bytes.ts';
 import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { COMMIT_MS } from '../../src/storage/upload.ts';
-import { jsonAt, keysOf, link, sha256At } from './support.ts';
+import { bucketWithUploads, jsonAt, keysOf, link, sha256At } from './support.ts';
 import { createWorld, iso, startMs, unavailable } from './world.ts';
 
 describe('two recordings of one call', () => {
@@ -185,24 +185,12 @@ describe('different bytes under one name', () => {
         }),
       );
     let complete = async (): Promise<unknown> => undefined;
-    const bucket = new Proxy(env.RECORDINGS, {
-      get(target, name) {
-        const member: unknown = Reflect.get(target, name);
-        if (typeof member !== 'function') return member;
-        if (name !== 'createMultipartUpload') return member.bind(target);
-        return async (...args: Parameters<R2Bucket['createMultipartUpload']>) => {
-          const upload = await target.createMultipartUpload(...args);
-          return {
-            uploadPart: upload.uploadPart.bind(upload),
-            abort: upload.abort.bind(upload),
-            complete(parts: R2UploadedPart[]) {
-              complete = () => upload.complete(parts);
-              return new Promise(() => undefined);
-            },
-          };
-        };
+    const bucket = bucketWithUploads((upload) => ({
+      complete(parts: R2UploadedPart[]) {
+        complete = () => upload.complete(parts);
+        return new Promise(() => undefined);
       },
-    });
+    }));
     const shortCommit = <T>(ms: number, work: Promise<T>) =>
       world.services.withTimeout(ms === COMMIT_MS ? 200 : ms, work);
     const recordings = createRecordings(bucket);

@@ -245,3 +245,35 @@ export async function receiveSigned(
   if (!verify.ok) return { outcome: 'rejected', code: verify.error.reason, pending: [] };
   return receive({ ...delivery, provider, receivedMs: services.now() }, verify.value, services);
 }
+
+/** The bucket, with a change to each upload in parts that it creates. */
+export function bucketWithUploads(change: (upload: R2MultipartUpload) => object): R2Bucket {
+  return new Proxy(env.RECORDINGS, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      if (name !== 'createMultipartUpload') return member.bind(target);
+      return async (...args: Parameters<R2Bucket['createMultipartUpload']>) => {
+        const upload = await target.createMultipartUpload(...args);
+        const { uploadPart, abort, complete } = upload;
+        const whole = {
+          uploadPart: uploadPart.bind(upload),
+          abort: abort.bind(upload),
+          complete: complete.bind(upload),
+        };
+        return { ...whole, ...change(upload) };
+      };
+    },
+  });
+}
+
+/** The limits of a transfer that nothing limits. */
+export const noLimits = {
+  announcedBytes: undefined,
+  isSizeBinding: () => false,
+  refusedBefore: new Set<string>(),
+  isLastChance: () => false,
+  mayBeLastChance: false,
+  maxBytes: 1e12,
+  handOverBytes: 1e12,
+};
