@@ -148,7 +148,7 @@ async function waitForEnd(providerId: string, body: string, { bucket, timeoutMs 
   if (provider === undefined || parsed?.kind !== 'recordings') return 0;
   const [first] = parsed.events;
   if (first === undefined) return 0;
-  const event = await nameEvent(first, { provider, rawBody });
+  const event = await nameEvent(first, { source: provider.id, rawBody });
   let code: number | undefined;
   await waitUntil(timeoutMs, async () => {
     code = await endOf(event, bucket);

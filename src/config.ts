@@ -19,8 +19,16 @@ const MIN_TOKEN_LENGTH = 20;
 /** Differences at which an unknown variable counts as a misspelt setting. */
 const MAX_MISSPELLING = 2;
 
-/** A provider's settings: able to verify, not set, or without any valid secret. */
-export type ProviderSettings =
+/** An account at a provider, of which an owner may have several: named ones beside the unnamed one. */
+export type Source = {
+  /** `<provider>`, or `<provider>.<account>`: it stands in keys, messages, log lines and manifests. */
+  readonly id: string;
+  readonly provider: Provider;
+  readonly account?: string | undefined;
+} & Verification;
+
+/** Able to verify, not set, or without any valid secret. */
+type Verification =
   | { readonly state: 'ready'; readonly secrets: Secrets }
   | { readonly state: 'unset' | 'broken' };
 
@@ -29,8 +37,9 @@ export type ProviderSettings =
  * by hand, for a schema refuses a value or takes it whole.
  */
 export interface Config {
-  readonly providers: ReadonlyMap<string, ProviderSettings>;
-  /** By provider: each that has an API, with or without a key. */
+  /** The unnamed account of each provider, and each account with a setting. */
+  readonly sources: readonly Source[];
+  /** By source: each that has an API, with or without a key. */
   readonly apis: ReadonlyMap<string, ApiAccess>;
   readonly origins: AllowedOrigins;
   readonly maxRecordingBytes: number;
@@ -50,6 +59,8 @@ interface Setting {
 
 /** Reads settings by name, and collects what is wrong with them. */
 interface Reader {
+  /** The name of a setting for the reader's account. */
+  readonly nameOf: (setting: string) => string;
   readonly read: (name: string) => Setting;
   readonly problems: string[];
   readonly warnings: string[];
@@ -66,15 +77,28 @@ export function readConfig(env: object): Config {
     known.add(name);
     return readSetting(name, Reflect.get(env, name), problems);
   };
-  const reader: Reader = { read, problems, warnings };
+  const reader: Reader = { nameOf: (setting) => setting, read, problems, warnings };
   const toleranceSeconds = readNumber('SIGNATURE_TOLERANCE_SECONDS', tolerance, reader);
-  const settings = providers.map((provider): [string, ProviderSettings] => [
-    provider.id,
-    readProvider(provider, toleranceSeconds, reader),
+  const accounts = providers.flatMap((provider) => [
+    { id: provider.id, provider, reader },
+    ...accountsOf(provider, env).map((account) => ({
+      id: `${provider.id}.${account}`,
+      provider,
+      account,
+      // An account has no other's settings: it never verifies by another's secret.
+      reader: { ...reader, nameOf: (setting: string) => `${setting}__${account.toUpperCase()}` },
+    })),
   ]);
+  const sources = accounts.map(({ reader, ...source }) => ({
+    ...source,
+    ...readVerification(source.provider, toleranceSeconds, reader),
+  }));
+  const apis = accounts.flatMap(({ id, provider: { api }, reader }): [string, ApiAccess][] =>
+    api === undefined ? [] : [[id, readApi(api, reader)]],
+  );
   const config = {
-    providers: new Map(settings),
-    apis: readApis(reader),
+    sources,
+    apis: new Map(apis),
     origins: readOrigins(reader),
     maxRecordingBytes: readNumber('MAX_RECORDING_BYTES', recordingSize, reader),
     vaultToken: readToken(reader),
@@ -100,12 +124,25 @@ function readSetting(name: string, value: unknown, problems: string[]): Setting 
 /** Unknown variables that resemble a setting: a misspelt restriction would otherwise be open and silent. */
 function misspelt(env: object, known: ReadonlySet<string>): string[] {
   const unknown = Object.entries(env).filter(
-    ([name, value]) => /^[A-Z][A-Z0-9_]*$/.test(name) && !isBinding(value) && !known.has(name),
+    ([name, value]) => /^[A-Z]\w*$/.test(name) && !isBinding(value) && !known.has(name),
   );
   return unknown.flatMap(([name]) => {
+    const ofAccount = [...known].find((setting) => name.startsWith(`${setting}_`));
+    if (ofAccount !== undefined)
+      return `${name}: is no setting; that of an account is ${ofAccount}__<ACCOUNT>, of 1 to 32 A-Z and 0-9`;
     const meant = [...known].find((setting) => editDistance(name, setting) <= MAX_MISSPELLING);
     return meant === undefined ? [] : `${name}: is no setting; ${meant} is`;
   });
+}
+
+/** The accounts of a provider that have a setting, `<NAME>__<ACCOUNT>`, in lower case. */
+function accountsOf({ settings, api }: Provider, env: object): string[] {
+  const names = [settings.secret, settings.scheme?.name, api?.keySetting, api?.urlSetting.name];
+  const accounts = Object.keys(env).flatMap((name) => {
+    const [, setting, account] = /^(.+)__([A-Z0-9]{1,32})$/.exec(name) ?? [];
+    return account !== undefined && names.includes(setting) ? account.toLowerCase() : [];
+  });
+  return [...new Set(accounts)].sort();
 }
 
 function isBinding(value: unknown): boolean {
@@ -117,8 +154,9 @@ function readList(text: string): string[] {
 }
 
 /** The valid values verify while another is invalid. */
-function readProvider({ settings }: Provider, toleranceSeconds: number, reader: Reader): ProviderSettings {
-  const { secret, secretProblem, secretWarning } = settings;
+function readVerification({ settings }: Provider, toleranceSeconds: number, reader: Reader): Verification {
+  const { secretProblem, secretWarning } = settings;
+  const secret = reader.nameOf(settings.secret);
   const { text = '', isBroken } = reader.read(secret);
   const all = readList(text);
   const values = all.filter((value, index) => {
@@ -135,9 +173,10 @@ function readProvider({ settings }: Provider, toleranceSeconds: number, reader: 
 }
 
 /** An invalid choice counts as the strictest one. */
-function readScheme({ scheme }: Provider['settings'], { read, problems }: Reader): string {
+function readScheme({ scheme }: Provider['settings'], { nameOf, read, problems }: Reader): string {
   if (scheme === undefined) return '';
-  const { name, choices, fallback, strictest } = scheme;
+  const { choices, fallback, strictest } = scheme;
+  const name = nameOf(scheme.name);
   const { text, isBroken } = read(name);
   if (isBroken) return strictest;
   if (text === undefined || choices.includes(text)) return text ?? fallback;
@@ -145,25 +184,19 @@ function readScheme({ scheme }: Provider['settings'], { read, problems }: Reader
   return strictest;
 }
 
-function readApis(reader: Reader): Map<string, ApiAccess> {
-  return new Map(
-    providers.flatMap(({ id, api }): [string, ApiAccess][] =>
-      api === undefined ? [] : [[id, readApi(api, reader)]],
-    ),
-  );
-}
-
 /** With an invalid URL or key no key is sent, and what needs the API waits for the setting. */
 function readApi(api: ProviderApi, reader: Reader): ApiAccess {
-  const { name, fallback } = api.urlSetting;
+  const { fallback } = api.urlSetting;
+  const name = reader.nameOf(api.urlSetting.name);
+  const keySetting = reader.nameOf(api.keySetting);
   const address = reader.read(name);
-  const key = readKey(api.keySetting, reader);
+  const key = readKey(keySetting, reader);
   const baseUrl = parseApiUrl(address.text ?? fallback);
   if (baseUrl === undefined) reader.problems.push(`${name}: is not https://host[/path]`);
   if (baseUrl !== undefined && !address.isBroken)
-    return { api, baseUrl, key: key.text, brokenSetting: key.isBroken && api.keySetting };
+    return { api, keySetting, baseUrl, key: key.text, brokenSetting: key.isBroken && keySetting };
   const isKeyMeant = key.text !== undefined || key.isBroken;
-  return { api, baseUrl: fallback, key: undefined, brokenSetting: isKeyMeant ? name : undefined };
+  return { api, keySetting, baseUrl: fallback, key: undefined, brokenSetting: isKeyMeant ? name : undefined };
 }
 
 /** A key is sent in a header, which takes visible ASCII. */

@@ -8,7 +8,8 @@ type Immutable<T> = T extends object ? { readonly [Name in keyof T]: Immutable<T
 const nonEmpty = v.pipe(v.string(), v.minLength(1));
 const optionalString = v.optional(v.string());
 const optionalNumber = v.optional(v.number());
-const providerId = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]*$/));
+/** A provider, or one of its accounts: `<provider>.<account>`. */
+const source = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]*(\.[a-z0-9]{1,32})?$/));
 
 const recordingFile = v.object({
   /** The provider's name of the format; the bytes decide what it is. */
@@ -24,7 +25,7 @@ const recordingFile = v.object({
 });
 
 const eventFields = {
-  provider: providerId,
+  provider: source,
   eventId: v.string(),
   eventType: v.string(),
   recordingId: v.string(),
@@ -121,7 +122,7 @@ export const inboxEntrySchema = v.object({
 export const deadLetterSchema = v.object({
   version: v.literal(1),
   fingerprint: v.string(),
-  provider: providerId,
+  provider: source,
   eventId: v.string(),
   eventType: optionalString,
   failure: v.object({ code: v.string(), detail: optionalString, advice: v.string() }),

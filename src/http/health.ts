@@ -17,16 +17,15 @@ health.get('/', ownerOnly, async (c) => c.json(await report(c.env), codes[status
 const codes = { ok: 200, degraded: 200, unavailable: 503 } as const;
 
 /** Unavailable while no provider can verify a delivery, degraded while a setting is invalid. */
-function statusOf({ providers, problems }: Config): keyof typeof codes {
-  const canVerify = [...providers.values()].some(({ state }) => state === 'ready');
+function statusOf({ sources, problems }: Config): keyof typeof codes {
+  const canVerify = sources.some(({ state }) => state === 'ready');
   if (!canVerify) return 'unavailable';
   return problems.length > 0 ? 'degraded' : 'ok';
 }
 
 async function report({ config, inbox, deadLetters }: Services) {
   const { problems, warnings } = config;
-  const states = Array.from(config.providers, ([id, { state }]) => [id, state]);
   const [pending, dead] = await Promise.all([inbox.count(), deadLetters.count()]);
-  const providers = Object.fromEntries(states);
+  const providers = Object.fromEntries(config.sources.map(({ id, state }) => [id, state]));
   return { status: statusOf(config), providers, problems, warnings, pending, dead };
 }

@@ -1,8 +1,7 @@
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import { runFastPath } from '../archive/fast-path.ts';
-import { providers } from '../providers/index.ts';
-import type { Provider } from '../providers/provider.ts';
+import type { Source } from '../config.ts';
 import { type Receipt, receive } from '../receive/receive.ts';
 import { readBytes } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
@@ -18,24 +17,26 @@ const MAX_DELIVERY_BYTES = 256 * 1024;
 /** A body that takes longer is not waited for. */
 export const BODY_MS = 10_000;
 
-/** `POST /webhooks/:provider`. */
+/** `POST /webhooks/:provider`, and `/webhooks/:provider/:account` for a named account. */
 export const webhooks = new Hono<AppEnv>();
 
-webhooks.all('/:provider', async (c) => {
-  const name = c.req.param('provider');
-  const provider = providers.find(({ id }) => id === name);
-  if (provider === undefined) return c.json({ error: 'not_found' }, 404);
+webhooks.all('/:provider', (c) => answer(c, c.req.param('provider')));
+webhooks.all('/:provider/:account', (c) => answer(c, c.req.param('provider'), c.req.param('account')));
+
+async function answer(c: Context<AppEnv>, provider: string, account?: string): Promise<Response> {
+  const source = c.env.config.sources.find((one) => one.provider.id === provider && one.account === account);
+  if (source === undefined) return c.json({ error: 'not_found' }, 404);
   if (c.req.method !== 'POST') return c.json({ error: 'method_not_allowed' }, 405, { Allow: 'POST' });
   const { log, logUnverified, now } = c.env;
   const startedMs = now();
-  const { pending, outcome, ...fields } = await receiveRequest(c, provider);
+  const { pending, outcome, ...fields } = await receiveRequest(c, source);
   for (const entry of pending) c.executionCtx.waitUntil(runFastPath(entry, c.env));
   const eventType = loggableType(fields.eventType);
   const isGenuine = fields.scheme !== undefined;
   const write = isGenuine ? log : logUnverified;
-  write({ event: 'delivery', provider: provider.id, outcome, ...fields, eventType, ms: now() - startedMs });
+  write({ event: 'delivery', provider: source.id, outcome, ...fields, eventType, ms: now() - startedMs });
   return responses[outcome]();
-});
+}
 
 /** An event type for the log: only if it is a name. */
 function loggableType(eventType: string | undefined): string | undefined {
@@ -45,19 +46,19 @@ function loggableType(eventType: string | undefined): string | undefined {
 type Outcome = Receipt['outcome'] | 'too_large';
 type Received = Omit<Receipt, 'outcome'> & { readonly outcome: Outcome };
 
-async function receiveRequest(c: Context<AppEnv>, provider: Provider): Promise<Received> {
+async function receiveRequest(c: Context<AppEnv>, source: Source): Promise<Received> {
   const services = c.env;
-  const settings = services.config.providers.get(provider.id) ?? { state: 'unset' };
-  if (settings.state !== 'ready')
-    return { outcome: 'unavailable', code: `secret_${settings.state}`, pending: [] };
+  const { id, provider } = source;
+  if (source.state !== 'ready')
+    return { outcome: 'unavailable', code: `secret_${source.state}`, pending: [] };
   const { headers } = c.req.raw;
   if (isAnnouncedTooLarge(c.req.raw, MAX_DELIVERY_BYTES)) return { outcome: 'too_large', pending: [] };
-  const verify = provider.readSignature(headers, settings.secrets);
+  const verify = provider.readSignature(headers, source.secrets);
   if (!verify.ok) return { outcome: 'rejected', code: verify.error.reason, pending: [] };
   const rawBody = await readBody(c.req.raw, MAX_DELIVERY_BYTES, services.withTimeout);
   if (!rawBody.ok && rawBody.error === 'too_large') return { outcome: 'too_large', pending: [] };
   if (!rawBody.ok) return { outcome: 'rejected', code: rawBody.error, pending: [] };
-  const arrival = { rawBody: rawBody.value, headers, provider, receivedMs: services.now() };
+  const arrival = { rawBody: rawBody.value, headers, source: id, provider, receivedMs: services.now() };
   return receive(arrival, verify.value, services);
 }
 

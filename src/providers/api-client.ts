@@ -13,6 +13,8 @@ const MAX_API_ANSWER_BYTES = 2 * 1024 ** 2;
 /** A provider's API with the owner's settings; without a key it is not asked. */
 export interface ApiAccess {
   readonly api: ProviderApi;
+  /** The name of the setting for the key, with that of the account. */
+  readonly keySetting: string;
   /** Ends in a slash. */
   readonly baseUrl: string;
   readonly key: string | undefined;

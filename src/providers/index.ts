@@ -3,3 +3,9 @@ import { sautikit } from './sautikit.ts';
 import { telnyx } from './telnyx.ts';
 
 export const providers: readonly Provider[] = [sautikit, telnyx];
+
+/** The provider of a source, `<provider>` or `<provider>.<account>`. */
+export function providerOf(source: string): Provider | undefined {
+  const [name] = source.split('.', 1);
+  return providers.find(({ id }) => id === name);
+}

@@ -3,12 +3,12 @@ import type { RecordingEvent } from '../recording.ts';
 import { sha256Hex, utf8 } from '../shared/bytes.ts';
 import type { Arrival } from './stored-delivery.ts';
 
-/** The event with its provider and its id; without an id in the body, equal bodies are one event. */
+/** The event with its source and its id; without an id in the body, equal bodies are one event. */
 export async function nameEvent(
   event: ParsedEvent,
-  { provider, rawBody }: Pick<Arrival, 'provider' | 'rawBody'>,
+  { source, rawBody }: Pick<Arrival, 'source' | 'rawBody'>,
 ): Promise<RecordingEvent> {
-  return { ...event, provider: provider.id, eventId: event.eventId ?? (await bodyId(rawBody)) };
+  return { ...event, provider: source, eventId: event.eventId ?? (await bodyId(rawBody)) };
 }
 
 /** The id of an event whose body names none. */

@@ -11,13 +11,13 @@ import { type Arrival, toStoredDelivery } from './stored-delivery.ts';
 /** The dead letter of a delivery that announces no recording. */
 export async function quarantineLetter(
   quarantined: Quarantined,
-  { provider, rawBody }: Arrival,
+  { source, rawBody }: Arrival,
   delivery: StoredDelivery,
 ): Promise<DeadLetter> {
   return {
     version: 1,
     fingerprint: await quarantineFingerprint(quarantined),
-    provider: provider.id,
+    provider: source,
     eventId: quarantined.eventId ?? (await bodyId(rawBody)),
     eventType: quarantined.eventType,
     failure: explain(quarantined.code, quarantined.detail),
@@ -39,9 +39,8 @@ export async function quarantineLate(
   { reason, offBySeconds, verifier }: OutsideTolerance,
   services: ArchiveServices,
 ): Promise<void> {
-  const { provider } = arrival;
   const delivery = toStoredDelivery(arrival, verifier);
-  const parsed = provider.parse(arrival);
+  const parsed = arrival.provider.parse(arrival);
   try {
     if (parsed.kind === 'quarantined')
       await services.deadLetters.create(await quarantineLetter(parsed, arrival, delivery));
@@ -51,7 +50,7 @@ export async function quarantineLate(
       await quarantineEvent(await nameEvent(event, arrival), { delivery, failure }, services);
   } catch (error) {
     const detail = describeError(error);
-    services.log({ event: 'fault', provider: provider.id, outcome: 'late_delivery_not_stored', detail });
+    services.log({ event: 'fault', provider: arrival.source, outcome: 'late_delivery_not_stored', detail });
   }
 }
 

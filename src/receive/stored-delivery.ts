@@ -3,8 +3,9 @@ import type { StoredDelivery, Verifier } from '../recording.ts';
 import { decodeUtf8 } from '../shared/bytes.ts';
 import { encodeBase64 } from '../signatures/base64.ts';
 
-/** A delivery, the provider that it claims to come from, and when it came, in ms since 1970. */
+/** A delivery, the source that it claims to come from, and when it came, in ms since 1970. */
 export interface Arrival extends SignedDelivery {
+  readonly source: string;
   readonly provider: Provider;
   readonly receivedMs: number;
 }

@@ -2,7 +2,7 @@ import { absorbLetter } from '../archive/dead-letter.ts';
 import { withoutLease } from '../archive/entry.ts';
 import { newLease } from '../archive/lease.ts';
 import type { ArchiveServices } from '../archive/services.ts';
-import { providers } from '../providers/index.ts';
+import { providerOf } from '../providers/index.ts';
 import { eventFingerprint, nameEvent } from '../receive/event-fingerprint.ts';
 import type { DeadLetter, InboxEntry, RecordingEvent, StoredDelivery } from '../recording.ts';
 import { utf8 } from '../shared/bytes.ts';
@@ -60,13 +60,13 @@ async function release(pending: PendingEntry, { inbox, now }: ArchiveServices): 
   await inbox.change(pending, (entry): InboxEntry => ({ ...withoutLease(entry), dueAt }));
 }
 
-async function parseAgain({ provider: id, delivery }: DeadLetter): Promise<RecordingEvent[]> {
-  const provider = providers.find((one) => one.id === id);
+async function parseAgain({ provider: source, delivery }: DeadLetter): Promise<RecordingEvent[]> {
+  const provider = providerOf(source);
   const rawBody = bytesOf(delivery);
   if (provider === undefined || rawBody === undefined) return [];
   const parsed = provider.parse({ rawBody, headers: new Headers(delivery.headers) });
   if (parsed.kind !== 'recordings') return [];
-  return Promise.all(parsed.events.map((event) => nameEvent(event, { provider, rawBody })));
+  return Promise.all(parsed.events.map((event) => nameEvent(event, { source, rawBody })));
 }
 
 function bytesOf({ rawBody, rawBodyBase64 = '' }: StoredDelivery): Uint8Array | undefined {

@@ -144,7 +144,6 @@ function oldLinkFailure(
 function withHint({ code, detail }: Failure, { event }: LinkedFile, access: ApiAccess | undefined): Failure {
   if (access === undefined || event.apiPath === undefined) return { code, detail };
   if (access.brokenSetting !== undefined) return { code: 'setting_broken', detail: access.brokenSetting };
-  const hint =
-    access.key === undefined && `With ${access.api.keySetting} set, callvault asks for a fresh link`;
+  const hint = access.key === undefined && `With ${access.keySetting} set, callvault asks for a fresh link`;
   return { code, detail: [detail, hint].filter(Boolean).join('. ') || undefined };
 }

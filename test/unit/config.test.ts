@@ -1,11 +1,11 @@
 import { describe, test } from 'vitest';
-import { readConfig } from '../../src/config.ts';
+import { type Config, readConfig } from '../../src/config.ts';
 
 const publicKey = '+7E99DXiiQXvceNX4nHm3Lbm5mqPWad5RhDr2ufuCik=';
 const secret = 'whsec_0123456789abcdef';
 const good = { SAUTIKIT_WEBHOOK_SECRET: secret, TELNYX_PUBLIC_KEY: publicKey };
-const stateOf = (env: Record<string, unknown>, provider: string) =>
-  readConfig(env).providers.get(provider)?.state;
+const sourceOf = ({ sources }: Pick<Config, 'sources'>, id: string) => sources.find((one) => one.id === id);
+const stateOf = (env: Record<string, unknown>, id: string) => sourceOf(readConfig(env), id)?.state;
 
 describe('readConfig()', () => {
   test('returns the defaults of settings that are unset', ({ expect }) => {
@@ -15,11 +15,11 @@ describe('readConfig()', () => {
     expect(config.maxRecordingBytes).toBe(5_368_709_120);
     expect(config.origins).toEqual({});
     expect(config.vaultToken).toBeUndefined();
-    expect(config.providers.get('sautikit')).toEqual({
+    expect(sourceOf(config, 'sautikit')).toMatchObject({
       state: 'ready',
       secrets: { values: [secret], scheme: 'any', toleranceSeconds: 300 },
     });
-    expect(config.providers.get('telnyx')).toEqual({
+    expect(sourceOf(config, 'telnyx')).toMatchObject({
       state: 'ready',
       secrets: { values: [publicKey], scheme: '', toleranceSeconds: 300 },
     });
@@ -28,7 +28,7 @@ describe('readConfig()', () => {
   test('splits secrets at commas and white space, and changes nothing else', ({ expect }) => {
     const config = readConfig({ SAUTIKIT_WEBHOOK_SECRET: 'whsec_a==, b/c+\n d\n' });
 
-    expect(config.providers.get('sautikit')).toMatchObject({
+    expect(sourceOf(config, 'sautikit')).toMatchObject({
       secrets: { values: ['whsec_a==', 'b/c+', 'd'] },
     });
   });
@@ -47,7 +47,7 @@ describe('readConfig()', () => {
   test('uses the valid key beside an invalid one, and reports that without its value', ({ expect }) => {
     const config = readConfig({ ...good, TELNYX_PUBLIC_KEY: `${publicKey} AAAA` });
 
-    expect(config.providers.get('telnyx')).toMatchObject({ secrets: { values: [publicKey] } });
+    expect(sourceOf(config, 'telnyx')).toMatchObject({ secrets: { values: [publicKey] } });
     expect(config.problems).toEqual(['TELNYX_PUBLIC_KEY: value 2 of 2 is 3 bytes, not 32']);
   });
 
@@ -66,14 +66,14 @@ describe('readConfig()', () => {
     ([value], { expect }) => {
       const config = readConfig({ ...good, SAUTIKIT_SIGNATURE: value });
 
-      expect(config.providers.get('sautikit')).toMatchObject({ secrets: { scheme: 'timestamped' } });
+      expect(sourceOf(config, 'sautikit')).toMatchObject({ secrets: { scheme: 'timestamped' } });
       expect(config.problems).toHaveLength(1);
       expect(config.problems[0]).toMatch(/^SAUTIKIT_SIGNATURE: /);
     },
   );
 
   test.for(['plain', 'timestamped', 'any', ' plain '])('reads the scheme "%s"', (scheme, { expect }) => {
-    expect(readConfig({ ...good, SAUTIKIT_SIGNATURE: scheme }).providers.get('sautikit')).toMatchObject({
+    expect(sourceOf(readConfig({ ...good, SAUTIKIT_SIGNATURE: scheme }), 'sautikit')).toMatchObject({
       secrets: { scheme: scheme.trim() },
     });
   });
@@ -93,7 +93,7 @@ describe('readConfig()', () => {
     const config = readConfig({ ...good, [name]: value });
 
     expect(config.maxRecordingBytes).toBe(5_368_709_120);
-    expect(config.providers.get('telnyx')).toMatchObject({ secrets: { toleranceSeconds: 300 } });
+    expect(sourceOf(config, 'telnyx')).toMatchObject({ secrets: { toleranceSeconds: 300 } });
     expect(config.problems).toHaveLength(1);
     expect(config.problems[0]).toMatch(new RegExp(`^${name}: `));
   });
@@ -107,12 +107,12 @@ describe('readConfig()', () => {
     [['https://ok.example'], 0],
     [7, 0],
   ] as const)('with DOWNLOAD_ORIGINS %j allows only its %i valid origins', ([value, valid], { expect }) => {
-    const { origins, problems, providers } = readConfig({ ...good, DOWNLOAD_ORIGINS: value });
+    const { origins, problems, sources } = readConfig({ ...good, DOWNLOAD_ORIGINS: value });
 
     expect(origins.isBroken).toBe(true);
     expect(origins.only).toHaveLength(valid);
     expect(problems).toHaveLength(1);
-    expect(providers.get('telnyx')?.state).toBe('ready');
+    expect(sourceOf({ sources }, 'telnyx')?.state).toBe('ready');
   });
 
   test.for([
@@ -143,7 +143,7 @@ describe('readConfig()', () => {
 
     expect(config.vaultToken).toBeUndefined();
     expect(config.problems).toEqual(['VAULT_TOKEN: must be a string']);
-    expect(config.providers.get('telnyx')?.state).toBe('ready');
+    expect(sourceOf(config, 'telnyx')?.state).toBe('ready');
   });
 
   test('reports every invalid setting', ({ expect }) => {
@@ -168,7 +168,7 @@ describe('readConfig()', () => {
       'SAUTIKIT_WEBHOOK_SECRET: value 2 of 2 has fewer than 16 characters',
       'VAULT_TOKEN: has fewer than 20 characters',
     ]);
-    expect(config.providers.get('sautikit')).toMatchObject({ secrets: { values: [secret, 'tail'] } });
+    expect(sourceOf(config, 'sautikit')).toMatchObject({ secrets: { values: [secret, 'tail'] } });
     expect(config.vaultToken).toBe('nineteen characters');
   });
 
@@ -176,7 +176,7 @@ describe('readConfig()', () => {
     const config = readConfig({ ...good, SIGNATURE_TOLERANCE_SECONDS: 60, MAX_RECORDING_BYTES: 1000 });
 
     expect(config.maxRecordingBytes).toBe(1000);
-    expect(config.providers.get('telnyx')).toMatchObject({ secrets: { toleranceSeconds: 60 } });
+    expect(sourceOf(config, 'telnyx')).toMatchObject({ secrets: { toleranceSeconds: 60 } });
   });
 
   test('reads DOWNLOAD_ORIGINS and VAULT_TOKEN', ({ expect }) => {
@@ -221,5 +221,65 @@ describe('readConfig() of an unknown variable', () => {
 
   test('does not report a binding whose name resembles a setting', ({ expect }) => {
     expect(readConfig({ ...good, VAULT_TOKENS: { get() {} } }).problems).toEqual([]);
+  });
+});
+
+describe('readConfig() with accounts', () => {
+  test('has a source for the unnamed account of each provider, and one for each account with a setting', ({
+    expect,
+  }) => {
+    const config = readConfig({
+      ...good,
+      TELNYX_PUBLIC_KEY__ACME: publicKey,
+      TELNYX_API_KEY__ACME: 'key of acme',
+      SAUTIKIT_SIGNATURE__B2: 'plain',
+    });
+
+    expect(config.sources.map(({ id, state }) => [id, state])).toEqual([
+      ['sautikit', 'ready'],
+      ['sautikit.b2', 'unset'],
+      ['telnyx', 'ready'],
+      ['telnyx.acme', 'ready'],
+    ]);
+  });
+
+  test('never takes a setting of the unnamed account, or of another, for an account', ({ expect }) => {
+    const { sources, apis } = readConfig({
+      SAUTIKIT_WEBHOOK_SECRET: secret,
+      SAUTIKIT_SIGNATURE: 'plain',
+      SAUTIKIT_API_KEY: 'key',
+      SAUTIKIT_API_URL: 'https://own.example.com',
+      SAUTIKIT_WEBHOOK_SECRET__A: `${secret}-of-a`,
+      SAUTIKIT_API_KEY__B: 'key-of-b',
+    });
+
+    expect(sourceOf({ sources }, 'sautikit.a')).toMatchObject({
+      secrets: { values: [`${secret}-of-a`], scheme: 'any' },
+    });
+    expect(sourceOf({ sources }, 'sautikit.b')?.state).toBe('unset');
+    expect(apis.get('sautikit.a')).toMatchObject({ key: undefined, keySetting: 'SAUTIKIT_API_KEY__A' });
+    expect(apis.get('sautikit.b')?.key).toBe('key-of-b');
+    expect(apis.get('sautikit.b')?.baseUrl).not.toContain('own.example.com');
+  });
+
+  test('names the setting of the account in a problem', ({ expect }) => {
+    const { problems } = readConfig({ ...good, TELNYX_PUBLIC_KEY__ACME: 'AAAA', TELNYX_API_KEY__ACME: 'ä' });
+
+    expect(problems).toEqual([
+      expect.stringMatching(/^TELNYX_PUBLIC_KEY__ACME: value 1 of 1 /),
+      'TELNYX_API_KEY__ACME: must be one key, of visible ASCII characters',
+    ]);
+  });
+
+  test.for([
+    'TELNYX_PUBLIC_KEY_ACME',
+    'TELNYX_PUBLIC_KEY__acme',
+    'TELNYX_PUBLIC_KEY__A_B',
+    'VAULT_TOKEN__ACME',
+  ])('reports %s, which is no setting of an account', (name, { expect }) => {
+    const config = readConfig({ ...good, [name]: publicKey });
+
+    expect(config.sources.map(({ id }) => id)).toEqual(['sautikit', 'telnyx']);
+    expect(config.problems).toEqual([expect.stringMatching(`^${name}: is no setting; `)]);
   });
 });

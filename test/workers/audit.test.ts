@@ -50,7 +50,9 @@ function auditor(held: readonly Held[], { pageSize = 50, status = 200, statesTot
   };
   const apis: Services['apis'] = new Map(
     providers.flatMap(({ id, api }) =>
-      api === undefined ? [] : [[id, { api, key: 'key', baseUrl: `https://api.${id}.example/v2/` }]],
+      api === undefined
+        ? []
+        : [[id, { api, keySetting: api.keySetting, key: 'key', baseUrl: `https://api.${id}.example/v2/` }]],
     ),
   );
   return { asked, ...testServices({ fetch: ask, apis, now: () => nowMs }) };

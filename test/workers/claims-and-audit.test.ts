@@ -41,7 +41,7 @@ const apisOf = (...ids: string[]): Services['apis'] =>
     providers.flatMap(({ id, api }) =>
       api === undefined || !ids.includes(id)
         ? []
-        : [[id, { api, key: 'key', baseUrl: `https://api.${id}.example/v2/` }]],
+        : [[id, { api, keySetting: api.keySetting, key: 'key', baseUrl: `https://api.${id}.example/v2/` }]],
     ),
   );
 

@@ -88,7 +88,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const API = 'https://api.telnyx.example/v2/';
 const apis: Services['apis'] = new Map(
   providers.flatMap(({ id, api }) =>
-    api === undefined || id !== 'telnyx' ? [] : [[id, { api, key: 'key', baseUrl: API }]],
+    api === undefined || id !== 'telnyx'
+      ? []
+      : [[id, { api, keySetting: api.keySetting, key: 'key', baseUrl: API }]],
   ),
 );
 

@@ -22,7 +22,9 @@ function apisOf(
 ): ReadonlyMap<string, ApiAccess> {
   const api = providers.find((provider) => provider.id === id)?.api;
   if (api === undefined) throw new Error(`Cannot test: ${id} has no API`);
-  return new Map([[id, { api, key, baseUrl: `${originUrl}/api/${mode}/${run}/` }]]);
+  return new Map([
+    [id, { api, keySetting: api.keySetting, key, baseUrl: `${originUrl}/api/${mode}/${run}/` }],
+  ]);
 }
 
 interface RefreshOptions {

@@ -243,7 +243,11 @@ export async function receiveSigned(
 ): Promise<Receipt> {
   const verify = provider.readSignature(delivery.headers, secrets);
   if (!verify.ok) return { outcome: 'rejected', code: verify.error.reason, pending: [] };
-  return receive({ ...delivery, provider, receivedMs: services.now() }, verify.value, services);
+  return receive(
+    { ...delivery, source: provider.id, provider, receivedMs: services.now() },
+    verify.value,
+    services,
+  );
 }
 
 /** The bucket, with a change to each upload in parts that it creates. */
