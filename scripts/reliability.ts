@@ -27,6 +27,8 @@ const columns = [
   ['sautikit', 'queue'],
   ['telnyx', 'fast path'],
   ['telnyx', 'queue'],
+  ['standard-webhooks', 'fast path'],
+  ['standard-webhooks', 'queue'],
 ] as const;
 
 const kinds = [
@@ -51,7 +53,7 @@ await runPageCommand('reliability', () => {
     faults: `${scenarios.length} scenarios, ${struck} runs`,
     kills: soak.replace(/^.*\nsoak: /, ''),
     ends: table(
-      ['the origin sends', 'Sautikit, fast path', 'Sautikit, queue', 'Telnyx, fast path', 'Telnyx, queue'],
+      ['the origin sends', ...columns.map((column) => column.join(', '))],
       titles.map((title) => endsRow(title, ends)),
     ),
     calls: table(

@@ -85,7 +85,7 @@ async function send(sending: Sending, audio: string): Promise<number> {
     if (outcome !== 'accepted') return 0;
     if (isWaiting)
       return await withVaultBucket(vaultUrl, (bucket) =>
-        waitForEnd(provider.id, body, { bucket, timeoutMs }),
+        waitForEnd(provider.id, body, { bucket, eventId, timeoutMs }),
       );
     if (origin !== undefined) await waitForFetch(origin, timeoutMs);
     return 0;
@@ -136,19 +136,27 @@ async function waitForFetch(origin: Origin, timeoutMs: number): Promise<void> {
 }
 
 interface Waiting {
+  readonly eventId: string;
   readonly bucket: VaultBucket;
   readonly timeoutMs: number;
 }
 
 /** Waits until the event is archived (0) or dead (1), and prints keys and checksums, or the reason. */
-async function waitForEnd(providerId: string, body: string, { bucket, timeoutMs }: Waiting): Promise<number> {
+async function waitForEnd(
+  providerId: string,
+  body: string,
+  { bucket, eventId, timeoutMs }: Waiting,
+): Promise<number> {
   const provider = providers.find(({ id }) => id === providerId);
   const rawBody = new TextEncoder().encode(body);
   const parsed = provider?.parse({ rawBody, headers: new Headers() });
   if (provider === undefined || parsed?.kind !== 'recordings') return 0;
   const [first] = parsed.events;
   if (first === undefined) return 0;
-  const event = await nameEvent(first, { source: provider.id, rawBody });
+  const event = await nameEvent(
+    { ...first, eventId: first.eventId ?? eventId },
+    { source: provider.id, rawBody },
+  );
   let code: number | undefined;
   await waitUntil(timeoutMs, async () => {
     code = await endOf(event, bucket);

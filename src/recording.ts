@@ -18,6 +18,8 @@ const recordingFile = v.object({
   /** The provider put it into the owner's own storage: there is nothing to download. */
   storedElsewhere: v.optional(v.boolean()),
   sizeBytes: optionalNumber,
+  /** By the sender, lower-case hex: other bytes are refused. */
+  sha256: optionalString,
   /** The time at which the link expires, by the provider. */
   expiresAt: optionalString,
   /** The lifetime of the link from the event's arrival, where the provider names no time. */

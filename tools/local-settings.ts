@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { fakeSautikit } from './fake-providers/sautikit.ts';
+import { fakeStandardWebhooks } from './fake-providers/standard-webhooks.ts';
 import { fakeTelnyx } from './fake-providers/telnyx.ts';
 
 /** Where `npm run send` serves a file from, and what a local vault may therefore download from. */
@@ -14,10 +15,12 @@ export type Settings = Readonly<Record<string, string>>;
 export async function newLocalSettings(audioOrigin: string): Promise<Record<string, string>> {
   const sautikit = await fakeSautikit.newKey();
   const telnyx = await fakeTelnyx.newKey();
+  const standardWebhooks = await fakeStandardWebhooks.newKey();
   return {
     SAUTIKIT_WEBHOOK_SECRET: sautikit.trusted,
     TELNYX_PUBLIC_KEY: telnyx.trusted,
     TELNYX_SIGNING_KEY: telnyx.signing,
+    STANDARD_WEBHOOKS_SECRET: standardWebhooks.trusted,
     VAULT_TOKEN: randomBytes(24).toString('base64url'),
     DOWNLOAD_ORIGINS: audioOrigin,
   };
@@ -42,7 +45,9 @@ export async function localSettings(file: string): Promise<Settings> {
 
 /** The key that the fake provider signs with: HMAC has one secret on both sides, Ed25519 a private key. */
 export function signingKey(provider: string, settings: Settings): string | undefined {
-  return provider === 'telnyx'
-    ? settings.TELNYX_SIGNING_KEY
-    : settings.SAUTIKIT_WEBHOOK_SECRET?.split(/[\s,]+/)[0];
+  if (provider === 'telnyx') return settings.TELNYX_SIGNING_KEY;
+  const secret = { sautikit: 'SAUTIKIT_WEBHOOK_SECRET', 'standard-webhooks': 'STANDARD_WEBHOOKS_SECRET' }[
+    provider
+  ];
+  return settings[secret ?? '']?.split(/[\s,]+/)[0];
 }

@@ -111,6 +111,7 @@ function limitsOf({ entry, file, mode }: FileJob, opener: Opener, services: Arch
   const expiresWithin = (ms: number) => lives && expiresMs - services.now() < ms;
   return {
     announcedBytes: file.sizeBytes,
+    announcedSha256: file.sha256,
     isSizeBinding: () => opener.isFresh() && namesCallOnly(entry, services),
     refusedBefore: refusedBefore(file, entry, services.now()),
     isLastChance: () => isLastAttempt || expiresWithin(RECHECK_SECONDS * 1000),

@@ -1,8 +1,9 @@
 import type { Provider } from './provider.ts';
 import { sautikit } from './sautikit.ts';
+import { standardWebhooks } from './standard-webhooks.ts';
 import { telnyx } from './telnyx.ts';
 
-export const providers: readonly Provider[] = [sautikit, telnyx];
+export const providers: readonly Provider[] = [sautikit, telnyx, standardWebhooks];
 
 /** The provider of a source, `<provider>` or `<provider>.<account>`. */
 export function providerOf(source: string): Provider | undefined {

@@ -2,7 +2,7 @@ import { concat, decodeUtf8, utf8 } from '../shared/bytes.ts';
 import { type JsonObject, objectAt, parseJsonObject, quantityAt, textAt } from '../shared/json.ts';
 import { ok, type Result } from '../shared/result.ts';
 import { decodeHex } from '../signatures/hex.ts';
-import { MAX_SIGNATURES, matchingSecret, secretFingerprint } from '../signatures/hmac.ts';
+import { hmacMatcher, MAX_SIGNATURES, secretFingerprint } from '../signatures/hmac.ts';
 import { isTimestamp } from '../signatures/timestamp.ts';
 import {
   type Parsed,
@@ -50,6 +50,9 @@ export const sautikit: Provider = {
   parse,
   api: sautikitApi,
 };
+
+/** The secret is used exactly as shown, its prefix included. */
+const matchingSecret = hmacMatcher({ hash: 'SHA-256', bytesOf: utf8 });
 
 /** The parts of a signature header: the MACs in hex, and the signed time in the timestamped scheme. */
 type Signature =

@@ -23,11 +23,12 @@ export async function bodyId(rawBody: Uint8Array): Promise<string> {
  * that cost.
  */
 export function eventFingerprint({ recordingId, callId, files }: RecordingEvent): string {
-  const announced = files.map(({ claimedFormat, link, storedElsewhere, sizeBytes }) => ({
+  const announced = files.map(({ claimedFormat, link, storedElsewhere, sizeBytes, sha256 }) => ({
     claimedFormat,
     link: link?.split('?', 1)[0],
     storedElsewhere,
     sizeBytes,
+    sha256,
   }));
   return JSON.stringify({ recordingId, callId, files: announced });
 }

@@ -3,6 +3,8 @@
  * codes are frozen; each has a row in docs/errors.md.
  */
 export const rejectionReasons = [
+  'id_missing',
+  'id_malformed',
   'signature_missing',
   'signature_malformed',
   'signature_mismatch',

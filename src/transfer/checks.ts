@@ -12,6 +12,8 @@ export const RECHECK_SECONDS = 60;
 export interface TransferLimits {
   /** The size that the event states. */
   readonly announcedBytes: number | undefined;
+  /** The SHA-256 that the event states. The sender made it of the file itself: other bytes are never stored. */
+  readonly announcedSha256: string | undefined;
   /** The link comes from an API that knows the call alone: there the size tells two recordings apart. */
   readonly isSizeBinding: () => boolean;
   /** SHA-256 of the bodies that were refused for a claim about them, `RECHECK_SECONDS` ago or earlier. */
@@ -94,7 +96,9 @@ export function checkClaims(hash: BodyHash, wanted: Wanted): Result<Checked, Fai
   const { lengthBytes, limits } = wanted;
   const claims = claimsOf(hash, wanted);
   const differing = claims.find(({ holds }) => !holds);
-  const isBinding = differing?.code === 'announced_size' && limits.isSizeBinding();
+  const isBinding =
+    differing?.code === 'announced_sha256' ||
+    (differing?.code === 'announced_size' && limits.isSizeBinding());
   const isOverruled = !isBinding && (limits.isLastChance() || limits.refusedBefore.has(sha256));
   if (differing !== undefined && !isOverruled)
     return err(isBinding ? differing.failure : refusedFor(differing.failure, sha256, limits));
@@ -110,10 +114,17 @@ export function refusedFor(failure: Failure, sha256: string, { isLastChance }: T
   return { ...failure, sha256, retryAfterSeconds: isLastChance() ? undefined : RECHECK_SECONDS };
 }
 
-function claimsOf({ bytes, crc32c, md5 }: BodyHash, wanted: Wanted): Claim[] {
+function claimsOf({ bytes, sha256, crc32c, md5 }: BodyHash, wanted: Wanted): Claim[] {
   const { wavBytes, checksum, limits } = wanted;
-  const { announcedBytes } = limits;
+  const { announcedBytes, announcedSha256 } = limits;
   const claims: Claim[] = [];
+  if (announcedSha256 !== undefined)
+    claims.push({
+      code: 'announced_sha256',
+      holds: announcedSha256 === sha256,
+      claimed: undefined,
+      failure: failure('checksum_mismatch', 'The event states another SHA-256'),
+    });
   if (announcedBytes !== undefined) {
     const failure = mismatch(bytes, `the event said ${announcedBytes}`);
     claims.push({

@@ -13,7 +13,7 @@ import {
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { afterAll, beforeAll, describe, test, vi } from 'vitest';
 import { listen } from '../../tools/listen.ts';
 import { newLocalSettings } from '../../tools/local-settings.ts';
 import { startVault, type VaultProcess } from '../../tools/local-vault.ts';
@@ -275,6 +275,60 @@ describe('send, list and get, over the API of a vault', () => {
       expect(made).toBe(stated);
     },
   );
+
+  const hasCurl = hasTools && spawnSync('curl', ['--version']).error === undefined;
+
+  test.runIf(hasCurl)(
+    'the script of docs/pbx.md announces a file, and the recipe of docs/proof.md shows its MAC twice',
+    async ({ expect }) => {
+      const page = readFileSync(join(root, 'docs', 'pbx.md'), 'utf8');
+      const [, script = ''] = /```sh\n(#!\/bin\/sh\n[\s\S]*?)```/.exec(page) ?? [];
+      const path = join(folder, 'callvault-announce');
+      writeFileSync(path, script, { mode: 0o755 });
+      const secret = settings.STANDARD_WEBHOOKS_SECRET ?? '';
+      const env = { ...process.env, VAULT_URL: vault.url, STANDARD_WEBHOOKS_SECRET: secret };
+      const args = ['1782554751.12', 'call-pbx', `${origin.url}/audio/mono.wav`, join(audio, 'mono.wav')];
+      const announce = () => spawnSync(path, args, { env, encoding: 'utf8' });
+      const out = join(folder, 'proof-pbx');
+
+      expect(announce()).toMatchObject({ status: 0, stdout: '{"outcome":"accepted"}' });
+      await vi.waitUntil(async () => (await asOwner('get', '1782554751.12', '--out', out)).code === 0, {
+        timeout: 20_000,
+        interval: 500,
+      });
+      expect(announce()).toMatchObject({ status: 0, stdout: '{"outcome":"duplicate"}' });
+
+      const [name = ''] = readdirSync(out).filter((one) => one.endsWith('.json'));
+      expect(JSON.parse(readFileSync(join(out, name), 'utf8'))).toMatchObject({
+        provider: 'standard-webhooks',
+        files: [{ checks: { announced_sha256: 'ok', announced_size: 'ok' } }],
+      });
+      renameSync(join(out, name), join(out, 'manifest.json'));
+      const proof = spawnSync('sh', ['-c', recipe('Standard Webhooks')], { cwd: out, env, encoding: 'utf8' });
+      const [made, stated] = proof.stdout.split('\n').map((line) => /[0-9a-f]{64}/.exec(line)?.[0]);
+      expect(made).toMatch(/^[0-9a-f]{64}$/);
+      expect(made).toBe(stated);
+    },
+  );
+
+  test.runIf(hasCurl)('the script of docs/pbx.md fails when the vault refuses', async ({ expect }) => {
+    const path = join(folder, 'callvault-announce');
+    const env = {
+      ...process.env,
+      VAULT_URL: vault.url,
+      STANDARD_WEBHOOKS_SECRET: 'whsec_bm90IHRoZSBzZWNyZXQ=',
+    };
+    const script = readFileSync(path, 'utf8').replace('--retry 20', '--retry 0');
+    writeFileSync(path, script, { mode: 0o755 });
+
+    const { status, stderr } = spawnSync(path, ['r', 'c', 'https://x.example/a', join(audio, 'mono.wav')], {
+      env,
+      encoding: 'utf8',
+    });
+
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('401');
+  });
 
   test('get says that it has no recording of an id', async ({ expect }) => {
     const { code, stderr } = await asOwner('get', 'no-such-id', '--out', join(folder, 'none'));

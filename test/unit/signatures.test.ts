@@ -4,8 +4,8 @@ import { decodeBase64, encodeBase64 } from '../../src/signatures/base64.ts';
 import { ed25519KeyProblem, matchingPublicKey } from '../../src/signatures/ed25519.ts';
 import { decodeHex } from '../../src/signatures/hex.ts';
 import {
+  hmacMatcher,
   importHmacKey,
-  matchingSecret,
   secretFingerprint,
   verifyHmacWithKey,
 } from '../../src/signatures/hmac.ts';
@@ -40,7 +40,9 @@ describe('HMAC-SHA256', () => {
     },
   );
 
-  test('matchingSecret() uses a secret as UTF-8', async ({ expect }) => {
+  const matchingSecret = hmacMatcher({ hash: 'SHA-256', bytesOf: utf8 });
+
+  test('hmacMatcher() uses a secret as UTF-8', async ({ expect }) => {
     const mac = hex('5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843');
 
     const content = utf8('what do ya want for nothing?');

@@ -3,12 +3,13 @@ import type { Manifest } from '../../src/recording.ts';
 import type { LogLine } from '../../src/shared/log.ts';
 import type { FakeProvider } from '../../tools/fake-providers/fake-provider.ts';
 import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
+import { fakeStandardWebhooks } from '../../tools/fake-providers/standard-webhooks.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { type Count, type FaultRow, faultRows, slowRow } from './fault-rows.ts';
 import { runToCompletion, type Scenario, type ScenarioEnd } from './run-to-completion.ts';
 import { jsonAt, keysOf, report, sha256At } from './support.ts';
 
-const ways = [fakeSautikit, fakeTelnyx].flatMap((fakeProvider) =>
+const ways = [fakeSautikit, fakeTelnyx, fakeStandardWebhooks].flatMap((fakeProvider) =>
   (['fast path', 'queue'] as const).map((start) => ({ fakeProvider, start })),
 );
 

@@ -46,16 +46,21 @@ const dead = (
 /** Refused for a claim that differs, and stored when the same bytes arrive again a minute later. */
 const overruled = (more: Partial<FaultRow> = {}) => archived(2, 2, more);
 
+/** The providers whose links live for an hour. */
+function inAnHour(count: number) {
+  return { sautikit: count, 'standard-webhooks': count };
+}
+
 /** Stored by the last attempt before the link expires: after 10 minutes for Telnyx, an hour for Sautikit. */
 const lastChance = (): Ends => ({
   end: 'archived',
   audio: 1,
-  requests: { sautikit: 14, telnyx: 10 },
-  attempts: { sautikit: 14, telnyx: 10 },
+  requests: { ...inAnHour(14), telnyx: 10 },
+  attempts: { ...inAnHour(14), telnyx: 10 },
 });
 
 /** The attempts until the link has expired: after 10 minutes for Telnyx, an hour for Sautikit. */
-const untilExpired = { sautikit: 15, telnyx: 12 };
+const untilExpired = { ...inAnHour(15), telnyx: 12 };
 
 const rows: readonly (readonly [string, string, Ends])[] = [
   ['the audio', '/audio/mono.wav', archived(1)],

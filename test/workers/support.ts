@@ -274,6 +274,7 @@ export function bucketWithUploads(change: (upload: R2MultipartUpload) => object)
 /** The limits of a transfer that nothing limits. */
 export const noLimits = {
   announcedBytes: undefined,
+  announcedSha256: undefined,
   isSizeBinding: () => false,
   refusedBefore: new Set<string>(),
   isLastChance: () => false,

@@ -1,5 +1,6 @@
 import type { FakeProvider } from './fake-provider.ts';
 import { fakeSautikit, fakeSautikitPlain } from './sautikit.ts';
+import { fakeStandardWebhooks } from './standard-webhooks.ts';
 import { fakeTelnyx } from './telnyx.ts';
 
 /** The fake providers, by their names on the command line. */
@@ -7,6 +8,7 @@ export const fakeProviders: Readonly<Record<string, FakeProvider>> = {
   sautikit: fakeSautikit,
   'sautikit-plain': fakeSautikitPlain,
   telnyx: fakeTelnyx,
+  'standard-webhooks': fakeStandardWebhooks,
 };
 
 /** A delivery to be signed, and the vault. */
