@@ -62,7 +62,7 @@ export function seenMark(
   rawBody: Uint8Array,
 ): { key: Promise<string>; value: string } {
   const provider = providers.find(({ id }) => id === fakeProvider.id);
-  const parsed = provider?.parse({ rawBody, headers: new Headers() });
+  const parsed = provider?.parse({ rawBody, headers: new Headers() }, {});
   const [event] = parsed?.kind === 'recordings' ? parsed.events : [];
   if (event?.eventId === undefined) throw new Error(`${fakeProvider.id} announced no event`);
   const named = { ...event, provider: fakeProvider.id, eventId: event.eventId };

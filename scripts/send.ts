@@ -149,7 +149,7 @@ async function waitForEnd(
 ): Promise<number> {
   const provider = providers.find(({ id }) => id === providerId);
   const rawBody = new TextEncoder().encode(body);
-  const parsed = provider?.parse({ rawBody, headers: new Headers() });
+  const parsed = provider?.parse({ rawBody, headers: new Headers() }, {});
   if (provider === undefined || parsed?.kind !== 'recordings') return 0;
   const [first] = parsed.events;
   if (first === undefined) return 0;

@@ -1,8 +1,8 @@
 import type { ApiAccess } from './providers/api-client.ts';
-import { providers } from './providers/index.ts';
-import type { Provider, ProviderApi, Secrets } from './providers/provider.ts';
+import { type Reader, readList, readSetting } from './settings-reader.ts';
 import { editDistance } from './shared/edit-distance.ts';
-import { type AllowedOrigins, parseApiUrl, parseOriginPattern } from './transfer/url-policy.ts';
+import { readSources, type Source } from './sources.ts';
+import { type AllowedOrigins, parseOriginPattern } from './transfer/url-policy.ts';
 
 /** Default of `SIGNATURE_TOLERANCE_SECONDS`: the value in both providers' own libraries. */
 const DEFAULT_TOLERANCE_SECONDS = 300;
@@ -19,19 +19,6 @@ const MIN_TOKEN_LENGTH = 20;
 /** Differences at which an unknown variable counts as a misspelt setting. */
 const MAX_MISSPELLING = 2;
 
-/** An account at a provider, of which an owner may have several: named ones beside the unnamed one. */
-export type Source = {
-  /** `<provider>`, or `<provider>.<account>`: it stands in keys, messages, log lines and manifests. */
-  readonly id: string;
-  readonly provider: Provider;
-  readonly account?: string | undefined;
-} & Verification;
-
-/** Able to verify, not set, or without any valid secret. */
-type Verification =
-  | { readonly state: 'ready'; readonly secrets: Secrets }
-  | { readonly state: 'unset' | 'broken' };
-
 /**
  * All settings, read and checked once. The safe half of an invalid setting stays in force: this is why they are checked
  * by hand, for a schema refuses a value or takes it whole.
@@ -42,28 +29,14 @@ export interface Config {
   /** By source: each that has an API, with or without a key. */
   readonly apis: ReadonlyMap<string, ApiAccess>;
   readonly origins: AllowedOrigins;
+  /** Where the world reaches the worker, if that is not the request's URL; without a slash at its end. */
+  readonly publicUrl: string | undefined;
   readonly maxRecordingBytes: number;
   readonly vaultToken: string | undefined;
   /** Each names an invalid setting and what is wrong with it, never its value. */
   readonly problems: readonly string[];
   /** The same for settings that are valid and weak. */
   readonly warnings: readonly string[];
-}
-
-/** A setting; without `text` and `isBroken` it is unset or blank. */
-interface Setting {
-  readonly text?: string;
-  /** The value has a type that no setting has: a problem, and not the same as unset. */
-  readonly isBroken?: true;
-}
-
-/** Reads settings by name, and collects what is wrong with them. */
-interface Reader {
-  /** The name of a setting for the reader's account. */
-  readonly nameOf: (setting: string) => string;
-  readonly read: (name: string) => Setting;
-  readonly problems: string[];
-  readonly warnings: string[];
 }
 
 /**
@@ -79,27 +52,12 @@ export function readConfig(env: object): Config {
   };
   const reader: Reader = { nameOf: (setting) => setting, read, problems, warnings };
   const toleranceSeconds = readNumber('SIGNATURE_TOLERANCE_SECONDS', tolerance, reader);
-  const accounts = providers.flatMap((provider) => [
-    { id: provider.id, provider, reader },
-    ...accountsOf(provider, env).map((account) => ({
-      id: `${provider.id}.${account}`,
-      provider,
-      account,
-      // An account has no other's settings: it never verifies by another's secret.
-      reader: { ...reader, nameOf: (setting: string) => `${setting}__${account.toUpperCase()}` },
-    })),
-  ]);
-  const sources = accounts.map(({ reader, ...source }) => ({
-    ...source,
-    ...readVerification(source.provider, toleranceSeconds, reader),
-  }));
-  const apis = accounts.flatMap(({ id, provider: { api }, reader }): [string, ApiAccess][] =>
-    api === undefined ? [] : [[id, readApi(api, reader)]],
-  );
+  const { sources, apis } = readSources(toleranceSeconds, env, reader);
   const config = {
     sources,
-    apis: new Map(apis),
+    apis,
     origins: readOrigins(reader),
+    publicUrl: readPublicUrl(reader),
     maxRecordingBytes: readNumber('MAX_RECORDING_BYTES', recordingSize, reader),
     vaultToken: readToken(reader),
   };
@@ -109,17 +67,6 @@ export function readConfig(env: object): Config {
 
 const tolerance = { fallback: DEFAULT_TOLERANCE_SECONDS, max: MAX_TOLERANCE_SECONDS };
 const recordingSize = { fallback: DEFAULT_MAX_RECORDING_BYTES, max: Number.MAX_SAFE_INTEGER };
-
-/** `[vars]` in wrangler.toml may hold numbers, and lists, which must not count as unset. */
-function readSetting(name: string, value: unknown, problems: string[]): Setting {
-  if (value === undefined || value === null) return {};
-  if (typeof value !== 'string' && typeof value !== 'number') {
-    problems.push(`${name}: must be a string`);
-    return { isBroken: true };
-  }
-  const text = String(value).trim();
-  return text === '' ? {} : { text };
-}
 
 /** Unknown variables that resemble a setting: a misspelt restriction would otherwise be open and silent. */
 function misspelt(env: object, known: ReadonlySet<string>): string[] {
@@ -135,76 +82,18 @@ function misspelt(env: object, known: ReadonlySet<string>): string[] {
   });
 }
 
-/** The accounts of a provider that have a setting, `<NAME>__<ACCOUNT>`, in lower case. */
-function accountsOf({ settings, api }: Provider, env: object): string[] {
-  const names = [settings.secret, settings.scheme?.name, api?.keySetting, api?.urlSetting.name];
-  const accounts = Object.keys(env).flatMap((name) => {
-    const [, setting, account] = /^(.+)__([A-Z0-9]{1,32})$/.exec(name) ?? [];
-    return account !== undefined && names.includes(setting) ? account.toLowerCase() : [];
-  });
-  return [...new Set(accounts)].sort();
-}
-
 function isBinding(value: unknown): boolean {
   return typeof value === 'object' && !Array.isArray(value);
 }
 
-function readList(text: string): string[] {
-  return text.split(/[\s,]+/).filter((entry) => entry !== '');
-}
-
-/** The valid values verify while another is invalid. */
-function readVerification({ settings }: Provider, toleranceSeconds: number, reader: Reader): Verification {
-  const { secretProblem, secretWarning } = settings;
-  const secret = reader.nameOf(settings.secret);
-  const { text = '', isBroken } = reader.read(secret);
-  const all = readList(text);
-  const values = all.filter((value, index) => {
-    const place = `${secret}: value ${index + 1} of ${all.length}`;
-    const problem = secretProblem(value);
-    const warning = secretWarning?.(value);
-    if (problem !== undefined) reader.problems.push(`${place} ${problem}`);
-    if (warning !== undefined) reader.warnings.push(`${place} ${warning}`);
-    return problem === undefined;
-  });
-  const scheme = readScheme(settings, reader);
-  if (values.length > 0) return { state: 'ready', secrets: { values, scheme, toleranceSeconds } };
-  return { state: isBroken || all.length > 0 ? 'broken' : 'unset' };
-}
-
-/** An invalid choice counts as the strictest one. */
-function readScheme({ scheme }: Provider['settings'], { nameOf, read, problems }: Reader): string {
-  if (scheme === undefined) return '';
-  const { choices, fallback, strictest } = scheme;
-  const name = nameOf(scheme.name);
-  const { text, isBroken } = read(name);
-  if (isBroken) return strictest;
-  if (text === undefined || choices.includes(text)) return text ?? fallback;
-  problems.push(`${name}: must be one of ${choices.join(', ')}`);
-  return strictest;
-}
-
-/** With an invalid URL or key no key is sent, and what needs the API waits for the setting. */
-function readApi(api: ProviderApi, reader: Reader): ApiAccess {
-  const { fallback } = api.urlSetting;
-  const name = reader.nameOf(api.urlSetting.name);
-  const keySetting = reader.nameOf(api.keySetting);
-  const address = reader.read(name);
-  const key = readKey(keySetting, reader);
-  const baseUrl = parseApiUrl(address.text ?? fallback);
-  if (baseUrl === undefined) reader.problems.push(`${name}: is not https://host[/path]`);
-  if (baseUrl !== undefined && !address.isBroken)
-    return { api, keySetting, baseUrl, key: key.text, brokenSetting: key.isBroken && keySetting };
-  const isKeyMeant = key.text !== undefined || key.isBroken;
-  return { api, keySetting, baseUrl: fallback, key: undefined, brokenSetting: isKeyMeant ? name : undefined };
-}
-
-/** A key is sent in a header, which takes visible ASCII. */
-function readKey(name: string, { read, problems }: Reader): Setting {
-  const key = read(name);
-  if (key.text === undefined || /^[\x21-\x7e]+$/.test(key.text)) return key;
-  problems.push(`${name}: must be one key, of visible ASCII characters`);
-  return { isBroken: true };
+/** An invalid one counts as unset: then only the URL that was called can be what was signed. */
+function readPublicUrl({ read, problems }: Reader): string | undefined {
+  const { text } = read('PUBLIC_URL');
+  const url = text === undefined ? null : URL.parse(text);
+  const isWhole =
+    url !== null && /^https?:$/.test(url.protocol) && url.search + url.hash + url.username === '';
+  if (text !== undefined && !isWhole) problems.push('PUBLIC_URL: is not https://host[/path]');
+  return isWhole ? url.href.replace(/\/$/, '') : undefined;
 }
 
 function readToken({ read, warnings }: Reader): string | undefined {

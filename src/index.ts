@@ -41,6 +41,7 @@ function createServices(env: Env): Services {
   for (const detail of config.warnings) logToConsole({ event: 'settings', outcome: 'weak', detail });
   return {
     config,
+    sources: config.sources,
     apis: config.apis,
     origins: config.origins,
     maxRecordingBytes: config.maxRecordingBytes,

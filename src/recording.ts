@@ -15,6 +15,8 @@ const recordingFile = v.object({
   /** The provider's name of the format; the bytes decide what it is. */
   claimedFormat: optionalString,
   link: optionalString,
+  /** Serves the file where the first link is answered 400. */
+  otherLink: optionalString,
   /** The provider put it into the owner's own storage: there is nothing to download. */
   storedElsewhere: v.optional(v.boolean()),
   sizeBytes: optionalNumber,
@@ -63,6 +65,8 @@ const storedDelivery = v.object({
   receivedAt: v.string(),
   /** The headers that carry the signature. */
   headers: v.record(v.pipe(v.string(), v.regex(/^[\w-]+$/)), v.pipe(v.string(), v.regex(/^[^\r\n\0]*$/))),
+  /** As the provider has called it, where it is part of what is signed. */
+  url: optionalString,
   /** Exactly the bytes received, when they are UTF-8 … */
   rawBody: optionalString,
   /** … else here, in base64. */

@@ -4,6 +4,7 @@ import { parseEnv } from 'node:util';
 import { fakeSautikit } from './fake-providers/sautikit.ts';
 import { fakeStandardWebhooks } from './fake-providers/standard-webhooks.ts';
 import { fakeTelnyx } from './fake-providers/telnyx.ts';
+import { fakeTwilio } from './fake-providers/twilio.ts';
 
 /** Where `npm run send` serves a file from, and what a local vault may therefore download from. */
 export const LOCAL_AUDIO_PORT = 9000;
@@ -15,11 +16,14 @@ export type Settings = Readonly<Record<string, string>>;
 export async function newLocalSettings(audioOrigin: string): Promise<Record<string, string>> {
   const sautikit = await fakeSautikit.newKey();
   const telnyx = await fakeTelnyx.newKey();
+  const twilio = await fakeTwilio.newKey();
   const standardWebhooks = await fakeStandardWebhooks.newKey();
   return {
     SAUTIKIT_WEBHOOK_SECRET: sautikit.trusted,
     TELNYX_PUBLIC_KEY: telnyx.trusted,
     TELNYX_SIGNING_KEY: telnyx.signing,
+    TWILIO_AUTH_TOKEN: twilio.trusted,
+    TWILIO_API_URL: audioOrigin.split(/[\s,]+/)[0] ?? '',
     STANDARD_WEBHOOKS_SECRET: standardWebhooks.trusted,
     VAULT_TOKEN: randomBytes(24).toString('base64url'),
     DOWNLOAD_ORIGINS: audioOrigin,
@@ -46,8 +50,10 @@ export async function localSettings(file: string): Promise<Settings> {
 /** The key that the fake provider signs with: HMAC has one secret on both sides, Ed25519 a private key. */
 export function signingKey(provider: string, settings: Settings): string | undefined {
   if (provider === 'telnyx') return settings.TELNYX_SIGNING_KEY;
-  const secret = { sautikit: 'SAUTIKIT_WEBHOOK_SECRET', 'standard-webhooks': 'STANDARD_WEBHOOKS_SECRET' }[
-    provider
-  ];
+  const secret = {
+    sautikit: 'SAUTIKIT_WEBHOOK_SECRET',
+    twilio: 'TWILIO_AUTH_TOKEN',
+    'standard-webhooks': 'STANDARD_WEBHOOKS_SECRET',
+  }[provider];
   return settings[secret ?? '']?.split(/[\s,]+/)[0];
 }

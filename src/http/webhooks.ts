@@ -1,11 +1,11 @@
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import { runFastPath } from '../archive/fast-path.ts';
-import type { Source } from '../config.ts';
 import { type Receipt, receive } from '../receive/receive.ts';
 import { readBytes } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import type { WithTimeout } from '../shared/with-timeout.ts';
+import type { Source } from '../sources.ts';
 import type { AppEnv } from './services.ts';
 
 /** The `Retry-After` of a 503: longer than a deploy or a short failure of a store. */
@@ -48,18 +48,27 @@ type Received = Omit<Receipt, 'outcome'> & { readonly outcome: Outcome };
 
 async function receiveRequest(c: Context<AppEnv>, source: Source): Promise<Received> {
   const services = c.env;
-  const { id, provider } = source;
+  const { id, provider, options } = source;
   if (source.state !== 'ready')
     return { outcome: 'unavailable', code: `secret_${source.state}`, pending: [] };
   const { headers } = c.req.raw;
+  const url = urlAsCalled(c.req.raw.url, services.config.publicUrl);
   if (isAnnouncedTooLarge(c.req.raw, MAX_DELIVERY_BYTES)) return { outcome: 'too_large', pending: [] };
-  const verify = provider.readSignature(headers, source.secrets);
+  const verify = provider.readSignature({ headers, url }, source.secrets);
   if (!verify.ok) return { outcome: 'rejected', code: verify.error.reason, pending: [] };
   const rawBody = await readBody(c.req.raw, MAX_DELIVERY_BYTES, services.withTimeout);
   if (!rawBody.ok && rawBody.error === 'too_large') return { outcome: 'too_large', pending: [] };
   if (!rawBody.ok) return { outcome: 'rejected', code: rawBody.error, pending: [] };
-  const arrival = { rawBody: rawBody.value, headers, source: id, provider, receivedMs: services.now() };
+  const origin = { source: id, provider, options };
+  const arrival = { rawBody: rawBody.value, headers, url, ...origin, receivedMs: services.now() };
   return receive(arrival, verify.value, services);
+}
+
+/** A proxy before the worker changes the URL: the provider has called, and signed, the public one. */
+function urlAsCalled(requestUrl: string, publicUrl: string | undefined): string {
+  if (publicUrl === undefined) return requestUrl;
+  const { pathname, search } = new URL(requestUrl);
+  return `${publicUrl}${pathname}${search}`;
 }
 
 /** The response to each outcome: a provider retries after 503 and not after the others. */

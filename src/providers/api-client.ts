@@ -5,7 +5,7 @@ import { parseJsonObject } from '../shared/json.ts';
 import { readBytesWithin } from '../shared/read-bytes.ts';
 import { networkFailure, type Requester, request, retryAfterSeconds, STALL_MS } from '../shared/request.ts';
 import { err, ok, type Result } from '../shared/result.ts';
-import type { ApiAnswer, ProviderApi, Refreshed } from './provider.ts';
+import type { ApiAnswer, Options, ProviderApi, Refreshed } from './provider.ts';
 
 /** Bytes of an API's answer that are read: a page of 100 recordings with links is under 300 KiB. */
 const MAX_API_ANSWER_BYTES = 2 * 1024 ** 2;
@@ -13,6 +13,7 @@ const MAX_API_ANSWER_BYTES = 2 * 1024 ** 2;
 /** A provider's API with the owner's settings; without a key it is not asked. */
 export interface ApiAccess {
   readonly api: ProviderApi;
+  readonly options: Options;
   /** The name of the setting for the key, with that of the account. */
   readonly keySetting: string;
   /** Ends in a slash. */
@@ -20,6 +21,12 @@ export interface ApiAccess {
   readonly key: string | undefined;
   /** The invalid setting that keeps the API from being asked. */
   readonly brokenSetting?: string | undefined;
+}
+
+/** The Authorization header of a download, for the links that need one. */
+export function credentialFor(link: URL, { api, baseUrl, key }: ApiAccess): string | undefined {
+  if (key === undefined || api.opensLink?.(link, new URL(baseUrl)) !== true) return undefined;
+  return api.authorization(key);
 }
 
 /** The file that needs a fresh link. */
@@ -57,6 +64,8 @@ function failureOf(refreshed: Exclude<Refreshed, { kind: 'link' }>, isYoung: boo
       return { code: 'api_refused', detail: refreshed.detail };
     case 'failed':
       return { code: 'api_unavailable', detail: refreshed.detail };
+    case 'elsewhere':
+      return { code: 'stored_elsewhere' };
   }
 }
 

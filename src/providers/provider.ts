@@ -4,11 +4,16 @@ import type { JsonObject } from '../shared/json.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { secondsOutside } from '../signatures/timestamp.ts';
 
-/** A delivery that is not verified yet: the bytes as received and all headers. */
+/** A delivery that is not verified yet: the bytes as received, all headers, and the URL that the provider called. */
 export interface SignedDelivery {
   readonly rawBody: Uint8Array;
   readonly headers: Headers;
+  /** As the provider sees it: the request's own, or under `PUBLIC_URL`. Without a fragment. */
+  readonly url: string;
 }
+
+/** The valid settings of a source besides its secrets, by the names in `settings.options`, and its API's URL. */
+export type Options = Readonly<Record<string, string>>;
 
 /**
  * A provider's checked settings. `values` are secrets or public keys; during a rotation any of them may fit.
@@ -69,7 +74,9 @@ export interface ApiAnswer {
 export type Refreshed =
   | { readonly kind: 'link'; readonly link: string }
   | { readonly kind: 'pending'; readonly retryAfterSeconds: number | undefined }
-  | { readonly kind: 'absent' | 'gone' | 'refused' | 'failed'; readonly detail: string };
+  | { readonly kind: 'absent' | 'gone' | 'refused' | 'failed'; readonly detail: string }
+  /** In the owner's own storage. */
+  | { readonly kind: 'elsewhere' };
 
 /** A recording in the API's list, as a webhook would have announced it. */
 export interface ListedRecording {
@@ -104,14 +111,21 @@ export interface ProviderApi {
   /** The name of the secret that holds the API key. */
   readonly keySetting: string;
   readonly urlSetting: { readonly name: string; readonly fallback: string };
+  /** The key while that setting is unset, such as the account and its secret. */
+  readonly otherKey?: (options: Options, secrets: readonly string[]) => string | undefined;
   /** The value of the Authorization header. */
   readonly authorization: (key: string) => string;
+  /**
+   * Whether a download of this link needs the authorization too. It is asked for each redirect: no other host may ever
+   * see it. Absent where links carry their own.
+   */
+  readonly opensLink?: (link: URL, baseUrl: URL) => boolean;
   /** The API knows the call alone: a fresh link may be that of another recording of the call. */
   readonly namesCallOnly?: true;
   /** Reads an answer that is neither 429 nor 5xx; never throws on any input. */
   readonly readLink: (answer: ApiAnswer, event: RecordingEvent, file: RecordingFile) => Refreshed;
-  /** Absent for an API that lists no recordings. */
-  readonly list?: RecordingList;
+  /** Absent for an API that lists no recordings; `undefined` while an option that it needs is unset. */
+  readonly list?: (options: Options) => RecordingList | undefined;
 }
 
 /**
@@ -137,16 +151,26 @@ export interface Provider {
       /** An invalid choice counts as this. */
       readonly strictest: string;
     };
+    /** Further variables, such as an account's id. An invalid one is reported, and counts as unset. */
+    readonly options?: readonly {
+      readonly name: string;
+      readonly problem: (value: string) => string | undefined;
+    }[];
   };
+  /** The URL is part of what is signed: it is stored with the delivery. */
+  readonly signsUrl?: true;
   /** The headers that carry the signature. They are stored, so that it can be verified again. */
   readonly signatureHeaders: readonly string[];
   /**
    * Reads the signature from the headers; never throws on any input. The body of a delivery without a
    * well-formed one is not read.
    */
-  readonly readSignature: (headers: Headers, secrets: Secrets) => Result<VerifyBody, Rejection>;
+  readonly readSignature: (
+    request: Pick<SignedDelivery, 'headers' | 'url'>,
+    secrets: Secrets,
+  ) => Result<VerifyBody, Rejection>;
   /** Parses a verified delivery; never throws on any input. */
-  readonly parse: (delivery: SignedDelivery) => Parsed;
+  readonly parse: (delivery: Pick<SignedDelivery, 'rawBody' | 'headers'>, options: Options) => Parsed;
   /** Absent for a provider without an API for recordings. */
   readonly api?: ProviderApi;
 }

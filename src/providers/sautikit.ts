@@ -59,7 +59,10 @@ type Signature =
   | { scheme: 'plain'; macs: readonly string[] }
   | { scheme: 'timestamped'; macs: readonly string[]; timestamp: string };
 
-function readSignature(headers: Headers, secrets: Secrets): Result<VerifyBody, Rejection> {
+function readSignature(
+  { headers }: Pick<SignedDelivery, 'headers'>,
+  secrets: Secrets,
+): Result<VerifyBody, Rejection> {
   const header = headers.get(SIGNATURE);
   if (header === null) return rejected('signature_missing');
   const signature = parseSignature(header);
@@ -125,7 +128,7 @@ function lastCharacters(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(-16));
 }
 
-function parse({ rawBody, headers }: SignedDelivery): Parsed {
+function parse({ rawBody, headers }: Pick<SignedDelivery, 'rawBody' | 'headers'>): Parsed {
   const text = decodeUtf8(rawBody);
   const body = text === undefined ? undefined : parseJsonObject(text);
   if (body === undefined) return unreadable('The body is not a JSON object');

@@ -73,7 +73,10 @@ interface Signature {
   readonly bytes: Uint8Array;
 }
 
-function readSignature(headers: Headers, secrets: Secrets): Result<VerifyBody, Rejection> {
+function readSignature(
+  { headers }: Pick<SignedDelivery, 'headers'>,
+  secrets: Secrets,
+): Result<VerifyBody, Rejection> {
   const [id, timestamp, header] = [ID, TIMESTAMP, SIGNATURE].map((name) => headers.get(name));
   if (id === null || id === undefined) return rejected('id_missing');
   if (timestamp === null || timestamp === undefined) return rejected('timestamp_missing');
@@ -129,7 +132,7 @@ async function matchingVerifier(
 }
 
 /** A retry has the same `webhook-id` and a new time: the id is the event's. */
-function parse({ rawBody, headers }: SignedDelivery): Parsed {
+function parse({ rawBody, headers }: Pick<SignedDelivery, 'rawBody' | 'headers'>): Parsed {
   const text = decodeUtf8(rawBody);
   const body = text === undefined ? undefined : parseJsonObject(text);
   if (body === undefined) return unreadable('The body is not a JSON object');

@@ -14,7 +14,7 @@ export const telnyxApi: ProviderApi = {
   urlSetting: { name: 'TELNYX_API_URL', fallback: 'https://api.telnyx.com/v2/' },
   authorization: (key) => `Bearer ${key}`,
   readLink,
-  list: telnyxList,
+  list: () => telnyxList,
 };
 
 function readLink({ status, body }: ApiAnswer, event: RecordingEvent, file: RecordingFile): Refreshed {

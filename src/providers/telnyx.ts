@@ -43,7 +43,10 @@ export const telnyx: Provider = {
   api: telnyxApi,
 };
 
-function readSignature(headers: Headers, secrets: Secrets): Result<VerifyBody, Rejection> {
+function readSignature(
+  { headers }: Pick<SignedDelivery, 'headers'>,
+  secrets: Secrets,
+): Result<VerifyBody, Rejection> {
   const timestamp = headers.get(TIMESTAMP);
   const header = headers.get(SIGNATURE);
   if (timestamp === null) return rejected('timestamp_missing');
@@ -60,7 +63,7 @@ function readSignature(headers: Headers, secrets: Secrets): Result<VerifyBody, R
 }
 
 /** The content type is not signed: the body itself tells JSON from TeXML's form, which starts with a name. */
-function parse({ rawBody }: SignedDelivery): Parsed {
+function parse({ rawBody }: Pick<SignedDelivery, 'rawBody'>): Parsed {
   const text = decodeUtf8(rawBody);
   if (text === undefined) return unreadable('The body is not UTF-8');
   const body = parseJsonObject(text);

@@ -40,7 +40,7 @@ export async function quarantineLate(
   services: ArchiveServices,
 ): Promise<void> {
   const delivery = toStoredDelivery(arrival, verifier);
-  const parsed = arrival.provider.parse(arrival);
+  const parsed = arrival.provider.parse(arrival, arrival.options);
   try {
     if (parsed.kind === 'quarantined')
       await services.deadLetters.create(await quarantineLetter(parsed, arrival, delivery));

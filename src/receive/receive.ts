@@ -51,8 +51,7 @@ async function accept(
   stored: () => StoredDelivery,
   services: ArchiveServices,
 ): Promise<Receipt> {
-  const { provider } = arrival;
-  const parsed = provider.parse(arrival);
+  const parsed = arrival.provider.parse(arrival, arrival.options);
   if (parsed.kind === 'ignored') return { outcome: 'ignored', eventType: parsed.eventType, pending: [] };
   if (parsed.kind === 'quarantined')
     return quarantine(await quarantineLetter(parsed, arrival, stored()), services);

@@ -1,4 +1,4 @@
-import type { Provider, SignedDelivery } from '../providers/provider.ts';
+import type { Options, Provider, SignedDelivery } from '../providers/provider.ts';
 import type { StoredDelivery, Verifier } from '../recording.ts';
 import { decodeUtf8 } from '../shared/bytes.ts';
 import { encodeBase64 } from '../signatures/base64.ts';
@@ -7,12 +7,13 @@ import { encodeBase64 } from '../signatures/base64.ts';
 export interface Arrival extends SignedDelivery {
   readonly source: string;
   readonly provider: Provider;
+  readonly options: Options;
   readonly receivedMs: number;
 }
 
 /** The delivery as it is stored: its bytes and its signature headers, so that both can be verified again. */
 export function toStoredDelivery(
-  { rawBody, headers, provider, receivedMs }: Arrival,
+  { rawBody, headers, url, provider, receivedMs }: Arrival,
   verifiedBy: Verifier,
 ): StoredDelivery {
   const signed = provider.signatureHeaders.map((name) => [name, headers.get(name) ?? '']);
@@ -21,6 +22,7 @@ export function toStoredDelivery(
   return {
     receivedAt: new Date(receivedMs).toISOString(),
     headers: Object.fromEntries(signed),
+    url: provider.signsUrl ? url : undefined,
     ...body,
     verifiedBy,
   };

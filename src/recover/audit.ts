@@ -41,7 +41,7 @@ const API_DEADLINE_MS = 60_000;
 
 function auditedOf(provider: string, { apis }: RecoverServices): Audited | undefined {
   const access = apis.get(provider);
-  const list = access?.api.list;
+  const list = access?.api.list?.(access.options);
   return access?.key === undefined || list === undefined ? undefined : { provider, access, list };
 }
 

@@ -8,6 +8,7 @@ import type { DeadLetter, InboxEntry, RecordingEvent, StoredDelivery } from '../
 import { utf8 } from '../shared/bytes.ts';
 import { decodeBase64 } from '../signatures/base64.ts';
 import type { Created, PendingEntry } from '../storage/inbox.ts';
+import type { RecoverServices } from './services.ts';
 
 /**
  * The outcome of a replay: `still_pending` when the inbox holds an entry of the event already,
@@ -19,11 +20,11 @@ export type Replayed = 'replayed' | 'not_found' | 'still_pending' | 'nothing_to_
  * Moves a dead letter back into the inbox, past the dedupe, with its history. A delivery that could not be read
  * is parsed again, by a version of callvault that may know its format.
  */
-export async function replay(key: string, services: ArchiveServices): Promise<Replayed> {
+export async function replay(key: string, services: RecoverServices): Promise<Replayed> {
   const stored = await services.deadLetters.read(key);
   if (stored === undefined) return 'not_found';
   const { letter } = stored;
-  const events = letter.event === undefined ? await parseAgain(letter) : [letter.event];
+  const events = letter.event === undefined ? await parseAgain(letter, services) : [letter.event];
   if (events.length === 0) return 'nothing_to_archive';
   const entered = await Promise.all(events.map((event) => revive(event, letter, services)));
   const isWhole = entered.every(({ isNew }) => isNew);
@@ -60,11 +61,15 @@ async function release(pending: PendingEntry, { inbox, now }: ArchiveServices): 
   await inbox.change(pending, (entry): InboxEntry => ({ ...withoutLease(entry), dueAt }));
 }
 
-async function parseAgain({ provider: source, delivery }: DeadLetter): Promise<RecordingEvent[]> {
+async function parseAgain(
+  { provider: source, delivery }: DeadLetter,
+  { sources }: RecoverServices,
+): Promise<RecordingEvent[]> {
   const provider = providerOf(source);
+  const options = sources.find(({ id }) => id === source)?.options ?? {};
   const rawBody = bytesOf(delivery);
   if (provider === undefined || rawBody === undefined) return [];
-  const parsed = provider.parse({ rawBody, headers: new Headers(delivery.headers) });
+  const parsed = provider.parse({ rawBody, headers: new Headers(delivery.headers) }, options);
   if (parsed.kind !== 'recordings') return [];
   return Promise.all(parsed.events.map((event) => nameEvent(event, { source, rawBody })));
 }

@@ -130,6 +130,8 @@ export type FailureCode = keyof typeof failureCodes;
 export interface Failure {
   readonly code: FailureCode;
   readonly detail?: string | undefined;
+  /** The HTTP status of the answer that refused. */
+  readonly status?: number | undefined;
   /** The wait that the failing side asks for. */
   readonly retryAfterSeconds?: number | undefined;
   /** Of a whole body that was refused only for a claim about it; lower-case hex. Not for the log. */

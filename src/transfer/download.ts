@@ -20,23 +20,29 @@ export interface Range {
 export interface DownloadOptions {
   readonly signal: AbortSignal;
   readonly range?: Range | undefined;
+  /** The Authorization header for a URL, asked for each redirect; most links carry their own signature. */
+  readonly credential: (url: URL) => string | undefined;
 }
 
 type DownloadServices = Pick<TransferServices, 'fetch' | 'now' | 'withTimeout' | 'origins'>;
 
 /**
  * Requests a link and follows its redirects. The response's body is unread; its status is 200, or for a range
- * also 206 or 416. Sends no credentials: an S3 link answers 400 to a second way of signing in.
+ * also 206 or 416. An S3 link answers 400 to a second way of signing in: a credential goes to no host but its own.
  */
 export async function download(
   link: string,
-  { signal, range }: DownloadOptions,
+  { signal, range, credential }: DownloadOptions,
   services: DownloadServices,
 ): Promise<Result<Response, Failure>> {
   const wanted = range === undefined ? [200] : [200, 206, 416];
   let next = URL.parse(link);
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const requested = await requestAllowed(next, { headers: headersOf(range), signal }, services);
+    const requested = await requestAllowed(
+      next,
+      { headers: headersOf(range, next && credential(next)), signal },
+      services,
+    );
     if (!requested.ok) return requested;
     const response = requested.value;
     if (wanted.includes(response.status)) return ok(response);
@@ -65,9 +71,16 @@ async function requestAllowed(
   return err({ ...networkFailure(requested.error, 'download_unreachable'), detail: originOf(url) });
 }
 
-function headersOf(range: Range | undefined): Record<string, string> {
+function headersOf(
+  range: Range | undefined,
+  authorization: string | null | undefined,
+): Record<string, string> {
   // A compressed body has no length, and cannot be resumed.
-  const headers = { 'accept-encoding': 'identity', 'user-agent': 'callvault' };
+  const headers = {
+    'accept-encoding': 'identity',
+    'user-agent': 'callvault',
+    ...(authorization && { authorization }),
+  };
   return range === undefined
     ? headers
     : { ...headers, range: `bytes=${range.offsetBytes}-`, 'if-range': range.validator };
@@ -83,7 +96,7 @@ async function refusal(response: Response, services: DownloadServices): Promise<
   await discard(response);
   if (status === 410) return { code: 'link_gone', detail };
   if (isExpired) return { code: 'link_expired', detail };
-  return { code: isServers ? 'download_refused' : 'link_refused', ...later };
+  return { code: isServers ? 'download_refused' : 'link_refused', status, ...later };
 }
 
 /**

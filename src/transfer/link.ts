@@ -1,9 +1,9 @@
-import { type ApiAccess, refreshLink } from '../providers/api-client.ts';
+import { type ApiAccess, credentialFor, refreshLink } from '../providers/api-client.ts';
 import type { RecordingEvent, RecordingFile } from '../recording.ts';
 import type { Failure } from '../shared/errors.ts';
 import { err, type Result } from '../shared/result.ts';
 import { parseTimeMs } from '../shared/time.ts';
-import { download, type Range } from './download.ts';
+import { type DownloadOptions, download, type Range } from './download.ts';
 import type { TransferServices } from './services.ts';
 
 /** A 403 or 404 so soon after the event may mean that the recording is not there yet. */
@@ -80,8 +80,11 @@ export function createOpener(linked: LinkedFile, signal: AbortSignal, services: 
   let mayRefresh = canRefresh(event, services);
   let isFresh = false;
 
+  const credential = (url: URL) => access && credentialFor(url, access);
+
   async function byLink(range?: Range): Promise<Result<Response, Failure>> {
-    return link === undefined ? err({ code: 'link_missing' }) : download(link, { signal, range }, services);
+    if (link === undefined) return err({ code: 'link_missing' });
+    return downloadEither([link, file.otherLink], { signal, range, credential }, services);
   }
 
   async function byFreshLink(range?: Range): Promise<Result<Response, Failure>> {
@@ -119,6 +122,17 @@ export function createOpener(linked: LinkedFile, signal: AbortSignal, services: 
     return err(oldLinkFailure(opened.error, isExpired(), { linked, access }));
   };
   return { open, isFresh: () => isFresh };
+}
+
+/** Downloads by the first link; where that is answered 400, by the other one. */
+async function downloadEither(
+  [link, otherLink]: readonly [string, string | undefined],
+  options: DownloadOptions,
+  services: TransferServices,
+): Promise<Result<Response, Failure>> {
+  const opened = await download(link, options, services);
+  const isRefused = !opened.ok && opened.error.status === 400;
+  return isRefused && otherLink !== undefined ? download(otherLink, options, services) : opened;
 }
 
 /** The provider has just given this link: a refusal may pass. */

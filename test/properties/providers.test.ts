@@ -63,10 +63,13 @@ for (const provider of providers) {
       let events = 0;
       fc.assert(
         fc.property(body(), (rawBody) => {
-          const parsed = provider.parse({
-            rawBody,
-            headers: new Headers({ 'x-sautikit-event': 'call.recording.ready' }),
-          });
+          const parsed = provider.parse(
+            {
+              rawBody,
+              headers: new Headers({ 'x-sautikit-event': 'call.recording.ready' }),
+            },
+            {},
+          );
           if (parsed.kind !== 'recordings') return;
           for (const { recordingId, callId, files } of parsed.events) {
             events++;
@@ -84,7 +87,7 @@ for (const provider of providers) {
       fc.assert(
         fc.property(body(), (rawBody) => {
           const headers = new Headers({ 'x-sautikit-event': 'call.recording.ready' });
-          const parsed = provider.parse({ rawBody, headers });
+          const parsed = provider.parse({ rawBody, headers }, {});
           for (const event of parsed.kind === 'recordings' ? parsed.events : []) {
             events++;
             const entry = {

@@ -279,7 +279,7 @@ export function describeContract(scheme: Scheme): void {
       const headers = new Headers(await fakeProvider.sign(rawBody, key.signing, nowSeconds));
 
       const verified = await verify({ rawBody, headers }, provider, secretsOf(key.trusted), nowSeconds);
-      const parsed = provider.parse({ rawBody, headers });
+      const parsed = provider.parse({ rawBody, headers }, {});
 
       expect(verified.ok).toBe(true);
       expect(parsed).toMatchObject({ kind: 'quarantined', code: 'unreadable_event' });

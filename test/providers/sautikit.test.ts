@@ -157,7 +157,7 @@ describe('Sautikit signatures', () => {
 
 describe('Sautikit events', () => {
   const parse = (body: unknown, headers: Record<string, string> = {}) =>
-    sautikit.parse({ rawBody: utf8(JSON.stringify(body)), headers: new Headers(headers) });
+    sautikit.parse({ rawBody: utf8(JSON.stringify(body)), headers: new Headers(headers) }, {});
   const variant = (id: string) => {
     const found = payloads.variants.find((payload) => payload.id === id);
     if (found === undefined) throw new Error(`Cannot test: payloads.json has no ${id}`);

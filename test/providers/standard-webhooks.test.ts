@@ -162,10 +162,13 @@ describe('settings of Standard Webhooks', () => {
 
 describe('events of Standard Webhooks', () => {
   const parse = (body: unknown) =>
-    standardWebhooks.parse({
-      rawBody: utf8(JSON.stringify(body)),
-      headers: new Headers({ [ID]: 'msg_1' }),
-    });
+    standardWebhooks.parse(
+      {
+        rawBody: utf8(JSON.stringify(body)),
+        headers: new Headers({ [ID]: 'msg_1' }),
+      },
+      {},
+    );
 
   test('have the id of the header, and every field of the format', ({ expect }) => {
     const data = {

@@ -93,7 +93,7 @@ describe('Telnyx signatures', () => {
 });
 
 describe('Telnyx events', () => {
-  const parseText = (text: string) => telnyx.parse({ rawBody: utf8(text), headers: new Headers() });
+  const parseText = (text: string) => telnyx.parse({ rawBody: utf8(text), headers: new Headers() }, {});
   const variant = (id: string) => {
     const found = payloads.variants.find((payload) => payload.id === id);
     if (found === undefined) throw new Error(`Cannot test: payloads.json has no ${id}`);

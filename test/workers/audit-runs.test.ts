@@ -53,7 +53,18 @@ function auditor(held: Held[], { pageSize = 1, failing = 0 } = {}) {
     providers.flatMap(({ id, api }) =>
       id !== 'telnyx' || api === undefined
         ? []
-        : [[id, { api, keySetting: api.keySetting, key: 'key', baseUrl: 'https://api.telnyx.example/v2/' }]],
+        : [
+            [
+              id,
+              {
+                api,
+                options: {},
+                keySetting: api.keySetting,
+                key: 'key',
+                baseUrl: 'https://api.telnyx.example/v2/',
+              },
+            ],
+          ],
     ),
   );
   return { clock, asked, ...testServices({ fetch: ask, apis, now: () => clock.nowMs }) };

@@ -52,7 +52,18 @@ function auditor(held: readonly Held[], { pageSize = 50, status = 200, statesTot
     providers.flatMap(({ id, api }) =>
       api === undefined
         ? []
-        : [[id, { api, keySetting: api.keySetting, key: 'key', baseUrl: `https://api.${id}.example/v2/` }]],
+        : [
+            [
+              id,
+              {
+                api,
+                options: {},
+                keySetting: api.keySetting,
+                key: 'key',
+                baseUrl: `https://api.${id}.example/v2/`,
+              },
+            ],
+          ],
     ),
   );
   return { asked, ...testServices({ fetch: ask, apis, now: () => nowMs }) };

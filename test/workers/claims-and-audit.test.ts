@@ -41,7 +41,18 @@ const apisOf = (...ids: string[]): Services['apis'] =>
     providers.flatMap(({ id, api }) =>
       api === undefined || !ids.includes(id)
         ? []
-        : [[id, { api, keySetting: api.keySetting, key: 'key', baseUrl: `https://api.${id}.example/v2/` }]],
+        : [
+            [
+              id,
+              {
+                api,
+                options: {},
+                keySetting: api.keySetting,
+                key: 'key',
+                baseUrl: `https://api.${id}.example/v2/`,
+              },
+            ],
+          ],
     ),
   );
 

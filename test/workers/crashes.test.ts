@@ -37,7 +37,7 @@ type Scenario = keyof typeof scenarios;
 
 interface Delivered {
   readonly run: string;
-  readonly delivery: SignedDelivery;
+  readonly delivery: Omit<SignedDelivery, 'url'>;
   readonly secrets: { values: string[]; scheme: string; toleranceSeconds: number };
 }
 

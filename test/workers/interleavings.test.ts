@@ -294,7 +294,15 @@ describe('a dead letter', () => {
       const links = { wav: `${link('/audio/mono.wav', 'late-link')}&v=${v}` };
       const rawBody = utf8(fakeTelnyx.announce(recordingFacts('late-link', links)));
       return quarantineLate(
-        { rawBody, headers: new Headers(), source: 'telnyx', provider: telnyx, receivedMs: startMs },
+        {
+          rawBody,
+          headers: new Headers(),
+          url: '',
+          options: {},
+          source: 'telnyx',
+          provider: telnyx,
+          receivedMs: startMs,
+        },
         outsideTolerance,
         world.services,
       );

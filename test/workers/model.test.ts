@@ -90,7 +90,7 @@ const apis: Services['apis'] = new Map(
   providers.flatMap(({ id, api }) =>
     api === undefined || id !== 'telnyx'
       ? []
-      : [[id, { api, keySetting: api.keySetting, key: 'key', baseUrl: API }]],
+      : [[id, { api, options: {}, keySetting: api.keySetting, key: 'key', baseUrl: API }]],
   ),
 );
 

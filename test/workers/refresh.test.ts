@@ -23,7 +23,7 @@ function apisOf(
   const api = providers.find((provider) => provider.id === id)?.api;
   if (api === undefined) throw new Error(`Cannot test: ${id} has no API`);
   return new Map([
-    [id, { api, keySetting: api.keySetting, key, baseUrl: `${originUrl}/api/${mode}/${run}/` }],
+    [id, { api, options: {}, keySetting: api.keySetting, key, baseUrl: `${originUrl}/api/${mode}/${run}/` }],
   ]);
 }
 
@@ -283,7 +283,7 @@ test('download() returns link_refused when the body of the refusal never ends', 
 
   const answered = await download(
     link('/refusal-without-end', 'endless'),
-    { signal: AbortSignal.timeout(10_000) },
+    { credential: () => undefined, signal: AbortSignal.timeout(10_000) },
     services,
   );
 
@@ -307,7 +307,11 @@ test.for([
 ] as const)('download() of a link that answers %i returns %s', async ([status, code], { expect }) => {
   const services = testServices({ fetch: async () => new Response(null, { status }) });
 
-  const answered = await download(link('/', 'status'), { signal: AbortSignal.timeout(10_000) }, services);
+  const answered = await download(
+    link('/', 'status'),
+    { credential: () => undefined, signal: AbortSignal.timeout(10_000) },
+    services,
+  );
 
   expect(answered).toEqual({
     ok: false,
@@ -321,7 +325,11 @@ test.for([404, 429, 503])(
     const headers = { 'retry-after': '30' };
     const services = testServices({ fetch: async () => new Response(null, { status, headers }) });
 
-    const answered = await download(link('/', 'later'), { signal: AbortSignal.timeout(10_000) }, services);
+    const answered = await download(
+      link('/', 'later'),
+      { credential: () => undefined, signal: AbortSignal.timeout(10_000) },
+      services,
+    );
 
     expect(answered).toMatchObject({ ok: false, error: { retryAfterSeconds: 30 } });
   },

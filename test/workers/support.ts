@@ -210,6 +210,7 @@ export function testServices(
     sent,
     chores,
     config,
+    sources: config.sources,
     apis: config.apis,
     log: (line) => void lines.push(line),
     logUnverified: (line) => void lines.push(line),
@@ -236,15 +237,16 @@ export function testServices(
 
 /** Receives a delivery as the worker does after it has read the body. */
 export async function receiveSigned(
-  delivery: SignedDelivery,
+  delivery: Omit<SignedDelivery, 'url'>,
   provider: Provider,
   secrets: Secrets,
   services: Services,
 ): Promise<Receipt> {
-  const verify = provider.readSignature(delivery.headers, secrets);
+  const url = `https://vault.example/webhooks/${provider.id}`;
+  const verify = provider.readSignature({ ...delivery, url }, secrets);
   if (!verify.ok) return { outcome: 'rejected', code: verify.error.reason, pending: [] };
   return receive(
-    { ...delivery, source: provider.id, provider, receivedMs: services.now() },
+    { ...delivery, url, source: provider.id, provider, options: {}, receivedMs: services.now() },
     verify.value,
     services,
   );

@@ -2,12 +2,14 @@ import type { FakeProvider } from './fake-provider.ts';
 import { fakeSautikit, fakeSautikitPlain } from './sautikit.ts';
 import { fakeStandardWebhooks } from './standard-webhooks.ts';
 import { fakeTelnyx } from './telnyx.ts';
+import { fakeTwilio } from './twilio.ts';
 
 /** The fake providers, by their names on the command line. */
 export const fakeProviders: Readonly<Record<string, FakeProvider>> = {
   sautikit: fakeSautikit,
   'sautikit-plain': fakeSautikitPlain,
   telnyx: fakeTelnyx,
+  twilio: fakeTwilio,
   'standard-webhooks': fakeStandardWebhooks,
 };
 
@@ -25,9 +27,9 @@ export async function postSigned(
   { vaultUrl, body, signing, signal = null }: Post,
 ): Promise<Response> {
   const bytes = new TextEncoder().encode(body);
-  const headers = await fakeProvider.sign(bytes, signing, Math.floor(Date.now() / 1000));
   const url = new URL(vaultUrl);
   if (!url.pathname.startsWith('/webhooks/')) url.pathname = `/webhooks/${fakeProvider.id}`;
+  const headers = await fakeProvider.sign(bytes, signing, Math.floor(Date.now() / 1000), url.href);
   return fetch(url, {
     method: 'POST',
     body: bytes,

@@ -1,0 +1,133 @@
+import type { ApiAccess } from './providers/api-client.ts';
+import { providers } from './providers/index.ts';
+import type { Options, Provider, ProviderApi, Secrets } from './providers/provider.ts';
+import { type Reader, readList, type Setting } from './settings-reader.ts';
+import { parseApiUrl } from './transfer/url-policy.ts';
+
+/** An account at a provider, of which an owner may have several: named ones beside the unnamed one. */
+export type Source = {
+  /** `<provider>`, or `<provider>.<account>`: it stands in keys, messages, log lines and manifests. */
+  readonly id: string;
+  readonly provider: Provider;
+  readonly account?: string | undefined;
+  readonly options: Options;
+} & Verification;
+
+/** Able to verify, not set, or without any valid secret. */
+type Verification =
+  | { readonly state: 'ready'; readonly secrets: Secrets }
+  | { readonly state: 'unset' | 'broken' };
+
+/** Reads the settings of all accounts of all providers, and of their APIs, by source. */
+export function readSources(
+  toleranceSeconds: number,
+  env: object,
+  reader: Reader,
+): { readonly sources: readonly Source[]; readonly apis: ReadonlyMap<string, ApiAccess> } {
+  const accounts = providers.flatMap((provider) => [
+    { id: provider.id, provider, reader },
+    ...accountsOf(provider, env).map((account) => ({
+      id: `${provider.id}.${account}`,
+      provider,
+      account,
+      // An account has no other's settings: it never verifies by another's secret.
+      reader: { ...reader, nameOf: (setting: string) => `${setting}__${account.toUpperCase()}` },
+    })),
+  ]);
+  const sources: Source[] = [];
+  const apis = new Map<string, ApiAccess>();
+  for (const { reader, ...names } of accounts) {
+    const { provider } = names;
+    const verification = readVerification(provider, toleranceSeconds, reader);
+    const secrets = verification.state === 'ready' ? verification.secrets.values : [];
+    const set = readOptions(provider, reader);
+    const access = provider.api && readApi(provider.api, { options: set, secrets }, reader);
+    sources.push({ ...names, options: access?.options ?? set, ...verification });
+    if (access !== undefined) apis.set(names.id, access);
+  }
+  return { sources, apis };
+}
+
+/** The accounts of a provider that have a setting, `<NAME>__<ACCOUNT>`, in lower case. */
+function accountsOf({ settings, api }: Provider, env: object): string[] {
+  const options = settings.options?.map(({ name }) => name) ?? [];
+  const names = [settings.secret, settings.scheme?.name, api?.keySetting, api?.urlSetting.name, ...options];
+  const accounts = Object.keys(env).flatMap((name) => {
+    const [, setting, account] = /^(.+)__([A-Z0-9]{1,32})$/.exec(name) ?? [];
+    return account !== undefined && names.includes(setting) ? account.toLowerCase() : [];
+  });
+  return [...new Set(accounts)].sort();
+}
+
+/** The valid values verify while another is invalid. */
+function readVerification({ settings }: Provider, toleranceSeconds: number, reader: Reader): Verification {
+  const { secretProblem, secretWarning } = settings;
+  const secret = reader.nameOf(settings.secret);
+  const { text = '', isBroken } = reader.read(secret);
+  const all = readList(text);
+  const values = all.filter((value, index) => {
+    const place = `${secret}: value ${index + 1} of ${all.length}`;
+    const problem = secretProblem(value);
+    const warning = secretWarning?.(value);
+    if (problem !== undefined) reader.problems.push(`${place} ${problem}`);
+    if (warning !== undefined) reader.warnings.push(`${place} ${warning}`);
+    return problem === undefined;
+  });
+  const scheme = readScheme(settings, reader);
+  if (values.length > 0) return { state: 'ready', secrets: { values, scheme, toleranceSeconds } };
+  return { state: isBroken || all.length > 0 ? 'broken' : 'unset' };
+}
+
+/** An invalid choice counts as the strictest one. */
+function readScheme({ scheme }: Provider['settings'], { nameOf, read, problems }: Reader): string {
+  if (scheme === undefined) return '';
+  const { choices, fallback, strictest } = scheme;
+  const name = nameOf(scheme.name);
+  const { text, isBroken } = read(name);
+  if (isBroken) return strictest;
+  if (text === undefined || choices.includes(text)) return text ?? fallback;
+  problems.push(`${name}: must be one of ${choices.join(', ')}`);
+  return strictest;
+}
+
+function readOptions({ settings }: Provider, { nameOf, read, problems }: Reader): Options {
+  const options = settings.options?.flatMap(({ name, problem }): [string, string][] => {
+    const { text } = read(nameOf(name));
+    const wrong = text === undefined ? undefined : problem(text);
+    if (wrong !== undefined) problems.push(`${nameOf(name)}: ${wrong}`);
+    return text === undefined || wrong !== undefined ? [] : [[name, text]];
+  });
+  return Object.fromEntries(options ?? []);
+}
+
+/** With an invalid URL or key no key is sent, and what needs the API waits for the setting. */
+function readApi(
+  api: ProviderApi,
+  known: { readonly options: Options; readonly secrets: readonly string[] },
+  reader: Reader,
+): ApiAccess {
+  const { fallback } = api.urlSetting;
+  const name = reader.nameOf(api.urlSetting.name);
+  const keySetting = reader.nameOf(api.keySetting);
+  const address = reader.read(name);
+  const key = readKey(keySetting, reader);
+  const given = key.text ?? (key.isBroken ? undefined : api.otherKey?.(known.options, known.secrets));
+  const baseUrl = parseApiUrl(address.text ?? fallback);
+  if (baseUrl === undefined) reader.problems.push(`${name}: is not https://host[/path]`);
+  if (baseUrl !== undefined && !address.isBroken) {
+    const options = { ...known.options, [api.urlSetting.name]: baseUrl };
+    return { api, options, keySetting, baseUrl, key: given, brokenSetting: key.isBroken && keySetting };
+  }
+  const isKeyMeant = given !== undefined || key.isBroken;
+  const { options } = known;
+  const brokenSetting = isKeyMeant ? name : undefined;
+  return { api, options, keySetting, baseUrl: fallback, key: undefined, brokenSetting };
+}
+
+/** A key is sent in a header, which takes visible ASCII. */
+function readKey(name: string, { read, problems }: Reader): Setting {
+  const key = read(name);
+  if (key.text === undefined || /^[\x21-\x7e]+$/.test(key.text)) return key;
+  problems.push(`${name}: must be one key, of visible ASCII characters`);
+  return { isBroken: true };
+}
