@@ -2,7 +2,7 @@
  * KV, R2 and a queue in the memory of the isolate, for plain `workerd serve`: they cost next to nothing, so that what
  * is measured is the worker. With the setting `SINK` they work: what is small stays in memory, and audio goes out over
  * HTTP, which is how a put into R2 leaves a worker. Without it the bucket is silent on what is asked of it, and so is
- * `fetch`: what begins behind the answer ends there.
+ * `fetch`: what a worker does in the background ends there.
  */
 interface Contestant {
   fetch(request: Request, env: object, context: object): Response | Promise<Response>;
