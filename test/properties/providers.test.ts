@@ -6,6 +6,7 @@ import { inboxEntrySchema } from '../../src/recording.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
 import sautikitPayloads from '../fixtures/sautikit/payloads.json';
 import telnyxPayloads from '../fixtures/telnyx/payloads.json';
+import twilioPayloads from '../fixtures/twilio/payloads.json';
 import { verify } from '../support/verify.ts';
 
 const publicKey = '+7E99DXiiQXvceNX4nHm3Lbm5mqPWad5RhDr2ufuCik=';
@@ -19,9 +20,22 @@ const headerText = () =>
     fc.constantFrom('1782554760', `${'A'.repeat(86)}==`, 'a'.repeat(64), `t=1782554760,v1=${'a'.repeat(64)}`),
   );
 
-const published = [...sautikitPayloads.variants, ...telnyxPayloads.variants].flatMap((variant) =>
-  'body' in variant ? [variant.body] : [],
-);
+const published = [
+  ...[...sautikitPayloads.variants, ...telnyxPayloads.variants].flatMap((variant) =>
+    'body' in variant ? [variant.body] : [],
+  ),
+  ...twilioPayloads.flatMap(({ form }) => form ?? []),
+  {
+    type: 'call.recording.ready',
+    timestamp: '2026-06-27T10:06:00Z',
+    data: {
+      recording_id: 'r',
+      call_id: 'c',
+      channels: 2,
+      files: [{ format: 'wav', url: 'https://a/b', size_bytes: 9 }],
+    },
+  },
+];
 /** Strings that UTF-8 cannot encode, and ids that have a meaning in a path. */
 const unusualText = fc.constantFrom('\ud800', 'a\udc00b', '..', '.', '');
 

@@ -240,6 +240,8 @@ describe('readConfig() with accounts', () => {
       ['sautikit.b2', 'unset'],
       ['telnyx', 'ready'],
       ['telnyx.acme', 'ready'],
+      ['twilio', 'unset'],
+      ['standard-webhooks', 'unset'],
     ]);
   });
 
@@ -279,7 +281,61 @@ describe('readConfig() with accounts', () => {
   ])('reports %s, which is no setting of an account', (name, { expect }) => {
     const config = readConfig({ ...good, [name]: publicKey });
 
-    expect(config.sources.map(({ id }) => id)).toEqual(['sautikit', 'telnyx']);
+    expect(config.sources.every(({ account }) => account === undefined)).toBe(true);
     expect(config.problems).toEqual([expect.stringMatching(`^${name}: is no setting; `)]);
+  });
+});
+
+describe('readConfig() with options and PUBLIC_URL', () => {
+  const sid = `AC${'0'.repeat(32)}`;
+
+  test('passes valid options to the source and its API, by their names without the account', ({ expect }) => {
+    const config = readConfig({
+      TWILIO_AUTH_TOKEN__A: 'a-token-of-twilio-a',
+      TWILIO_ACCOUNT_SID__A: sid,
+      TWILIO_FORMATS__A: 'mp3',
+    });
+
+    const options = {
+      TWILIO_ACCOUNT_SID: sid,
+      TWILIO_FORMATS: 'mp3',
+      TWILIO_API_URL: 'https://api.twilio.com/',
+    };
+    expect(sourceOf(config, 'twilio.a')?.options).toEqual(options);
+    expect(config.apis.get('twilio.a')).toMatchObject({ options, key: `${sid}:a-token-of-twilio-a` });
+    expect(sourceOf(config, 'twilio')?.options.TWILIO_ACCOUNT_SID).toBeUndefined();
+  });
+
+  test('reports an invalid option, which counts as unset', ({ expect }) => {
+    const config = readConfig({ TWILIO_ACCOUNT_SID: 'AC1', TWILIO_FORMATS: 'wav,ogg' });
+
+    expect(config.problems).toEqual([
+      'TWILIO_ACCOUNT_SID: is not AC and 32 hex digits',
+      'TWILIO_FORMATS: must be a list of wav, mp3',
+    ]);
+    expect(sourceOf(config, 'twilio')?.options).toEqual({ TWILIO_API_URL: 'https://api.twilio.com/' });
+  });
+
+  test('sends no other key while the set one is invalid', ({ expect }) => {
+    const { apis } = readConfig({ TWILIO_AUTH_TOKEN: 'token', TWILIO_ACCOUNT_SID: sid, TWILIO_API_KEY: 'ä' });
+
+    expect(apis.get('twilio')).toMatchObject({ key: undefined, brokenSetting: 'TWILIO_API_KEY' });
+  });
+
+  test.for([
+    ['https://vault.example.com', 'https://vault.example.com'],
+    ['https://vault.example.com/', 'https://vault.example.com'],
+    ['https://example.com/vault/', 'https://example.com/vault'],
+    ['vault.example.com', undefined],
+    ['ftp://vault.example.com', undefined],
+    ['https://vault.example.com?a=b', undefined],
+    ['https://user:pass@vault.example.com', undefined],
+  ] as const)('reads PUBLIC_URL %s as %s', ([text, publicUrl], { expect }) => {
+    const config = readConfig({ ...good, PUBLIC_URL: text });
+
+    expect(config.publicUrl).toBe(publicUrl);
+    expect(config.problems).toEqual(
+      publicUrl === undefined ? ['PUBLIC_URL: is not https://host[/path]'] : [],
+    );
   });
 });
