@@ -7,10 +7,8 @@ import { type Receipt, receive } from '../receive/receive.ts';
 import { readBytes } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import type { WithTimeout } from '../shared/with-timeout.ts';
+import { answers, type Outcome } from './answers.ts';
 import type { AppEnv } from './services.ts';
-
-/** The `Retry-After` of a 503: longer than a deploy or a short failure of a store. */
-const RETRY_AFTER_SECONDS = 30;
 
 /** The largest body of a delivery; the largest published one is under 4 KiB. */
 const MAX_DELIVERY_BYTES = 256 * 1024;
@@ -34,7 +32,7 @@ webhooks.all('/:provider', async (c) => {
   const isGenuine = fields.scheme !== undefined;
   const write = isGenuine ? log : logUnverified;
   write({ event: 'delivery', provider: provider.id, outcome, ...fields, eventType, ms: now() - startedMs });
-  return responses[outcome]();
+  return answers[outcome]();
 });
 
 /** An event type for the log: only if it is a name. */
@@ -42,7 +40,6 @@ function loggableType(eventType: string | undefined): string | undefined {
   return eventType === undefined || /^[A-Za-z][\w.-]{0,63}$/.test(eventType) ? eventType : 'unprintable';
 }
 
-type Outcome = Receipt['outcome'] | 'too_large';
 type Received = Omit<Receipt, 'outcome'> & { readonly outcome: Outcome };
 
 async function receiveRequest(c: Context<AppEnv>, provider: Provider): Promise<Received> {
@@ -59,24 +56,6 @@ async function receiveRequest(c: Context<AppEnv>, provider: Provider): Promise<R
   if (!rawBody.ok) return { outcome: 'rejected', code: rawBody.error, pending: [] };
   const arrival = { rawBody: rawBody.value, headers, provider, receivedMs: services.now() };
   return receive(arrival, verify.value, services);
-}
-
-/** The response to each outcome: a provider retries after 503 and not after the others. */
-const responses: Readonly<Record<Outcome, () => Response>> = {
-  accepted: prepared(200, { outcome: 'accepted' }),
-  duplicate: prepared(200, { outcome: 'duplicate' }),
-  ignored: prepared(200, { outcome: 'ignored' }),
-  kept: prepared(200, { outcome: 'kept' }),
-  rejected: prepared(401, { error: 'unauthorized' }),
-  too_large: prepared(413, { error: 'too_large' }),
-  unavailable: prepared(503, { error: 'unavailable' }, { 'Retry-After': String(RETRY_AFTER_SECONDS) }),
-};
-
-/** Makes body and headers once: this saves a tenth of a rejection's CPU. */
-function prepared(status: number, body: object, more: Record<string, string> = {}): () => Response {
-  const text = JSON.stringify(body);
-  const init = { status, headers: new Headers({ 'Content-Type': 'application/json', ...more }) };
-  return () => new Response(text, init);
 }
 
 /** Whether `Content-Length` states a body that is too large. */
