@@ -8,7 +8,6 @@ import {
   startNodeCopier,
   startVaultCopier,
 } from './copiers.ts';
-import { peakGrowthMb } from './processes.ts';
 import { rotated, type Sample } from './statistics.ts';
 
 /** How a file is served: with its length, without, or in five connections that break. */
@@ -85,17 +84,12 @@ function turns() {
     .filter(({ task, name }) => !task.without.includes(name));
 }
 
-async function measureCopy(
-  { copy, cpuSeconds, residentBytes }: Copier,
-  { bytes, files }: Task,
-  link: string,
-) {
+async function measureCopy({ copy, cpuSeconds }: Copier, { files }: Task, link: string) {
   const links = Array.from({ length: files }, () => link);
   const [startedMs, cpuBefore] = [performance.now(), cpuSeconds()];
-  const growthMb = await peakGrowthMb(residentBytes, () => copy(links));
+  await copy(links);
   const seconds = (performance.now() - startedMs) / 1000;
-  const times = { cpuSeconds: (cpuSeconds() - cpuBefore) / files, seconds: seconds / files };
-  return bytes < GIGABYTE ? times : { ...times, growthMb };
+  return { cpuSeconds: (cpuSeconds() - cpuBefore) / files, seconds: seconds / files };
 }
 
 /** A way that a bare put cannot go is compared with the one that it can. */

@@ -15,19 +15,19 @@ interface Server {
 
 /**
  * Sends each delivery once, over a number of connections, and requires the same status of each. Each connection has
- * been answered before `start` is called: opening it is no delivery's cost.
+ * been answered before `start` is called, and is closed after `end`: neither is a delivery's cost.
  */
 export async function post(
   { name, url }: Server,
   deliveries: readonly Delivery[],
   connections: number,
   status: number,
-  start: () => void = () => undefined,
+  measured: { readonly start: () => void; readonly end: () => void } = { start() {}, end() {} },
 ): Promise<void> {
   const pool = new Pool(url, { connections });
   const inParallel = (work: () => Promise<unknown>) => Promise.all(Array.from({ length: connections }, work));
   await inParallel(async () => (await pool.request({ path: '/', method: 'GET' })).body.dump());
-  start();
+  measured.start();
   const waiting = deliveries.values();
   await inParallel(async () => {
     for (const { path, headers, body } of waiting) {
@@ -37,6 +37,7 @@ export async function post(
         throw new Error(`${name} answered ${response.statusCode} and not ${status}`);
     }
   });
+  measured.end(); // Before the connections are closed.
   await pool.close();
 }
 
@@ -47,9 +48,14 @@ export async function measure(
   connections: number,
   status: number,
 ): Promise<{ cpuMicroseconds: number }> {
-  let before = 0;
-  await post(server, deliveries, connections, status, () => {
-    before = cpuMicroseconds(server.pid);
+  let [before, after] = [0, 0];
+  await post(server, deliveries, connections, status, {
+    start: () => {
+      before = cpuMicroseconds(server.pid);
+    },
+    end: () => {
+      after = cpuMicroseconds(server.pid);
+    },
   });
-  return { cpuMicroseconds: (cpuMicroseconds(server.pid) - before) / deliveries.length };
+  return { cpuMicroseconds: (after - before) / deliveries.length };
 }

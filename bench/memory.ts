@@ -1,18 +1,48 @@
 import { newLocalSettings, type Settings } from '../tools/local-settings.ts';
 import { serveLarge } from '../tools/origin.ts';
-import { announce, type Copier, startBare, startBareWithChecksum, startNaive } from './copiers.ts';
+import {
+  announce,
+  type Copier,
+  startBare,
+  startBareWithChecksum,
+  startNaive,
+  startVaultCopier,
+} from './copiers.ts';
 import { startOnPlatform } from './platform.ts';
 import { peakGrowthMb } from './processes.ts';
 import type { Sample } from './statistics.ts';
 
 const FILES = 20;
 const FILE_BYTES = 100_000_000;
+const LARGE_BYTES = 1_000_000_000;
+const LARGE_FILES = 4;
 
-/** How far the resident memory of a new runtime rises with many copies at once; each contestant has its own. */
+/** How far the resident memory of a runtime rises; each contestant has its own. */
 export async function measureMemory(): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (const start of [startBare, startBareWithChecksum, startParallelVault, startNaive])
     samples.push(await copyMany(start));
+  for (const start of [startBare, startVaultCopier]) samples.push(...(await copyOneByOne(start)));
+  return samples;
+}
+
+/** What grew with the bytes would grow with each further file as with the first, which is not counted. */
+async function copyOneByOne(start: (settings: Settings) => Promise<Copier>): Promise<Sample[]> {
+  const origin = await serveLarge();
+  const { name, residentBytes, copy, stop } = await start(await newLocalSettings(origin.url));
+  const samples: Sample[] = [];
+  for (let round = -1; round < LARGE_FILES; round++) {
+    const growthMb = await peakGrowthMb(residentBytes, () => copy([origin.link(String(LARGE_BYTES))]));
+    if (round >= 0)
+      samples.push({
+        task: 'another 1 GB, one after the other',
+        contestant: name,
+        round,
+        values: { growthMb },
+      });
+  }
+  await stop();
+  origin.close();
   return samples;
 }
 

@@ -12,4 +12,8 @@ export function readResults(): Results {
   return JSON.parse(readFileSync(resultsFile, 'utf8'));
 }
 
-if (import.meta.main) await runPageCommand('performance', () => report(readResults()));
+if (import.meta.main)
+  await runPageCommand('performance', () => {
+    if (!existsSync(resultsFile)) throw new Error('Nothing was measured: run npm run bench');
+    return report(readResults());
+  });

@@ -18,10 +18,11 @@ await runCommand({
   async run({ values, positionals }) {
     if (positionals.length > 0) throw new UsageError(`Unknown argument: ${positionals[0]}`);
     if (!/^\d{1,5}$/.test(values.port)) throw new UsageError(`--port must be a number: ${values.port}`);
-    const settings = await localSettings(join(root, '.vault.env'));
+    const envFile = join(root, '.vault.env');
+    const settings = await localSettings(envFile);
     if (settings.VAULT_TOKEN === undefined) throw new CommandError('VAULT_TOKEN is missing in .vault.env');
     console.log('Starting callvault with the settings in .vault.env …');
-    const vault = await startVault(settings, { port: Number(values.port), onLine: printLog });
+    const vault = await startVault(settings, { port: Number(values.port), envFile, onLine: printLog });
     console.log(`callvault listens on ${vault.url}; Ctrl-C ends it
   its state:   . ./.vault.env && curl -H "Authorization: Bearer $VAULT_TOKEN" ${vault.url}/healthz
   a delivery:  npm run send -- sautikit --to ${vault.url}

@@ -30,7 +30,11 @@ export async function newLocalSettings(audioOrigin: string): Promise<Record<stri
   };
 }
 
+/** Writes settings for `wrangler dev`. Throws for a value that the file cannot hold: it has no escape for all. */
 export function writeSettings(file: string, settings: Settings): void {
+  for (const [name, value] of Object.entries(settings))
+    if (/["\\\n]/.test(value))
+      throw new Error(`Cannot write ${name}: it has a quote, a backslash or a line break`);
   const lines = Object.entries(settings).map(([name, value]) => `${name}="${value}"\n`);
   writeFileSync(file, lines.join(''), { mode: 0o600 });
 }

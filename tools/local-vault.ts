@@ -15,6 +15,8 @@ export interface VaultOptions {
   readonly stateFolder?: string | undefined;
   /** Another worker than the vault, under the same bindings. */
   readonly main?: string;
+  /** The file that already has the settings: no copy is made. */
+  readonly envFile?: string;
   /** Is called with each line that the vault prints. */
   readonly onLine?: (line: string) => void;
 }
@@ -58,15 +60,15 @@ export interface VaultProcess {
 /** Starts the worker in local workerd by `wrangler dev`, on loopback only, and waits until it answers. */
 export async function startVault(
   settings: Settings,
-  { port: wanted = 0, stateFolder, main, onLine }: VaultOptions = {},
+  { port: wanted = 0, stateFolder, main, envFile, onLine }: VaultOptions = {},
 ): Promise<VaultProcess> {
   checkWritable(stateFolder ?? root);
   const port = await freePort(wanted);
   const folder = mkdtempSync(join(tmpdir(), 'callvault-settings-'));
-  const envFile = join(folder, 'settings.env');
-  writeSettings(envFile, settings);
+  const ownFile = join(folder, 'settings.env');
+  if (envFile === undefined) writeSettings(ownFile, settings);
   const args = ['dev', ...(main === undefined ? [] : [main]), '--ip', '127.0.0.1', '--port', String(port)];
-  args.push('--inspector-port', '0', '--env-file', envFile);
+  args.push('--inspector-port', '0', '--env-file', envFile ?? ownFile);
   if (stateFolder !== undefined) args.push('--persist-to', stateFolder);
   const child = spawn(process.execPath, [wrangler, ...args], {
     cwd: root,

@@ -14,11 +14,13 @@ export interface Content {
 
 /**
  * What an origin does with a link: `plain` serves the file, `chunked` without its length, `slow` in half a second;
- * `breaks` closes each connection after a fifth of the file, `busy` answers 503 to the first request.
+ * `breaks` closes each connection after a fifth of the file, or 20,000 bytes if that is more, `busy` answers 503 to the first request.
  */
 export type Manner = 'plain' | 'chunked' | 'slow' | 'breaks' | 'busy';
 
 const PIECES = { slow: 20, breaks: 5 };
+/** No connection breaks sooner: one that brings nothing moves nothing on. */
+const LEAST_PIECE_BYTES = 20_000;
 const SLOW_MS = 25;
 
 export interface Origin extends Listening {
@@ -62,13 +64,17 @@ function sendFrom(start: number, content: Content, manner: string, response: Ser
     ...(manner !== 'chunked' && { 'content-length': bytes - start }),
     ...(start > 0 && { 'content-range': `bytes ${start}-${bytes - 1}/${bytes}` }),
   });
-  const stop = manner === 'breaks' ? Math.min(bytes, start + Math.ceil(bytes / PIECES.breaks)) : bytes;
+  const stop = manner === 'breaks' ? Math.min(bytes, start + pieceOf(bytes)) : bytes;
   const body = Readable.from(manner === 'slow' ? slowly(content, start) : content.read(start, stop));
   body.pipe(response, { end: stop === bytes });
   // What is written goes out before the connection breaks.
   if (stop < bytes) body.once('end', () => response.socket?.destroySoon());
   response.once('close', () => body.destroy());
   return stop === bytes;
+}
+
+function pieceOf(bytes: number): number {
+  return Math.max(LEAST_PIECE_BYTES, Math.ceil(bytes / PIECES.breaks));
 }
 
 async function* slowly({ bytes, read }: Content, start: number): AsyncGenerator<Buffer> {

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CommandError, runCommand } from './command.ts';
+import { CommandError, runCommand, UsageError } from './command.ts';
 import { root } from './wrangler.ts';
 
 /**
@@ -34,7 +34,8 @@ export async function runPageCommand(name: string, makeParts: () => Record<strin
 Writes the tables of docs/${name}.md.
   --check  only compare`,
     options: { check: { type: 'boolean', default: false } },
-    async run({ values }) {
+    async run({ values, positionals }) {
+      if (positionals.length > 0) throw new UsageError(`Unknown argument: ${positionals[0]}`);
       const page = readFileSync(fileOf(name), 'utf8');
       if (!values.check) fillPage(name, makeParts());
       else if (filled(page, makeParts()) !== page)
@@ -44,8 +45,10 @@ Writes the tables of docs/${name}.md.
   });
 }
 
-/** A table; all columns but the first are numbers. */
+/** A table; columns of numbers are aligned on the right. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(header), `|---|${'---:|'.repeat(header.length - 1)}`, ...rows.map(line)].join('\n');
+  const isNumber = (at: number) => at > 0 && rows.every((row) => /^[<≤–-]?\s?[\d–]|^–$/.test(row[at] ?? ''));
+  const rule = header.map((_title, at) => (isNumber(at) ? '---:' : '---'));
+  return [line(header), `|${rule.join('|')}|`, ...rows.map(line)].join('\n');
 }

@@ -1,5 +1,6 @@
 import { createMiddleware } from 'hono/factory';
 import { timingSafeEqual } from 'hono/utils/buffer';
+import { unauthorized } from './answers.ts';
 import type { AppEnv } from './services.ts';
 
 /** Allows requests with `VAULT_TOKEN` as Bearer token; refuses all while it is unset. */
@@ -9,6 +10,6 @@ export const ownerOnly = createMiddleware<AppEnv>(async (c, next) => {
     return c.json({ error: 'unavailable', hint: 'Set it with: npx wrangler secret put VAULT_TOKEN' }, 503);
   const [, token] = /^Bearer +(.+)$/i.exec(c.req.header('Authorization') ?? '') ?? [];
   const isOwner = token !== undefined && (await timingSafeEqual(token, vaultToken));
-  if (!isOwner) return c.json({ error: 'unauthorized' }, 401);
+  if (!isOwner) return c.json(unauthorized, 401);
   return next();
 });

@@ -6,10 +6,8 @@ import { readBytes } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import type { WithTimeout } from '../shared/with-timeout.ts';
 import type { Source } from '../sources.ts';
+import { answers, type Outcome } from './answers.ts';
 import type { AppEnv } from './services.ts';
-
-/** The `Retry-After` of a 503: longer than a deploy or a short failure of a store. */
-const RETRY_AFTER_SECONDS = 30;
 
 /** The largest body of a delivery; the largest published one is under 4 KiB. */
 const MAX_DELIVERY_BYTES = 256 * 1024;
@@ -20,10 +18,10 @@ export const BODY_MS = 10_000;
 /** `POST /webhooks/:provider`, and `/webhooks/:provider/:account` for a named account. */
 export const webhooks = new Hono<AppEnv>();
 
-webhooks.all('/:provider', (c) => answer(c, c.req.param('provider')));
-webhooks.all('/:provider/:account', (c) => answer(c, c.req.param('provider'), c.req.param('account')));
+webhooks.all('/:provider', (c) => receiveAt(c, c.req.param('provider')));
+webhooks.all('/:provider/:account', (c) => receiveAt(c, c.req.param('provider'), c.req.param('account')));
 
-async function answer(c: Context<AppEnv>, provider: string, account?: string): Promise<Response> {
+async function receiveAt(c: Context<AppEnv>, provider: string, account?: string): Promise<Response> {
   const source = c.env.config.sources.find((one) => one.provider.id === provider && one.account === account);
   if (source === undefined) return c.json({ error: 'not_found' }, 404);
   if (c.req.method !== 'POST') return c.json({ error: 'method_not_allowed' }, 405, { Allow: 'POST' });
@@ -35,7 +33,7 @@ async function answer(c: Context<AppEnv>, provider: string, account?: string): P
   const isGenuine = fields.scheme !== undefined;
   const write = isGenuine ? log : logUnverified;
   write({ event: 'delivery', provider: source.id, outcome, ...fields, eventType, ms: now() - startedMs });
-  return responses[outcome]();
+  return answers[outcome]();
 }
 
 /** An event type for the log: only if it is a name. */
@@ -43,7 +41,6 @@ function loggableType(eventType: string | undefined): string | undefined {
   return eventType === undefined || /^[A-Za-z][\w.-]{0,63}$/.test(eventType) ? eventType : 'unprintable';
 }
 
-type Outcome = Receipt['outcome'] | 'too_large';
 type Received = Omit<Receipt, 'outcome'> & { readonly outcome: Outcome };
 
 async function receiveRequest(c: Context<AppEnv>, source: Source): Promise<Received> {
@@ -69,24 +66,6 @@ function urlAsCalled(requestUrl: string, publicUrl: string | undefined): string 
   if (publicUrl === undefined) return requestUrl;
   const { pathname, search } = new URL(requestUrl);
   return `${publicUrl}${pathname}${search}`;
-}
-
-/** The response to each outcome: a provider retries after 503 and not after the others. */
-const responses: Readonly<Record<Outcome, () => Response>> = {
-  accepted: prepared(200, { outcome: 'accepted' }),
-  duplicate: prepared(200, { outcome: 'duplicate' }),
-  ignored: prepared(200, { outcome: 'ignored' }),
-  kept: prepared(200, { outcome: 'kept' }),
-  rejected: prepared(401, { error: 'unauthorized' }),
-  too_large: prepared(413, { error: 'too_large' }),
-  unavailable: prepared(503, { error: 'unavailable' }, { 'Retry-After': String(RETRY_AFTER_SECONDS) }),
-};
-
-/** Makes body and headers once: this saves a tenth of a rejection's CPU. */
-function prepared(status: number, body: object, more: Record<string, string> = {}): () => Response {
-  const text = JSON.stringify(body);
-  const init = { status, headers: new Headers({ 'Content-Type': 'application/json', ...more }) };
-  return () => new Response(text, init);
 }
 
 /** Whether `Content-Length` states a body that is too large. */

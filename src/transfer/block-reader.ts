@@ -21,8 +21,8 @@ export interface BlockReader {
 }
 
 /**
- * A source that fails takes with it what a read has not brought yet: at most this share of what it has sent, so that
- * each connection to an origin that closes early moves the transfer on.
+ * A source that fails takes with it what a read has not brought yet: at most this share of what it has sent, or 4 KiB if
+ * that is more, so that a connection that closes early moves the transfer on.
  */
 const RISKED_SHARE = 1 / 4;
 
