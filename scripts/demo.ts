@@ -18,6 +18,8 @@ const recorded = [
   { fakeProvider: 'sautikit-plain', channels: 2, durationSeconds: 7.28, files: ['dual.mp3'] },
   { fakeProvider: 'telnyx', channels: 2, durationSeconds: 7.28, files: ['dual.wav', 'dual.mp3'] },
   { fakeProvider: 'telnyx', channels: 1, durationSeconds: 8.5, files: ['mono.mp3'] },
+  { fakeProvider: 'twilio', channels: 2, durationSeconds: 7.28, files: ['dual.wav'] },
+  { fakeProvider: 'standard-webhooks', channels: 1, durationSeconds: 8.5, files: ['mono.wav'] },
 ];
 
 type DemoCall = RecordingFacts & (typeof recorded)[number];
@@ -31,9 +33,7 @@ async function demo(stateFolder: string | undefined): Promise<number> {
     const settings = await newLocalSettings(origin.url);
     const calls = recorded.map((call) => ({
       ...call,
-      eventId: randomUUID(),
-      callId: randomUUID(),
-      recordingId: randomUUID(),
+      ...newIds(call.fakeProvider),
       links: Object.fromEntries(call.files.map((file) => [file.slice(-3), origin.link(file)])),
       endedMs: Date.now(),
       sizeBytes: readFileSync(audio(call.files[0] ?? '')).length,
@@ -47,6 +47,12 @@ async function demo(stateFolder: string | undefined): Promise<number> {
   } finally {
     origin.close();
   }
+}
+
+/** In the form that the provider gives its ids. */
+function newIds(fakeProvider: string) {
+  const ids = { eventId: randomUUID(), callId: randomUUID(), recordingId: randomUUID() };
+  return fakeProviders[fakeProvider]?.ids?.(ids) ?? ids;
 }
 
 /** Runs a vault until each accepted call had its attempt. Returns the number of accepted calls. */
@@ -67,7 +73,7 @@ async function deliverAll(calls: readonly DemoCall[], settings: Settings, stateF
     console.log(`The vault listens on ${vault.url}\n`);
     const accepted: DemoCall[] = [];
     for (const call of calls) {
-      const title = `${call.fakeProvider.padEnd(15)} ${Object.keys(call.links).join(' + ')}`;
+      const title = `${call.fakeProvider.padEnd(17)} ${Object.keys(call.links).join(' + ')}`;
       if (await post(title, call)) accepted.push(call);
     }
     // Both must change nothing.

@@ -27,6 +27,8 @@ const columns = [
   ['sautikit', 'queue'],
   ['telnyx', 'fast path'],
   ['telnyx', 'queue'],
+  ['twilio', 'fast path'],
+  ['twilio', 'queue'],
   ['standard-webhooks', 'fast path'],
   ['standard-webhooks', 'queue'],
 ] as const;

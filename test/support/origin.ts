@@ -25,6 +25,8 @@ export async function startOrigin(): Promise<Origin> {
   const reports = new Map<string, unknown[]>();
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://origin');
+    // Some providers add the format to a link: but for the files' own names it means nothing here.
+    if (!url.pathname.startsWith('/audio/')) url.pathname = url.pathname.replace(/\.(wav|mp3)$/, '');
     const [, name = '', ...rest] = url.pathname.split('/');
     const run = url.searchParams.get('run') ?? (name === 'api' ? (rest[1] ?? '') : '');
     if (name === 'seen') return void response.end(JSON.stringify(seen.get(run) ?? []));

@@ -5,11 +5,12 @@ import type { FakeProvider } from '../../tools/fake-providers/fake-provider.ts';
 import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
 import { fakeStandardWebhooks } from '../../tools/fake-providers/standard-webhooks.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
+import { fakeTwilio } from '../../tools/fake-providers/twilio.ts';
 import { type Count, type FaultRow, faultRows, slowRow } from './fault-rows.ts';
-import { runToCompletion, type Scenario, type ScenarioEnd } from './run-to-completion.ts';
+import { idsOf, runToCompletion, type Scenario, type ScenarioEnd } from './run-to-completion.ts';
 import { jsonAt, keysOf, report, sha256At } from './support.ts';
 
-const ways = [fakeSautikit, fakeTelnyx, fakeStandardWebhooks].flatMap((fakeProvider) =>
+const ways = [fakeSautikit, fakeTelnyx, fakeTwilio, fakeStandardWebhooks].flatMap((fakeProvider) =>
   (['fast path', 'queue'] as const).map((start) => ({ fakeProvider, start })),
 );
 
@@ -33,9 +34,16 @@ async function runRow(
   return { ...end, run };
 }
 
+/** The code of the dead letter; `undefined` when the recording is archived. */
+function codeOf({ end }: FaultRow, { id }: FakeProvider): string | undefined {
+  const code = typeof end === 'string' ? end : end[id === 'twilio' ? 'twilio' : 'others'];
+  return code === 'archived' ? undefined : code;
+}
+
 /** Whether each SHA-256 in the manifest is that of the stored object. */
-async function isProven(run: string, { id }: FakeProvider): Promise<boolean> {
-  const manifestKey = `recordings/${id}/2026/06/27/call-${run}/rec-${run}.json`;
+async function isProven(run: string, fakeProvider: FakeProvider): Promise<boolean> {
+  const { callId, recordingId } = idsOf(fakeProvider, run);
+  const manifestKey = `recordings/${fakeProvider.id}/2026/06/27/${callId}/${recordingId}.json`;
   const { files } = await jsonAt<Manifest>(manifestKey);
   const sums = await Promise.all(files.map(async ({ key, sha256 }) => (await sha256At(key)) === sha256));
   return files.length === 1 && sums.every(Boolean);
@@ -47,15 +55,18 @@ describe.for(faultRows.map((row, index) => ({ ...row, index })))('origin: $title
   test.for(chosen)('ends as its row states ($fakeProvider.id, $start)', async (way, { expect }) => {
     const end = await runRow(row, row.index, way);
 
+    const code = codeOf(row, way.fakeProvider);
+
     expect(end).toMatchObject({
-      state: row.end === 'archived' ? 'archived' : 'dead',
-      code: row.end === 'archived' ? undefined : row.end,
+      state: code === undefined ? 'archived' : 'dead',
+      code,
       audio: row.audio,
       manifests: row.audio,
       requests: countOf(row.requests, way),
       attempts: countOf(row.attempts, way),
     });
-    expect(await keysOf(`inbox/${way.fakeProvider.id}/event-${end.run}`)).toEqual([]);
+    const { eventId } = idsOf(way.fakeProvider, end.run);
+    expect(await keysOf(`inbox/${way.fakeProvider.id}/${eventId}`)).toEqual([]);
     if (row.audio === 1) expect(await isProven(end.run, way.fakeProvider)).toBe(true);
   });
 });

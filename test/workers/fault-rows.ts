@@ -7,8 +7,8 @@ export type Count = number | { readonly [providerOrStart: string]: number };
 export interface FaultRow {
   readonly title: string;
   readonly path: string;
-  /** `archived`, or the code of the dead letter. */
-  readonly end: string;
+  /** `archived`, or the code of the dead letter, of one provider another. */
+  readonly end: string | { readonly twilio: string; readonly others: string };
   /** Audio objects in the bucket. */
   readonly audio: 0 | 1;
   /** Requests to the origin in all attempts. */
@@ -31,7 +31,7 @@ const archived = (requests: number, attempts = 1, more: Partial<FaultRow> = {}):
   ...more,
 });
 const dead = (
-  end: string,
+  end: FaultRow['end'],
   attempts: Count,
   requests: Count = attempts,
   more: Partial<FaultRow> = {},
@@ -55,29 +55,32 @@ function inAnHour(count: number) {
 const lastChance = (): Ends => ({
   end: 'archived',
   audio: 1,
-  requests: { ...inAnHour(14), telnyx: 10 },
-  attempts: { ...inAnHour(14), telnyx: 10 },
+  requests: { ...inAnHour(14), telnyx: 10, twilio: 24 },
+  attempts: { ...inAnHour(14), telnyx: 10, twilio: 24 },
 });
 
 /** The attempts until the link has expired: after 10 minutes for Telnyx, an hour for Sautikit. */
-const untilExpired = { ...inAnHour(15), telnyx: 12 };
+const untilExpired = { ...inAnHour(15), telnyx: 12, twilio: 24 };
+
+/** Twilio's links do not expire: the attempts end. */
+const expired = { twilio: 'attempts_exhausted', others: 'link_expired' };
 
 const rows: readonly (readonly [string, string, Ends])[] = [
   ['the audio', '/audio/mono.wav', archived(1)],
-  ['401', '/status/401', dead('link_expired', untilExpired)],
-  ['403', '/status/403', dead('link_expired', untilExpired)],
+  ['401', '/status/401', dead(expired, untilExpired)],
+  ['403', '/status/403', dead(expired, untilExpired)],
   ['403 with S3’s “Request has expired”', '/expired', dead('link_expired', 1)],
   ['404, the audio from the 4th request on', '/later/404/3', archived(4, 4)],
   ['403, the audio from the 2nd request on', '/later/403/1', archived(2, 2)],
-  ['404', '/status/404', dead('link_expired', untilExpired)],
+  ['404', '/status/404', dead(expired, untilExpired)],
   ['410', '/status/410', dead('link_gone', 1)],
-  ['429, Retry-After: 30', '/retry-after/30', dead('link_expired', untilExpired)],
-  ['500', '/status/500', dead('link_expired', untilExpired)],
-  ['503', '/status/503', dead('link_expired', untilExpired)],
+  ['429, Retry-After: 30', '/retry-after/30', dead(expired, untilExpired)],
+  ['500', '/status/500', dead(expired, untilExpired)],
+  ['503', '/status/503', dead(expired, untilExpired)],
   ['503, Retry-After: Invalid Date, the audio from the 4th request on', '/invalid-date', archived(4, 4)],
   ['503 twice, then a WAV that is cut, then the audio', '/late-and-cut', archived(4, 4)],
   ['503, the audio from the 9th request on', '/later/503/8', archived(9, 9)],
-  ['closes the connection at once', '/reset-at-once', dead('link_expired', untilExpired)],
+  ['closes the connection at once', '/reset-at-once', dead(expired, untilExpired)],
   ['stalls before the headers', '/stall-before-headers', dead('attempts_exhausted', 24, 24, { speed: 100 })],
   [
     'stalls in the body',

@@ -51,6 +51,12 @@ export async function runToCompletion(scenario: Scenario): Promise<ScenarioEnd> 
   return endOf(scenario, services, clock.now());
 }
 
+/** The ids of a run's recording as the vault sees them. */
+export function idsOf({ ids }: FakeProvider, run: string) {
+  const facts = recordingFacts(run, {});
+  return ids?.(facts) ?? facts;
+}
+
 type Clock = ReturnType<typeof createClock>;
 
 function createClock(speed: number) {
@@ -115,8 +121,9 @@ async function endOf(
   { lines }: { lines: LogLine[] },
   nowMs: number,
 ): Promise<ScenarioEnd> {
-  const stored = await keysOf(`recordings/${fakeProvider.id}/2026/06/27/call-${run}/`);
-  const [deadKey] = await keysOf(`dead/${fakeProvider.id}/event-${run}`);
+  const { callId, eventId } = idsOf(fakeProvider, run);
+  const stored = await keysOf(`recordings/${fakeProvider.id}/2026/06/27/${callId}/`);
+  const [deadKey] = await keysOf(`dead/${fakeProvider.id}/${eventId}`);
   const letter = deadKey === undefined ? undefined : await jsonAt<DeadLetter>(deadKey);
   const attempts = lines.filter(({ event }) => event === 'attempt');
   const manifests = stored.filter((key) => key.endsWith('.json')).length;

@@ -245,11 +245,10 @@ export async function receiveSigned(
   const url = `https://vault.example/webhooks/${provider.id}`;
   const verify = provider.readSignature({ ...delivery, url }, secrets);
   if (!verify.ok) return { outcome: 'rejected', code: verify.error.reason, pending: [] };
-  return receive(
-    { ...delivery, url, source: provider.id, provider, options: {}, receivedMs: services.now() },
-    verify.value,
-    services,
-  );
+  // The origin of the tests stands in for an API's host.
+  const options = { TWILIO_API_URL: `${originUrl}/` };
+  const arrival = { ...delivery, url, source: provider.id, provider, options, receivedMs: services.now() };
+  return receive(arrival, verify.value, services);
 }
 
 /** The bucket, with a change to each upload in parts that it creates. */
