@@ -36,7 +36,10 @@ export async function serveContent(find: (name: string) => Content | undefined, 
   const asked = new Set<string>();
   const fetches = new Map<string, number>();
   const server = createServer(({ url = '/', headers }, response) => {
-    const [name = '', manner = 'plain'] = url.split('/').map(decodeURIComponent).toReversed();
+    const [name = '', manner = 'plain'] = (url.split('?')[0] ?? '')
+      .split('/')
+      .map(decodeURIComponent)
+      .toReversed();
     const content = find(name);
     const isBusy = manner === 'busy' && !asked.has(name);
     requests++;
