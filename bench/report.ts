@@ -169,7 +169,7 @@ const targets: readonly (readonly [string, number, string, (parts: Parts) => num
     const measured = ({ operations = [] }: Parts) => medianOf(operations, oneFile, 'callvault', what);
     return [`one recording in one file of 2.4 MB: ${what}`, limit, '', measured] as const;
   }),
-  ['bundle, gzip', 44_000, 'bytes', ({ sizes = [] }) => medianOf(sizes, /./, 'callvault', 'gzipBytes')],
+  ['bundle, gzip', 45_000, 'bytes', ({ sizes = [] }) => medianOf(sizes, /./, 'callvault', 'gzipBytes')],
   [
     'start-up, wall, beyond that of the floor',
     20,

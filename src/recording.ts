@@ -164,6 +164,8 @@ const archivedFile = v.object({
 export const manifestSchema = v.object({
   schema: v.literal(1),
   ...eventFields,
+  /** What the event lacked, and the provider's API told: no one has signed it. */
+  fromApi: v.optional(v.object({ from: optionalString, to: optionalString, askedAt: v.string() })),
   files: v.array(archivedFile),
   delivery: storedDelivery,
 });

@@ -1,4 +1,5 @@
-import type { ArchivedFile, RecordingEvent } from '../recording.ts';
+import { askNumbers } from '../providers/api-client.ts';
+import type { ArchivedFile, Manifest, RecordingEvent } from '../recording.ts';
 import type { Failure, FileFailure } from '../shared/errors.ts';
 import { describeError } from '../shared/log.ts';
 import { err, ok, type Result } from '../shared/result.ts';
@@ -10,6 +11,9 @@ import { addToManifest, noteSameAudio, verifyFiles } from './manifest.ts';
 import { missingFiles, type Place, placeOf } from './place.ts';
 import { recoverOrphans } from './recover-orphan.ts';
 import type { ArchiveServices } from './services.ts';
+
+/** The time limit of the question for a call's numbers: the lease is renewed just before. */
+const NUMBERS_MS = 10_000;
 
 /** The manifest's key, the bytes of the files that this attempt stored or found, and the failures. */
 export interface RecordingEnd {
@@ -69,7 +73,9 @@ async function listFiles(
   if (!settled.ok) return settled;
   const { place, files } = settled.value;
   if (!(await lease.renew())) return err({ code: 'lease_lost' });
-  const listing = { place, entry, files: files.map(withoutParts) };
+  const isFirst = place.stored.state !== 'present' && files.length > 0;
+  const fromApi = isFirst ? await numbersOf(entry.event, services) : undefined;
+  const listing = { place, entry, files: files.map(withoutParts), fromApi };
   const listed = await addToManifest(listing, services.recordings);
   if (!listed.ok) return listed;
   const key = place.keys.manifest;
@@ -78,6 +84,15 @@ async function listFiles(
   const suspects = isAgain ? undefined : files.filter(({ isInParts }) => isInParts).map((file) => file.key);
   const verified = await verifyFiles({ key, suspects, renewLease: lease.renew }, services);
   return verified.ok ? ok(key) : verified;
+}
+
+/** The numbers that the event lacks, from the provider's API: asked once, and never a reason to fail. */
+async function numbersOf(event: RecordingEvent, services: ArchiveServices): Promise<Manifest['fromApi']> {
+  const access = services.apis.get(event.provider);
+  if (access === undefined || event.from !== undefined || event.to !== undefined) return undefined;
+  const signal = services.timeout(NUMBERS_MS);
+  const numbers = await askNumbers(event, access, { signal, services });
+  return numbers && { ...numbers, askedAt: new Date(services.now()).toISOString() };
 }
 
 /**

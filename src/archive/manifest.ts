@@ -14,6 +14,8 @@ export interface Listing {
   readonly place: Place;
   readonly entry: InboxEntry;
   readonly files: readonly ArchivedFile[];
+  /** For a new manifest: what the event lacked. */
+  readonly fromApi?: Manifest['fromApi'];
 }
 
 /**
@@ -21,12 +23,13 @@ export interface Listing {
  * was made from carries that delivery. Fails after too many conflicts, and for the manifest of another event.
  */
 export async function addToManifest(
-  { place: { keys, stored, recordingId }, entry, files }: Listing,
+  { place: { keys, stored, recordingId }, entry, files, fromApi }: Listing,
   recordings: Recordings,
 ): Promise<Result<true, Failure>> {
   let current = stored;
   for (let write = 0; write < MAX_MANIFEST_WRITES && current.state !== 'unreadable'; write++) {
-    const manifest = current.state === 'present' ? current.manifest : newManifest(entry, recordingId);
+    const manifest =
+      current.state === 'present' ? current.manifest : { ...newManifest(entry, recordingId), fromApi };
     const merged = withFiles(manifest, files, entry);
     if (merged === manifest) return ok(true);
     // Under an id that names only a call, another event may have been first: its manifest is never changed.

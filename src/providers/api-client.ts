@@ -5,7 +5,7 @@ import { parseJsonObject } from '../shared/json.ts';
 import { readBytesWithin } from '../shared/read-bytes.ts';
 import { networkFailure, type Requester, request, retryAfterSeconds, STALL_MS } from '../shared/request.ts';
 import { err, ok, type Result } from '../shared/result.ts';
-import type { ApiAnswer, Options, ProviderApi, Refreshed } from './provider.ts';
+import type { ApiAnswer, Numbers, Options, ProviderApi, Refreshed } from './provider.ts';
 
 /** Bytes of an API's answer that are read: a page of 100 recordings with links is under 300 KiB. */
 const MAX_API_ANSWER_BYTES = 2 * 1024 ** 2;
@@ -27,6 +27,20 @@ export interface ApiAccess {
 export function credentialFor(link: URL, { api, baseUrl, key }: ApiAccess): string | undefined {
   if (key === undefined || api.opensLink?.(link, new URL(baseUrl)) !== true) return undefined;
   return api.authorization(key);
+}
+
+/** The numbers of a call by the provider's API; `undefined` when it does not tell them, for any reason. */
+export async function askNumbers(
+  event: RecordingEvent,
+  access: ApiAccess,
+  { signal, services }: { readonly signal: AbortSignal; readonly services: Requester },
+): Promise<Numbers | undefined> {
+  const path = access.key === undefined ? undefined : access.api.numbers?.path(event);
+  if (path === undefined) return undefined;
+  const answer = await askApi({ path, signal }, access, services);
+  if (!answer.ok || answer.value.status !== 200 || answer.value.body === undefined) return undefined;
+  const numbers = access.api.numbers?.read(answer.value.body);
+  return numbers?.from === undefined && numbers?.to === undefined ? undefined : numbers;
 }
 
 /** The file that needs a fresh link. */

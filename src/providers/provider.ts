@@ -62,6 +62,9 @@ export type Parsed =
   | { readonly kind: 'ignored'; readonly eventType: string }
   | Quarantined;
 
+/** The caller and the called, as the API writes them. */
+export type Numbers = Pick<RecordingEvent, 'from' | 'to'>;
+
 /** An answer of a provider's API; redirects are not followed. */
 export interface ApiAnswer {
   readonly status: number;
@@ -124,6 +127,12 @@ export interface ProviderApi {
   readonly namesCallOnly?: true;
   /** Reads an answer that is neither 429 nor 5xx; never throws on any input. */
   readonly readLink: (answer: ApiAnswer, event: RecordingEvent, file: RecordingFile) => Refreshed;
+  /** One request that tells the numbers of a call, for a provider whose events may lack them. */
+  readonly numbers?: {
+    readonly path: (event: RecordingEvent) => string | undefined;
+    /** Reads an answer with status 200; never throws on any input. */
+    readonly read: (body: JsonObject) => Numbers;
+  };
   /** Absent for an API that lists no recordings; `undefined` while an option that it needs is unset. */
   readonly list?: (options: Options) => RecordingList | undefined;
 }

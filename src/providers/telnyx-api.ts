@@ -14,6 +14,13 @@ export const telnyxApi: ProviderApi = {
   urlSetting: { name: 'TELNYX_API_URL', fallback: 'https://api.telnyx.com/v2/' },
   authorization: (key) => `Bearer ${key}`,
   readLink,
+  numbers: {
+    path: ({ apiPath }) => (/^recordings\/[^/?]+$/.test(apiPath ?? '') ? apiPath : undefined),
+    read: (body) => {
+      const recording = objectAt(body, 'data') ?? {};
+      return { from: textAt(recording, 'from'), to: textAt(recording, 'to') };
+    },
+  },
   list: () => telnyxList,
 };
 

@@ -29,6 +29,13 @@ export const twilioApi: ProviderApi = {
   authorization: (key) => `Basic ${encodeBase64(utf8(key))}`,
   opensLink: (link, base) => isTwilioHost(link) || link.origin === base.origin,
   readLink,
+  numbers: {
+    path: ({ apiPath, callId }) =>
+      /^CA[0-9a-f]{32}$/.test(callId)
+        ? apiPath?.replace(/Recordings\/.*$/, `Calls/${callId}.json`)
+        : undefined,
+    read: (call) => ({ from: textAt(call, 'from'), to: textAt(call, 'to') }),
+  },
   list: (options) => (options.TWILIO_ACCOUNT_SID === undefined ? undefined : listOf(options)),
 };
 

@@ -276,6 +276,37 @@ describe('send, list and get, over the API of a vault', () => {
     },
   );
 
+  const hasPerl = hasTools && spawnSync('perl', ['-v']).error === undefined;
+
+  test.runIf(hasPerl)(
+    'the recipe of docs/proof.md shows the same MAC twice for a delivery of Twilio in sh',
+    async ({ expect }) => {
+      const out = join(folder, 'proof-twilio');
+      const key = settings.TWILIO_AUTH_TOKEN ?? '';
+      const args = [
+        '--key',
+        key,
+        '--audio',
+        `${origin.url}/audio/mono.wav`,
+        '--wait',
+        '--event-id',
+        'twilio-1',
+      ];
+
+      const { code, stdout } = await asOwner('send', 'twilio', ...args);
+
+      expect(code).toBe(0);
+      const [, id = ''] = /\/(RE[0-9a-f]{32})\.wav/.exec(stdout) ?? [];
+      await asOwner('get', id, '--out', out);
+      renameSync(join(out, `${id}.json`), join(out, 'manifest.json'));
+      const env = { ...process.env, TWILIO_AUTH_TOKEN: key };
+      const proof = spawnSync('sh', ['-c', recipe('Twilio')], { cwd: out, env, encoding: 'utf8' });
+      const [made, stated] = proof.stdout.trim().split('\n');
+      expect(made).toMatch(/^[A-Za-z0-9+/]{27}=$/);
+      expect(made).toBe(stated);
+    },
+  );
+
   const hasCurl = hasTools && spawnSync('curl', ['--version']).error === undefined;
 
   test.runIf(hasCurl)(

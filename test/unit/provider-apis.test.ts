@@ -3,7 +3,9 @@ import { sautikitApi, apiPathOf as sautikitPathOf } from '../../src/providers/sa
 import { telnyxApi } from '../../src/providers/telnyx-api.ts';
 import { apiPathOf } from '../../src/providers/telnyx-links.ts';
 import { telnyxList } from '../../src/providers/telnyx-list.ts';
+import { twilioApi } from '../../src/providers/twilio-api.ts';
 import type { JsonObject } from '../../src/shared/json.ts';
+import twilioPayloads from '../fixtures/twilio/payloads.json';
 
 const event = {
   provider: 'p',
@@ -168,5 +170,134 @@ describe('telnyxList.readPage()', () => {
       next: undefined,
       total: undefined,
     });
+  });
+});
+
+describe('twilioApi', () => {
+  const sid = (prefix: string) => prefix + 'a'.repeat(32);
+  const link = 'https://api.twilio.com/r.wav?RequestedChannels=1';
+  const readLink = (status: number, body?: JsonObject) =>
+    twilioApi.readLink(answer(status, body), event, { link });
+
+  test.for([
+    [
+      'a completed recording',
+      { kind: 'link', link },
+      200,
+      { status: 'completed', media_url: 'http://api.twilio.com/r' },
+    ],
+    [
+      'one in the owner’s bucket',
+      { kind: 'elsewhere' },
+      200,
+      { status: 'completed', media_url: 'https://b.s3.amazonaws.com/r' },
+    ],
+    ['one in the works', { kind: 'pending' }, 200, { status: 'processing' }],
+    ['a deleted one', { kind: 'gone' }, 200, { status: 'deleted' }],
+    ['an absent one', { kind: 'gone' }, 200, { status: 'absent' }],
+    ['status 404', { kind: 'absent' }, 404, {}],
+    ['status 401', { kind: 'refused' }, 401, {}],
+    ['status 500', { kind: 'failed' }, 500, {}],
+  ] as const)('readLink() of %s', ([, expected, status, body], { expect }) => {
+    expect(readLink(status, body)).toMatchObject(expected);
+  });
+
+  const options = { TWILIO_ACCOUNT_SID: sid('AC') };
+  const list = twilioApi.list?.(options);
+  const page = twilioPayloads.find(({ id }) => id === 'twilio_list')?.body;
+  const [recording = {}] = page?.recordings ?? [];
+
+  test('lists whole days, of the account that is set', ({ expect }) => {
+    expect(twilioApi.list?.({})).toBeUndefined();
+    expect(list?.firstPath('2026-06-26T10:00:00.000Z', '2026-06-27T09:00:00.000Z')).toBe(
+      `2010-04-01/Accounts/${sid('AC')}/Recordings.json?DateCreated%3E=2026-06-26&DateCreated%3C=2026-06-27&PageSize=50`,
+    );
+  });
+
+  test('reads the published page, as a webhook would have announced it', ({ expect }) => {
+    const read = list?.readPage(answer(200, { ...page }), 'path');
+
+    expect(read).toMatchObject({ unfinishedAt: [], next: undefined });
+    expect(read?.recordings).toMatchObject([
+      {
+        event: {
+          eventId: `audit-${sid('RE')}`,
+          recordingId: sid('RE'),
+          callId: sid('CA'),
+          startedAt: '2016-10-14T21:56:34.000Z',
+          durationSeconds: 4,
+          apiPath: `2010-04-01/Accounts/${sid('AC')}/Recordings/${sid('RE')}.json`,
+          files: [
+            {
+              link: `https://api.twilio.com/2010-04-01/Accounts/${sid('AC')}/Recordings/${sid('RE')}.wav?RequestedChannels=1`,
+            },
+          ],
+        },
+      },
+    ]);
+    expect(read?.recordings[0]?.otherNames.map(({ callId }) => callId)).toContain(sid('CF'));
+  });
+
+  test('follows next_page_uri below the account alone, and refuses any other', ({ expect }) => {
+    const next = (uri: unknown) => list?.readPage(answer(200, { ...page, next_page_uri: uri }), 'path');
+
+    expect(next('/2010-04-01/Accounts/AC1/Recordings.json?Page=1')?.next).toBe(
+      '2010-04-01/Accounts/AC1/Recordings.json?Page=1',
+    );
+    for (const uri of ['https://evil.example/', '//evil.example/2010-04-01/Accounts/', '/other', 7])
+      expect(next(uri)).toBeUndefined();
+  });
+
+  test('waits for what is unfinished, and leaves out what is absent', ({ expect }) => {
+    const recordings = ['processing', 'absent', 'deleted'].map((status) => ({ ...recording, status }));
+
+    expect(list?.readPage(answer(200, { recordings }), 'path')).toMatchObject({
+      recordings: [],
+      unfinishedAt: ['2016-10-14T21:56:34.000Z'],
+    });
+  });
+
+  test.for([
+    [401, {}],
+    [200, {}],
+    [200, { recordings: {} }],
+    [200, undefined],
+  ] as const)('readPage() of status %i and %j is no page', ([status, body], { expect }) => {
+    expect(list?.readPage(answer(status, body), 'path')).toBeUndefined();
+  });
+});
+
+describe('numbers of a call', () => {
+  test.for([
+    [
+      'a call of Twilio',
+      twilioApi,
+      `2010-04-01/Accounts/AC1/Calls/CA${'b'.repeat(32)}.json`,
+      {
+        apiPath: '2010-04-01/Accounts/AC1/Recordings/RE1.json',
+        callId: `CA${'b'.repeat(32)}`,
+      },
+    ],
+    [
+      'a conference of Twilio',
+      twilioApi,
+      undefined,
+      {
+        apiPath: '2010-04-01/Accounts/AC1/Recordings/RE1.json',
+        callId: `CF${'b'.repeat(32)}`,
+      },
+    ],
+    ['a recording of Telnyx', telnyxApi, 'recordings/r1', { apiPath: 'recordings/r1', callId: 'c' }],
+    ['a leg of Telnyx', telnyxApi, undefined, { apiPath: 'recordings?filter[call_leg_id]=l', callId: 'c' }],
+  ] as const)('are asked for of %s', ([, api, path, names], { expect }) => {
+    expect(api.numbers?.path({ ...event, ...names })).toBe(path);
+  });
+
+  test('are read as the APIs write them', ({ expect }) => {
+    const numbers = { from: '+254700000001', to: '+254700000002' };
+
+    expect(twilioApi.numbers?.read({ ...numbers, sid: 'CA1' })).toEqual(numbers);
+    expect(telnyxApi.numbers?.read({ data: numbers })).toEqual(numbers);
+    expect(telnyxApi.numbers?.read({})).toEqual({});
   });
 });

@@ -1,6 +1,7 @@
 import { describe, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { twilio } from '../../src/providers/twilio.ts';
+import type { Manifest } from '../../src/recording.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
 import { fakeTwilio, sidOf } from '../../tools/fake-providers/twilio.ts';
 import { attempt, jsonAt, keysOf, receiveSigned, recordingFacts, testServices } from './support.ts';
@@ -10,7 +11,7 @@ const authorization = `Basic ${btoa(API_KEY)}`;
 const audio = utf8('RIFF\0\0\0\0WAVEfmt and the rest');
 const wav = () => new Response(audio, { headers: { 'content-length': String(audio.length) } });
 
-type Answer = (url: URL) => Response;
+type Answer = (url: URL) => Response | Promise<Response>;
 
 /** A recording of Twilio behind origins that the test plays; what each request carried. */
 async function archive(
@@ -51,7 +52,7 @@ describe('the API key of Twilio', () => {
     const { end, requests } = await archive('opens', wav);
 
     expect(end.outcome).toBe('archived');
-    expect(requests).toEqual(['api.twilio.com the key']);
+    expect(requests).toEqual(['api.twilio.com the key', 'api.twilio.com the key']); // The audio, and the numbers.
   });
 
   test('goes with a redirect to another host of Twilio, and to no other host', async ({ expect }) => {
@@ -66,6 +67,7 @@ describe('the API key of Twilio', () => {
       'api.twilio.com the key',
       'media.dublin.ie1.twilio.com the key',
       'bucket.s3.amazonaws.com nothing',
+      'api.twilio.com the key',
     ]);
   });
 
@@ -81,7 +83,8 @@ describe('the API key of Twilio', () => {
     );
 
     expect(requests[0]).toBe('api.twilio.com the key');
-    for (const request of requests.slice(1)) expect(request).toMatch(/^evil\S+ nothing$|\.evil\S+ nothing$/);
+    for (const request of requests.slice(1, 2))
+      expect(request).toMatch(/^evil\S+ nothing$|\.evil\S+ nothing$/);
   });
 
   test('is not sent, and nothing is requested, for a link elsewhere', async ({ expect }) => {
@@ -113,7 +116,7 @@ describe('the API key of Twilio', () => {
 
     const { requests } = await archive('account', wav, { settings });
 
-    expect(requests).toEqual(['api.twilio.com another']);
+    expect(requests[0]).toBe('api.twilio.com another');
     const access = readConfig({ TWILIO_AUTH_TOKEN: 'token', ...settings }).apis.get('twilio');
     expect(access?.key).toBe(`${sid}:token`);
   });
@@ -129,7 +132,7 @@ describe('a recording of Twilio', () => {
     );
 
     expect(end.outcome).toBe('archived');
-    expect(requests).toHaveLength(2);
+    expect(requests).toHaveLength(3);
     const keys = await keysOf('recordings/twilio/');
     const manifest = keys.find((key) => key.endsWith(`/${id}.json`)) ?? '';
     expect(await jsonAt(manifest)).toMatchObject({
@@ -154,5 +157,39 @@ describe('a recording of Twilio', () => {
     const { end } = await archive('young', () => new Response(null, { status: 404 }));
 
     expect([end.outcome, end.code]).toEqual(['pending', 'recording_pending']);
+  });
+});
+
+describe('the numbers that an event lacks', () => {
+  const manifestOf = async (id: string) => {
+    const keys = await keysOf('recordings/twilio/');
+    return jsonAt<Manifest>(keys.find((key) => key.endsWith(`/${id}.json`)) ?? '');
+  };
+  const byApi = (answerCall: () => Response | Promise<Response>) => (url: URL) =>
+    url.pathname.includes('/Calls/') ? answerCall() : wav();
+  const numbers = { from: '+254700000001', to: '+254700000002' };
+
+  test('come from the API, and the manifest says so', async ({ expect }) => {
+    const { id } = await archive(
+      'numbers',
+      byApi(() => Response.json({ ...numbers, price: '1' })),
+    );
+
+    const manifest = await manifestOf(id);
+    expect(manifest.fromApi).toEqual({ ...numbers, askedAt: expect.stringMatching(/Z$/) });
+    expect([manifest.from, manifest.to]).toEqual([undefined, undefined]);
+  });
+
+  test.for([
+    ['answers 500', () => new Response(null, { status: 500 })],
+    ['answers 401', () => new Response(null, { status: 401 })],
+    ['answers no JSON', () => new Response('<html>')],
+    ['answers other types', () => Response.json({ from: 7, to: null })],
+    ['cannot be reached', () => Promise.reject(new TypeError('no route'))],
+  ] as const)('are left out when the API %s', async ([what, answerCall], { expect }) => {
+    const { end, id } = await archive(`no-${what.replaceAll(' ', '-')}`, byApi(answerCall));
+
+    expect(end.outcome).toBe('archived');
+    expect((await manifestOf(id)).fromApi).toBeUndefined();
   });
 });
