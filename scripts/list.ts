@@ -86,7 +86,7 @@ async function archivedRows(bucket: VaultBucket, { sinceMs }: Filter): Promise<R
   const isLate = (key: string) => key.split('/').slice(2, 5).join('-') >= firstDay || isTimeless(key);
   const manifests = await readAll(bucket, keys.filter(isLate), manifestSchema);
   return manifests.map(({ key, json }) => ({
-    ...fieldsOf(json, json.files[0]?.archivedAt),
+    ...fieldsOf({ ...json.fromApi, ...json }, json.files[0]?.archivedAt),
     state: 'archived',
     key,
   }));
@@ -166,7 +166,7 @@ function lineOf({
   return [
     at.slice(0, 19).padEnd(19),
     state.padEnd(8),
-    provider.padEnd(8),
+    provider.padEnd(17),
     numbers,
     seconds.padStart(8),
     recordingId,

@@ -38,7 +38,10 @@ function command(
 
 describe('a wrong call', () => {
   test.for([
-    ['send vonage --to http://127.0.0.1:9', 'Give one provider, sautikit, sautikit-plain, telnyx: vonage'],
+    [
+      'send vonage --to http://127.0.0.1:9',
+      'Give one provider, sautikit, sautikit-plain, telnyx, twilio, standard-webhooks: vonage',
+    ],
     ['send telnyx', '--to is missing'],
     ['send telnyx --to 127.0.0.1:8787', '--to must begin with http:// or https://: 127.0.0.1:8787'],
     ['send telnyx --to http://127.0.0.1:9 --timeout soon', '--timeout must be a number of seconds: soon'],

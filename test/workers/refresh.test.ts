@@ -48,12 +48,31 @@ async function refresh(
     path,
     start: 'fast path',
     services: { apis },
-    announced,
+    // Else the API would be asked for the numbers, too.
+    announced: { from: '+254700000001', ...announced },
   });
   const requests = await requestsOf(run);
   const apiRequests = requests.filter((request) => request.path.startsWith('/api/'));
   return { end, apiRequests, downloads: requests.filter((request) => !apiRequests.includes(request)) };
 }
+
+test('a recording without numbers costs one more request to the API, and nothing else', async ({
+  expect,
+}) => {
+  const run = 'numbers-telnyx';
+  const apis = apisOf(fakeTelnyx, 'ready', run, API_KEY);
+
+  await runToCompletion({
+    fakeProvider: fakeTelnyx,
+    run,
+    path: '/audio/mono.wav',
+    start: 'queue',
+    services: { apis },
+  });
+
+  const paths = (await requestsOf(run)).map(({ path }) => path);
+  expect(paths).toEqual(['/audio/mono.wav', `/api/ready/${run}/recordings/rec-${run}`]);
+});
 
 describe.for([fakeSautikit, fakeTelnyx])('the link of $id', (fakeProvider) => {
   test.for([

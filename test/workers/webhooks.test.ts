@@ -330,7 +330,7 @@ describe('the webhook routes', () => {
   );
 
   test.for([
-    '/webhooks/twilio',
+    '/webhooks/vonage',
     '/webhooks/',
     '/webhooks',
     '/webhooks/telnyx/more',
@@ -450,7 +450,7 @@ describe('GET /healthz', () => {
     const pending = (await keysOf('inbox/')).length;
     expect(await response.json()).toEqual({
       status: 'degraded',
-      providers: { sautikit: 'ready', telnyx: 'broken' },
+      providers: { sautikit: 'ready', telnyx: 'broken', twilio: 'unset', 'standard-webhooks': 'unset' },
       problems: ['TELNYX_PUBLIC_KEY: value 1 of 1 is 3 bytes, not 32'],
       warnings: ['VAULT_TOKEN: has fewer than 20 characters'],
       pending,
