@@ -27,7 +27,9 @@ export const twilioApi: ProviderApi = {
   otherKey: ({ TWILIO_ACCOUNT_SID: sid }, [token]) =>
     sid === undefined || token === undefined ? undefined : `${sid}:${token}`,
   authorization: (key) => `Basic ${encodeBase64(utf8(key))}`,
-  opensLink: (link, base) => isTwilioHost(link) || link.origin === base.origin,
+  // Never over plain http, also where DOWNLOAD_ORIGINS allows such a redirect.
+  opensLink: (link, base) =>
+    (link.protocol === 'https:' && isTwilioHost(link)) || link.origin === base.origin,
   readLink,
   numbers: {
     path: ({ apiPath, callId }) =>

@@ -202,6 +202,18 @@ describe('twilioApi', () => {
     expect(readLink(status, body)).toMatchObject(expected);
   });
 
+  test.for([
+    ['https://api.twilio.com/a', true],
+    ['https://api.dublin.ie1.twilio.com/a', true],
+    ['http://api.twilio.com/a', false],
+    ['https://twilio.com.evil.example/a', false],
+    ['http://127.0.0.1:9000/a', true],
+    ['http://127.0.0.1:9001/a', false],
+    ['https://127.0.0.1:9000/a', false],
+  ] as const)('opensLink() of %s is %s', ([link, isOpen], { expect }) => {
+    expect(twilioApi.opensLink?.(new URL(link), new URL('http://127.0.0.1:9000/'))).toBe(isOpen);
+  });
+
   const options = { TWILIO_ACCOUNT_SID: sid('AC') };
   const list = twilioApi.list?.(options);
   const page = twilioPayloads.find(({ id }) => id === 'twilio_list')?.body;
