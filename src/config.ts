@@ -76,7 +76,7 @@ function misspelt(env: object, known: ReadonlySet<string>): string[] {
   return unknown.flatMap(([name]) => {
     const ofAccount = [...known].find((setting) => name.startsWith(`${setting}_`));
     if (ofAccount !== undefined)
-      return `${name}: is no setting; that of an account is ${ofAccount}__<ACCOUNT>, of 1 to 32 A-Z and 0-9`;
+      return `${name}: is no setting; of an account are those of a provider, as <NAME>__<ACCOUNT>, of 1 to 32 A-Z and 0-9`;
     const meant = [...known].find((setting) => editDistance(name, setting) <= MAX_MISSPELLING);
     return meant === undefined ? [] : `${name}: is no setting; ${meant} is`;
   });
@@ -91,9 +91,11 @@ function readPublicUrl({ read, problems }: Reader): string | undefined {
   const { text } = read('PUBLIC_URL');
   const url = text === undefined ? null : URL.parse(text);
   const isWhole =
-    url !== null && /^https?:$/.test(url.protocol) && url.search + url.hash + url.username === '';
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    url.search + url.hash + url.username + url.password === '';
   if (text !== undefined && !isWhole) problems.push('PUBLIC_URL: is not https://host[/path]');
-  return isWhole ? url.href.replace(/\/$/, '') : undefined;
+  return isWhole ? `${url.origin}${url.pathname.replace(/\/+$/, '')}` : undefined;
 }
 
 function readToken({ read, warnings }: Reader): string | undefined {

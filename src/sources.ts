@@ -42,6 +42,11 @@ export function readSources(
     const secrets = verification.state === 'ready' ? verification.secrets.values : [];
     const set = readOptions(provider, reader);
     const access = provider.api && readApi(provider.api, { options: set, secrets }, reader);
+    // Else a misspelt account would leave a restriction of another without force, and in silence.
+    if (names.id !== provider.id && verification.state === 'unset')
+      reader.problems.push(
+        `${reader.nameOf(provider.settings.secret)}: is not set, but others of the account are`,
+      );
     sources.push({ ...names, options: access?.options ?? set, ...verification });
     if (access !== undefined) apis.set(names.id, access);
   }

@@ -50,7 +50,9 @@ export async function archiveRecording(
     if (end?.ok) files.push(end.value);
     else failures.push({ ...failureIn(attempt, end?.error), claimedFormat });
   }
-  const listed = await listFiles(lease, { place, files }, services).catch(internalError);
+  const listed = await listFiles(lease, { place, files, deadline: attempt?.deadline }, services).catch(
+    internalError,
+  );
   if (!listed.ok) failures.push(listed.error);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   return { key: listed.ok ? listed.value : key, bytes, failures, warning: warningOf(files) };
@@ -65,7 +67,7 @@ interface Placed {
 /** Writes the files into the manifest of the place where they ended up; its key. */
 async function listFiles(
   lease: HeldLease,
-  placed: Placed,
+  placed: Placed & { readonly deadline: AbortSignal | undefined },
   services: ArchiveServices,
 ): Promise<Result<string, Failure>> {
   const { entry } = lease.pending();
@@ -74,7 +76,7 @@ async function listFiles(
   const { place, files } = settled.value;
   if (!(await lease.renew())) return err({ code: 'lease_lost' });
   const isFirst = place.stored.state !== 'present' && files.length > 0;
-  const fromApi = isFirst ? await numbersOf(entry.event, services) : undefined;
+  const fromApi = isFirst ? await numbersOf(entry.event, placed.deadline, services) : undefined;
   const listing = { place, entry, files: files.map(withoutParts), fromApi };
   const listed = await addToManifest(listing, services.recordings);
   if (!listed.ok) return listed;
@@ -87,10 +89,15 @@ async function listFiles(
 }
 
 /** The numbers that the event lacks, from the provider's API: asked once, and never a reason to fail. */
-async function numbersOf(event: RecordingEvent, services: ArchiveServices): Promise<Manifest['fromApi']> {
+async function numbersOf(
+  event: RecordingEvent,
+  deadline: AbortSignal | undefined,
+  services: ArchiveServices,
+): Promise<Manifest['fromApi']> {
   const access = services.apis.get(event.provider);
   if (access === undefined || event.from !== undefined || event.to !== undefined) return undefined;
-  const signal = services.timeout(NUMBERS_MS);
+  const limit = services.timeout(NUMBERS_MS);
+  const signal = deadline === undefined ? limit : AbortSignal.any([deadline, limit]);
   const numbers = await askNumbers(event, access, { signal, services });
   return numbers && { ...numbers, askedAt: new Date(services.now()).toISOString() };
 }

@@ -102,8 +102,10 @@ export function keysFor(
  */
 export function missingFiles({ files }: RecordingEvent, { stored }: Place): readonly RecordingFile[] {
   if (stored.state !== 'present') return files;
-  return files.filter(({ claimedFormat, sizeBytes }) => {
+  return files.filter(({ claimedFormat, sizeBytes, sha256 }) => {
     const listed = stored.manifest.files.filter((file) => file.claimedFormat === claimedFormat);
+    // The sender says which bytes it means.
+    if (sha256 !== undefined) return listed.every((file) => file.sha256 !== sha256);
     if (listed.length === 0 || sizeBytes === undefined) return listed.length === 0;
     return listed.every(
       ({ bytes, checks }) => bytes !== sizeBytes && checks?.announced_size !== differs(sizeBytes),

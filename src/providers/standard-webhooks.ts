@@ -159,7 +159,8 @@ function parseReady(named: Named, body: JsonObject, data: JsonObject): Parsed {
   const recordingId = textAt(data, 'recording_id');
   if (recordingId === undefined) return { ...unreadable('The event names no recording'), ...named };
   const files = Array.isArray(data.files) ? data.files.map(parseFile) : [];
-  if (files.length > MAX_FILES) return { ...unreadable('The event announces too many files'), ...named };
+  const problem = filesProblem(files);
+  if (problem !== undefined) return { ...unreadable(problem), ...named };
   const event = {
     ...named,
     recordingId,
@@ -174,6 +175,15 @@ function parseReady(named: Named, body: JsonObject, data: JsonObject): Parsed {
     files: files.length === 0 ? [{}] : files,
   };
   return { kind: 'recordings', events: [event] };
+}
+
+/** A file is known by its format: of two with the same one, or with none, the second would count as the first. */
+function filesProblem(files: readonly ReturnType<typeof parseFile>[]): string | undefined {
+  if (files.length > MAX_FILES) return 'The event announces too many files';
+  if (new Set(files.map(({ claimedFormat }) => claimedFormat)).size < files.length)
+    return 'Two files have the same format, or none';
+  const isMalformed = files.some(({ sha256 }) => sha256 !== undefined && !/^[0-9a-f]{64}$/.test(sha256));
+  return isMalformed ? 'A sha256 is not 64 hex digits' : undefined;
 }
 
 function parseFile(file: unknown) {

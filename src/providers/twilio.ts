@@ -103,11 +103,11 @@ function signedPairs(rawBody: Uint8Array): Uint8Array {
 }
 
 /** The fields of a form, or of the JSON that Twilio sends with `bodySHA256`. */
-function fieldsOf(text: string): Field {
+function fieldsOf(text: string): { readonly field: Field; readonly names: readonly string[] } {
   const body = parseJsonObject(text);
-  if (body !== undefined) return (name) => textAt(body, name);
+  if (body !== undefined) return { field: (name) => textAt(body, name), names: Object.keys(body) };
   const form = new URLSearchParams(text);
-  return (name) => form.get(name) || undefined;
+  return { field: (name) => form.get(name) || undefined, names: [...form.keys()] };
 }
 
 /**
@@ -128,14 +128,24 @@ function idAt(field: Field, name: keyof typeof idForms): string | undefined {
   return id !== undefined && idForms[name].test(id) ? id : undefined;
 }
 
-function parse({ rawBody }: Pick<SignedDelivery, 'rawBody'>, options: Options): Parsed {
+function parse({ rawBody, headers }: Pick<SignedDelivery, 'rawBody' | 'headers'>, options: Options): Parsed {
+  const parsed = parseBody(rawBody, options);
+  if (parsed.kind !== 'quarantined' || parsed.eventId !== undefined) return parsed;
+  // Not by its bytes: one signature fits a form that is written in other ways, each of which would be a letter.
+  return { ...parsed, eventId: `signature_${headers.get(SIGNATURE) ?? ''}` };
+}
+
+function parseBody(rawBody: Uint8Array, options: Options): Parsed {
   const text = decodeUtf8(rawBody);
   if (text === undefined) return unreadable('The body is not UTF-8');
-  const field = fieldsOf(text);
+  const { field, names } = fieldsOf(text);
   const accountSid = idAt(field, 'AccountSid');
   if (accountSid === undefined) return unreadable('The form names no account');
   if (field('RecordingSid') === undefined && field('RecordingUrl') === undefined)
     return { kind: 'ignored', eventType: 'twilio.callback' };
+  // A name that holds more than letters has taken the beginning of a value, or of the next pair.
+  if (!names.every((name) => /^[A-Za-z]+$/.test(name)))
+    return unreadable('The form has an unknown kind of name');
   const recordingId = idAt(field, 'RecordingSid');
   if (recordingId === undefined) return unreadable('The form names no recording');
   return parseRecording(field, { accountSid, recordingId }, options);
@@ -160,14 +170,16 @@ function parseRecording(
     return { ...unreadable('The form has an unknown status'), eventId: named.eventId };
   const callId = idAt(field, 'CallSid') ?? idAt(field, 'ConferenceSid');
   const channels = numberOf(field('RecordingChannels'));
-  // Every callback has both: a form without them had its boundaries moved, and would name the recording anew.
-  if (callId === undefined || (channels !== 1 && channels !== 2))
-    return { ...unreadable('The form names no call, or no channels'), ...named };
+  const startedAt = isoTime(field('RecordingStartTime'));
+  const isWhole = (channels === 1 || channels === 2) && URL.canParse(field('RecordingUrl') ?? '');
+  // Every callback has all of these: a form without one had its boundaries moved, and would name the recording anew.
+  if (callId === undefined || startedAt === undefined || !isWhole)
+    return { ...unreadable('The form lacks a call, a start, channels or a link'), ...named };
   const event = {
     ...named,
     recordingId,
     callId,
-    startedAt: isoTime(field('RecordingStartTime')),
+    startedAt,
     durationSeconds: numberOf(field('RecordingDuration')),
     channels,
     apiPath: apiPathOf(accountSid, recordingId),

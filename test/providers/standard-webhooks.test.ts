@@ -247,6 +247,21 @@ describe('events of Standard Webhooks', () => {
       { code: 'provider_reported_error', detail: 'See the raw body' },
     ],
     [
+      {
+        type: 'call.recording.ready',
+        data: { recording_id: 'r1', files: [{ format: 'wav' }, { format: 'wav' }] },
+      },
+      { code: 'unreadable_event', detail: 'Two files have the same format, or none' },
+    ],
+    [
+      { type: 'call.recording.ready', data: { recording_id: 'r1', files: [{ url: 'a' }, { url: 'b' }] } },
+      { code: 'unreadable_event', detail: 'Two files have the same format, or none' },
+    ],
+    [
+      { type: 'call.recording.ready', data: { recording_id: 'r1', files: [{ sha256: 'sha256:abc' }] } },
+      { code: 'unreadable_event', detail: 'A sha256 is not 64 hex digits' },
+    ],
+    [
       { type: 'call.recording.ready', data: { recording_id: 'r1', files: Array(9).fill({}) } },
       { code: 'unreadable_event', detail: 'The event announces too many files' },
     ],

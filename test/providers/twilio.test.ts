@@ -109,7 +109,7 @@ describe('Twilio signatures', () => {
 
 describe('events of Twilio', () => {
   const parse = (body: string, options = {}) =>
-    twilio.parse({ rawBody: utf8(body), headers: new Headers() }, options);
+    twilio.parse({ rawBody: utf8(body), headers: new Headers({ [SIGNATURE]: 'the-mac' }) }, options);
   const fixtures = new Map(payloads.map((payload) => [payload.id, payload]));
   const form = (id: string, more: Record<string, string> = {}) =>
     formOf({ ...fixtures.get(id)?.form, ...more });
@@ -215,5 +215,30 @@ describe('events of Twilio', () => {
     ],
   ] as const)('%s', ([, body, parsed], { expect }) => {
     expect(parse(body)).toMatchObject(parsed);
+  });
+
+  // All of these have the signed content of the callback: only the boundaries between names and values moved.
+  test.for([
+    ['the start', 'RecordingStartTime=Fri', 'RecordingStartTimeFri=&X=Fri'],
+    ['the call', 'CallSid=CA', 'CallSidCA=CA'],
+    ['the channels', 'RecordingChannels=1', 'RecordingChannel=s1'],
+    ['the link', 'RecordingUrl=https', 'RecordingUr=lhttps'],
+    ['the account of the URL', 'AccountSid=', '%2Facme=&AccountSid='],
+    [
+      'the host of the link',
+      'RecordingUrl=https%3A%2F%2Fapi.twilio.com',
+      'RecordingUrl=https%3A%2F%2Fa&pi.twilio.com',
+    ],
+  ] as const)('with %s out of place are kept once for a signature', ([, pair, moved], { expect }) => {
+    const whole = form('twilio_callback_form');
+    const body = whole.replace(pair, moved);
+
+    expect(body).not.toBe(whole);
+    expect(parse(body)).toMatchObject({ code: 'unreadable_event' });
+  });
+
+  test('that cannot be read have the id of their signature, however they are written', ({ expect }) => {
+    for (const body of ['', 'A=1', 'A=1&', `AccountSid=AC${sid}&RecordingSid=x`])
+      expect(parse(body)).toMatchObject({ code: 'unreadable_event', eventId: 'signature_the-mac' });
   });
 });

@@ -264,6 +264,14 @@ describe('readConfig() with accounts', () => {
     expect(apis.get('sautikit.b')?.baseUrl).not.toContain('own.example.com');
   });
 
+  test('reports an account with settings and without a secret', ({ expect }) => {
+    const env = { SAUTIKIT_WEBHOOK_SECRET__ACME: secret, SAUTIKIT_SIGNATURE__ACMEE: 'timestamped' };
+
+    expect(readConfig(env).problems).toEqual([
+      'SAUTIKIT_WEBHOOK_SECRET__ACMEE: is not set, but others of the account are',
+    ]);
+  });
+
   test('names the setting of the account in a problem', ({ expect }) => {
     const { problems } = readConfig({ ...good, TELNYX_PUBLIC_KEY__ACME: 'AAAA', TELNYX_API_KEY__ACME: 'ä' });
 
@@ -330,6 +338,9 @@ describe('readConfig() with options and PUBLIC_URL', () => {
     ['ftp://vault.example.com', undefined],
     ['https://vault.example.com?a=b', undefined],
     ['https://user:pass@vault.example.com', undefined],
+    ['https://:pass@vault.example.com', undefined],
+    ['https://example.com/vault//', 'https://example.com/vault'],
+    ['https://example.com/?', 'https://example.com'],
   ] as const)('reads PUBLIC_URL %s as %s', ([text, publicUrl], { expect }) => {
     const config = readConfig({ ...good, PUBLIC_URL: text });
 
