@@ -144,8 +144,6 @@ export interface ProviderApi {
 export interface Provider {
   /** Kebab-case; names the URL, the keys in the bucket and the fixtures. */
   readonly id: string;
-  /** The provider's own page on this webhook. */
-  readonly docs: string;
   readonly settings: {
     /** The name of the secret that holds the values, and the check of one value. */
     readonly secret: string;

@@ -32,7 +32,6 @@ const MAC_HEX_LENGTH = 64;
  */
 export const sautikit: Provider = {
   id: 'sautikit',
-  docs: 'https://www.sautikit.com/developers/webhooks/call-recording-ready',
   settings: {
     secret: 'SAUTIKIT_WEBHOOK_SECRET',
     secretProblem: () => undefined, // Any string is a valid secret: it is used with its prefix, and not decoded.

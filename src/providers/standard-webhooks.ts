@@ -42,7 +42,6 @@ const MAX_FILES = 8;
  */
 export const standardWebhooks: Provider = {
   id: 'standard-webhooks',
-  docs: 'https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md',
   settings: { secret: 'STANDARD_WEBHOOKS_SECRET', secretProblem, secretWarning },
   signatureHeaders: [ID, TIMESTAMP, SIGNATURE],
   readSignature,

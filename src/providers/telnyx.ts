@@ -35,7 +35,6 @@ const errorTypes = ['call.recording.error', 'recording_error'];
  */
 export const telnyx: Provider = {
   id: 'telnyx',
-  docs: 'https://developers.telnyx.com/api-reference/callbacks/call-recording-saved',
   settings: { secret: 'TELNYX_PUBLIC_KEY', secretProblem: ed25519KeyProblem },
   signatureHeaders: [TIMESTAMP, SIGNATURE],
   readSignature,

@@ -32,7 +32,6 @@ const MIN_SECRET_LENGTH = 16;
  */
 export const twilio: Provider = {
   id: 'twilio',
-  docs: 'https://www.twilio.com/docs/voice/api/recording#recordingstatuscallback',
   settings: {
     secret: 'TWILIO_AUTH_TOKEN',
     secretProblem: () => undefined, // Any string is a valid token.
