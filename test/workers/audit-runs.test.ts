@@ -1,8 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { consumeMessage } from '../../src/consume-message.ts';
-import type { Services } from '../../src/http/services.ts';
-import { providers } from '../../src/providers/index.ts';
 import type { ArchivedFile, Manifest } from '../../src/recording.ts';
 import { auditWhenDue, MAX_AUDIT_PAGES, planAudits } from '../../src/recover/audit.ts';
 import { AUDIT_EVERY_MS } from '../../src/recover/audit-run.ts';
@@ -11,7 +9,7 @@ import { createAuditStore } from '../../src/storage/audit-store.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
-import { jsonAt, keysOf, link, testServices, wavEvent } from './support.ts';
+import { fakeApis, jsonAt, keysOf, link, testServices, wavEvent } from './support.ts';
 
 const startMs = Date.UTC(2026, 5, 27, 12, 0);
 const hourMs = 3_600_000;
@@ -49,24 +47,7 @@ function auditor(held: Held[], { pageSize = 1, failing = 0 } = {}) {
     const meta = { page_number: number, total_pages: Math.ceil(held.length / pageSize) };
     return Response.json({ data, meta }, { status: number === failing ? 422 : 200 });
   };
-  const apis: Services['apis'] = new Map(
-    providers.flatMap(({ id, api }) =>
-      id !== 'telnyx' || api === undefined
-        ? []
-        : [
-            [
-              id,
-              {
-                api,
-                options: {},
-                keySetting: api.keySetting,
-                key: 'key',
-                baseUrl: 'https://api.telnyx.example/v2/',
-              },
-            ],
-          ],
-    ),
-  );
+  const apis = fakeApis('telnyx');
   return { clock, asked, ...testServices({ fetch: ask, apis, now: () => clock.nowMs }) };
 }
 

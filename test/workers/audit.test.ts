@@ -2,13 +2,11 @@ import { env } from 'cloudflare:workers';
 import { describe, test } from 'vitest';
 import { runFastPath } from '../../src/archive/fast-path.ts';
 import { consumeMessage } from '../../src/consume-message.ts';
-import type { Services } from '../../src/http/services.ts';
-import { providers } from '../../src/providers/index.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { auditWhenDue, continueAudit, planAudits } from '../../src/recover/audit.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
-import { jsonAt, keysOf, link, receiveSigned, requestsOf, testServices } from './support.ts';
+import { fakeApis, jsonAt, keysOf, link, receiveSigned, requestsOf, testServices } from './support.ts';
 
 const nowMs = Date.UTC(2026, 5, 27, 12, 0);
 
@@ -48,24 +46,7 @@ function auditor(held: readonly Held[], { pageSize = 50, status = 200, statesTot
     const meta = statesTotal ? { page_number: number, total_pages: Math.ceil(held.length / pageSize) } : {};
     return Response.json({ data, meta }, { status });
   };
-  const apis: Services['apis'] = new Map(
-    providers.flatMap(({ id, api }) =>
-      api === undefined
-        ? []
-        : [
-            [
-              id,
-              {
-                api,
-                options: {},
-                keySetting: api.keySetting,
-                key: 'key',
-                baseUrl: `https://api.${id}.example/v2/`,
-              },
-            ],
-          ],
-    ),
-  );
+  const apis = fakeApis('sautikit', 'telnyx');
   return { asked, ...testServices({ fetch: ask, apis, now: () => nowMs }) };
 }
 

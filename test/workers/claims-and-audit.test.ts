@@ -6,7 +6,6 @@ import { MAX_ATTEMPTS } from '../../src/archive/retry-policy.ts';
 import { readConfig } from '../../src/config.ts';
 import { consumeMessage } from '../../src/consume-message.ts';
 import type { Services } from '../../src/http/services.ts';
-import { providers } from '../../src/providers/index.ts';
 import { sautikit } from '../../src/providers/sautikit.ts';
 import type {
   FailedAttempt,
@@ -21,6 +20,7 @@ import { createRecordings } from '../../src/storage/recordings.ts';
 import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
 import { arrivedMs } from './run-to-completion.ts';
 import {
+  fakeApis,
   jsonAt,
   keysOf,
   link,
@@ -34,27 +34,6 @@ import {
 const iso = (ms: number) => new Date(ms).toISOString();
 const hourMs = 3_600_000;
 const cdn = 'https://cdn.example.com/x.wav';
-
-/** The APIs of these providers, with a key. */
-const apisOf = (...ids: string[]): Services['apis'] =>
-  new Map(
-    providers.flatMap(({ id, api }) =>
-      api === undefined || !ids.includes(id)
-        ? []
-        : [
-            [
-              id,
-              {
-                api,
-                options: {},
-                keySetting: api.keySetting,
-                key: 'key',
-                baseUrl: `https://api.${id}.example/v2/`,
-              },
-            ],
-          ],
-    ),
-  );
 
 /** A WAV file whose header states `statedBytes`. */
 function wav(bytes: number, statedBytes = bytes): Uint8Array<ArrayBuffer> {
@@ -156,7 +135,7 @@ describe('a link that expires', () => {
 
     const { last } = await consumeAll(
       `just-before-${title}`,
-      { event, file, services: { apis: apisOf(...ids) } },
+      { event, file, services: { apis: fakeApis(...ids) } },
       (_, { nowMs }) => (isThere(nowMs) ? wholeResponse(wav(1000)) : new Response('', { status: 404 })),
     );
 
@@ -465,7 +444,7 @@ describe('a body of the wrong length', () => {
       {
         event: { provider: 'sautikit', apiPath: 'calls/x/recording' },
         file: { sizeBytes: 5000 },
-        services: { apis: apisOf('sautikit'), fetch: ask },
+        services: { apis: fakeApis('sautikit'), fetch: ask },
         messages: 5,
       },
       () => new Response(''),

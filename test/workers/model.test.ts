@@ -13,7 +13,16 @@ import { replay } from '../../src/recover/replay.ts';
 import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { createFaultInjector, type Fault, faults } from './fault-injector.ts';
-import { jsonAt, keysOf, link, receiveSigned, recordingFacts, sha256At, testServices } from './support.ts';
+import {
+  fakeApis,
+  jsonAt,
+  keysOf,
+  link,
+  receiveSigned,
+  recordingFacts,
+  sha256At,
+  testServices,
+} from './support.ts';
 
 const startMs = Date.UTC(2026, 5, 27, 10, 6, 10);
 const keys = { telnyx: await fakeTelnyx.newKey(), sautikit: await fakeSautikit.newKey() };
@@ -86,13 +95,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 const API = 'https://api.telnyx.example/v2/';
-const apis: Services['apis'] = new Map(
-  providers.flatMap(({ id, api }) =>
-    api === undefined || id !== 'telnyx'
-      ? []
-      : [[id, { api, options: {}, keySetting: api.keySetting, key: 'key', baseUrl: API }]],
-  ),
-);
+const apis = fakeApis('telnyx');
 
 /** Services whose clock, queue, origin and provider's API the test controls. */
 function createWorld(run: string) {

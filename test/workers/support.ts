@@ -6,6 +6,8 @@ import { newLease } from '../../src/archive/lease.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Services } from '../../src/http/services.ts';
 import worker from '../../src/index.ts';
+import type { ApiAccess } from '../../src/providers/api-client.ts';
+import { providers } from '../../src/providers/index.ts';
 import type { Provider, Secrets, SignedDelivery } from '../../src/providers/provider.ts';
 import { type Receipt, receive } from '../../src/receive/receive.ts';
 import type { LogLine } from '../../src/shared/log.ts';
@@ -283,3 +285,14 @@ export const noLimits = {
   maxBytes: 1e12,
   handOverBytes: 1e12,
 };
+
+/** The APIs of these providers, with a key, at hosts that the test plays. */
+export function fakeApis(...ids: readonly string[]): Services['apis'] {
+  return new Map(
+    providers.flatMap(({ id, api }): [string, ApiAccess][] => {
+      if (api === undefined || !ids.includes(id)) return [];
+      const baseUrl = `https://api.${id}.example/v2/`;
+      return [[id, { api, options: {}, keySetting: api.keySetting, key: 'key', baseUrl }]];
+    }),
+  );
+}
