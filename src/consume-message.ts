@@ -1,6 +1,7 @@
 import { consumeEntry, type Verdict } from './archive/consume-entry.ts';
 import { explain } from './archive/dead-letter.ts';
 import { continueAudit } from './recover/audit.ts';
+import { continueDeletion } from './recover/delete-copies.ts';
 import { purgeDeadLetters } from './recover/purge.ts';
 import type { RecoverServices } from './recover/services.ts';
 import { describeError } from './shared/log.ts';
@@ -13,7 +14,7 @@ const RETRY_SECONDS = 60;
 const UNKNOWN_RETRY_SECONDS = 600;
 
 /**
- * Consumes a message: it names an inbox entry, or the next page of an audit or a purge. No message is needed
+ * Consumes a message: it names an inbox entry, or the next page of a chore. No message is needed
  * forever: the entry is still there, and the cron finds it.
  */
 export async function consumeMessage(body: unknown, services: RecoverServices): Promise<Verdict> {
@@ -25,6 +26,7 @@ export async function consumeMessage(body: unknown, services: RecoverServices): 
     }
     if ('inboxKey' in message) return await consumeEntry(message.inboxKey, services);
     if (message.chore === 'audit') await continueAudit(message.provider, services);
+    else if (message.chore === 'deletion') await continueDeletion(message, services);
     else await purgeDeadLetters(services, message.cursor);
     return {};
   } catch (error) {

@@ -4,6 +4,7 @@ import { consumeDeadLettered, consumeMessage } from './consume-message.ts';
 import { app } from './http/app.ts';
 import type { Services } from './http/services.ts';
 import { auditWhenDue } from './recover/audit.ts';
+import { startDeletions } from './recover/delete-copies.ts';
 import { purgeDeadLetters } from './recover/purge.ts';
 import { reconcile } from './recover/reconcile.ts';
 import { logToConsole } from './shared/log.ts';
@@ -95,7 +96,11 @@ async function scheduled({ scheduledTime }: ScheduledController, env: Env): Prom
   const isHourly = time.getUTCMinutes() === HOURLY_MINUTE;
   const chores = [() => reconcile(scheduledTime, services)];
   if (isHourly) chores.push(() => auditWhenDue(services));
-  if (isHourly && time.getUTCHours() === DAILY_HOUR) chores.push(() => purgeDeadLetters(services));
+  if (isHourly && time.getUTCHours() === DAILY_HOUR)
+    chores.push(
+      () => purgeDeadLetters(services),
+      () => startDeletions(services),
+    );
   const errors: unknown[] = [];
   for (const chore of chores) await chore().catch((error: unknown) => errors.push(error));
   if (errors.length > 0) throw errors[0]; // Cloudflare then shows the run as failed.

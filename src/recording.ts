@@ -55,6 +55,8 @@ const recordingEvent = v.object({
 
 const verifier = v.object({
   scheme: v.string(),
+  /** The delivery was not signed: it carried a secret, which is not stored. Absent for a signature. */
+  evidence: v.optional(v.literal('shared secret')),
   /** Of an asymmetric scheme: the key itself, as it is in the settings. */
   publicKey: optionalString,
   /** Of a scheme with a shared secret: an HMAC under it, which does not help to guess it. */
@@ -165,7 +167,15 @@ export const manifestSchema = v.object({
   schema: v.literal(1),
   ...eventFields,
   /** What the event lacked, and the provider's API told: no one has signed it. */
-  fromApi: v.optional(v.object({ from: optionalString, to: optionalString, askedAt: v.string() })),
+  fromApi: v.optional(
+    v.object({
+      from: optionalString,
+      to: optionalString,
+      /** What opens encrypted audio, by the provider's own names. */
+      encryption: v.optional(v.record(v.string(), v.string())),
+      askedAt: v.string(),
+    }),
+  ),
   files: v.array(archivedFile),
   delivery: storedDelivery,
 });

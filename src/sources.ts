@@ -1,6 +1,7 @@
 import type { ApiAccess } from './providers/api-client.ts';
 import { providers } from './providers/index.ts';
-import type { Options, Provider, ProviderApi, Secrets } from './providers/provider.ts';
+import type { Options, Provider, Secrets } from './providers/provider.ts';
+import type { ProviderApi } from './providers/provider-api.ts';
 import { type Reader, readList, type Setting } from './settings-reader.ts';
 import { parseApiUrl } from './transfer/url-policy.ts';
 
@@ -41,13 +42,13 @@ export function readSources(
     const verification = readVerification(provider, toleranceSeconds, reader);
     const secrets = verification.state === 'ready' ? verification.secrets.values : [];
     const set = readOptions(provider, reader);
-    const access = provider.api && readApi(provider.api, { options: set, secrets }, reader);
+    const access = provider.api && readApi(provider.api, { ...set, secrets }, reader);
     // Else a misspelt account would leave a restriction of another without force, and in silence.
     if (names.id !== provider.id && verification.state === 'unset')
       reader.problems.push(
         `${reader.nameOf(provider.settings.secret)}: is not set, but others of the account are`,
       );
-    sources.push({ ...names, options: access?.options ?? set, ...verification });
+    sources.push({ ...names, options: access?.options ?? set.options, ...verification });
     if (access !== undefined) apis.set(names.id, access);
   }
   return { sources, apis };
@@ -95,44 +96,78 @@ function readScheme({ scheme }: Provider['settings'], { nameOf, read, problems }
   return strictest;
 }
 
-function readOptions({ settings }: Provider, { nameOf, read, problems }: Reader): Options {
-  const options = settings.options?.flatMap(({ name, problem }): [string, string][] => {
-    const { text } = read(nameOf(name));
+/** The valid options, and the name of an invalid one. */
+interface ReadOptions {
+  readonly options: Options;
+  readonly broken?: string | undefined;
+}
+
+function readOptions({ settings }: Provider, { nameOf, read, problems }: Reader): ReadOptions {
+  const options: Record<string, string> = {};
+  let broken: string | undefined;
+  for (const { name, problem } of settings.options ?? []) {
+    const { text, isBroken } = read(nameOf(name));
     const wrong = text === undefined ? undefined : problem(text);
     if (wrong !== undefined) problems.push(`${nameOf(name)}: ${wrong}`);
-    return text === undefined || wrong !== undefined ? [] : [[name, text]];
-  });
-  return Object.fromEntries(options ?? []);
+    if (wrong !== undefined || isBroken) broken ??= nameOf(name);
+    else if (text !== undefined) options[name] = text;
+  }
+  return { options, broken };
 }
 
 /** With an invalid URL or key no key is sent, and what needs the API waits for the setting. */
 function readApi(
   api: ProviderApi,
-  known: { readonly options: Options; readonly secrets: readonly string[] },
+  { options, broken, secrets }: ReadOptions & { readonly secrets: readonly string[] },
   reader: Reader,
 ): ApiAccess {
-  const { fallback } = api.urlSetting;
   const name = reader.nameOf(api.urlSetting.name);
   const keySetting = reader.nameOf(api.keySetting);
-  const address = reader.read(name);
-  const key = readKey(keySetting, reader);
-  const given = key.text ?? (key.isBroken ? undefined : api.otherKey?.(known.options, known.secrets));
-  const baseUrl = parseApiUrl(address.text ?? fallback);
-  if (baseUrl === undefined) reader.problems.push(`${name}: is not https://host[/path]`);
-  if (baseUrl !== undefined && !address.isBroken) {
-    const options = { ...known.options, [api.urlSetting.name]: baseUrl };
-    return { api, options, keySetting, baseUrl, key: given, brokenSetting: key.isBroken && keySetting };
-  }
-  const isKeyMeant = given !== undefined || key.isBroken;
-  const { options } = known;
-  const brokenSetting = isKeyMeant ? name : undefined;
-  return { api, options, keySetting, baseUrl: fallback, key: undefined, brokenSetting };
+  const key = readKey(keySetting, api, reader);
+  const given = key.text ?? (key.isBroken ? undefined : api.otherKey?.(options, secrets));
+  // An invalid option may be what the key would be made of.
+  const isOtherBroken = given === undefined && api.otherKey !== undefined;
+  const brokenKey = key.isBroken ? keySetting : isOtherBroken ? broken : undefined;
+  const isKeyMeant = (given ?? brokenKey) !== undefined;
+  const baseUrl = readApiUrl(api, { name, isKeyMeant }, reader);
+  if (baseUrl === undefined)
+    return {
+      api,
+      options,
+      keySetting,
+      baseUrl: '',
+      key: undefined,
+      brokenSetting: isKeyMeant ? name : undefined,
+    };
+  const set = { ...options, [api.urlSetting.name]: baseUrl };
+  return { api, options: set, keySetting, baseUrl, key: given, brokenSetting: brokenKey };
+}
+
+function readApiUrl(
+  { urlSetting: { fallback } }: ProviderApi,
+  { name, isKeyMeant }: { readonly name: string; readonly isKeyMeant: boolean },
+  { read, problems }: Reader,
+): string | undefined {
+  const { text = fallback, isBroken } = read(name);
+  const baseUrl = text === undefined ? undefined : parseApiUrl(text);
+  if (text === undefined && isKeyMeant) problems.push(`${name}: is not set, and the API key is`);
+  if (text !== undefined && baseUrl === undefined) problems.push(`${name}: is not https://host[/path]`);
+  return isBroken ? undefined : baseUrl;
+}
+
+function readKey(
+  name: string,
+  { keyProblem = plainKeyProblem }: ProviderApi,
+  { read, problems }: Reader,
+): Setting {
+  const key = read(name);
+  const problem = key.text === undefined ? undefined : keyProblem(key.text);
+  if (problem === undefined) return key;
+  problems.push(`${name}: ${problem}`);
+  return { isBroken: true };
 }
 
 /** A key is sent in a header, which takes visible ASCII. */
-function readKey(name: string, { read, problems }: Reader): Setting {
-  const key = read(name);
-  if (key.text === undefined || /^[\x21-\x7e]+$/.test(key.text)) return key;
-  problems.push(`${name}: must be one key, of visible ASCII characters`);
-  return { isBroken: true };
+function plainKeyProblem(key: string): string | undefined {
+  return /^[\x21-\x7e]+$/.test(key) ? undefined : 'must be one key, of visible ASCII characters';
 }

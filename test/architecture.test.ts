@@ -25,6 +25,7 @@ const mayImport: Record<string, readonly string[]> = {
     'signatures/',
     'providers/',
     'storage/',
+    'transfer/',
     'archive/',
     'receive/',
     'sources.ts',

@@ -1,10 +1,11 @@
-import { askNumbers } from '../providers/api-client.ts';
-import type { ArchivedFile, Manifest, RecordingEvent } from '../recording.ts';
+import { askEncryption, askNumbers } from '../providers/api-client.ts';
+import type { ArchivedFile, InboxEntry, Manifest, RecordingEvent } from '../recording.ts';
 import type { Failure, FileFailure } from '../shared/errors.ts';
 import { describeError } from '../shared/log.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { ownRecordingKeys, recordingKeys } from '../storage/keys.ts';
 import type { Recordings } from '../storage/recordings.ts';
+import { unknownBinary } from '../transfer/audio-format.ts';
 import { archiveFile, deadlineMs, type FileEnd, type FileJob, type Mode } from './archive-file.ts';
 import type { HeldLease } from './lease.ts';
 import { addToManifest, noteSameAudio, verifyFiles } from './manifest.ts';
@@ -12,8 +13,8 @@ import { missingFiles, type Place, placeOf } from './place.ts';
 import { recoverOrphans } from './recover-orphan.ts';
 import type { ArchiveServices } from './services.ts';
 
-/** The time limit of the question for a call's numbers: the lease is renewed just before. */
-const NUMBERS_MS = 10_000;
+/** The time limit of what is asked of the API: the lease is renewed just before. */
+const FACTS_MS = 10_000;
 
 /** The manifest's key, the bytes of the files that this attempt stored or found, and the failures. */
 export interface RecordingEnd {
@@ -76,7 +77,7 @@ async function listFiles(
   const { place, files } = settled.value;
   if (!(await lease.renew())) return err({ code: 'lease_lost' });
   const isFirst = place.stored.state !== 'present' && files.length > 0;
-  const fromApi = isFirst ? await numbersOf(entry.event, placed.deadline, services) : undefined;
+  const fromApi = isFirst ? await factsOf({ entry, files }, placed.deadline, services) : undefined;
   const listing = { place, entry, files: files.map(withoutParts), fromApi };
   const listed = await addToManifest(listing, services.recordings);
   if (!listed.ok) return listed;
@@ -88,18 +89,23 @@ async function listFiles(
   return verified.ok ? ok(key) : verified;
 }
 
-/** The numbers that the event lacks, from the provider's API: asked once, and never a reason to fail. */
-async function numbersOf(
-  event: RecordingEvent,
+/** What the event lacks, from the provider's API: asked once, and never a reason to fail. */
+async function factsOf(
+  { entry: { event }, files }: { readonly entry: InboxEntry; readonly files: readonly FileEnd[] },
   deadline: AbortSignal | undefined,
   services: ArchiveServices,
 ): Promise<Manifest['fromApi']> {
   const access = services.apis.get(event.provider);
-  if (access === undefined || event.from !== undefined || event.to !== undefined) return undefined;
-  const limit = services.timeout(NUMBERS_MS);
+  if (access === undefined) return undefined;
+  const limit = services.timeout(FACTS_MS);
   const signal = deadline === undefined ? limit : AbortSignal.any([deadline, limit]);
-  const numbers = await askNumbers(event, access, { signal, services });
-  return numbers && { ...numbers, askedAt: new Date(services.now()).toISOString() };
+  const asking = { signal, services };
+  const hasNumbers = event.from !== undefined || event.to !== undefined;
+  const isUnknown = files.some(({ format }) => format === unknownBinary.format);
+  const { from, to } = (!hasNumbers && (await askNumbers(event, access, asking))) || {};
+  const encryption = isUnknown ? await askEncryption(event, access, asking) : undefined;
+  if ((from ?? to ?? encryption) === undefined) return undefined;
+  return { from, to, encryption, askedAt: new Date(services.now()).toISOString() };
 }
 
 /**

@@ -14,8 +14,6 @@ export interface ArchiveServices extends TransferServices {
   readonly maxRecordingBytes: number;
   /** From 0 up to 1. */
   readonly random: () => number;
-  /** A string that cannot be guessed and never comes twice. */
-  readonly newToken: () => string;
   readonly wait: (ms: number) => Promise<void>;
   /** A signal that aborts after this time. */
   readonly timeout: (ms: number) => AbortSignal;

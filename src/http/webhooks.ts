@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import { runFastPath } from '../archive/fast-path.ts';
+import type { Provider, Rejection } from '../providers/provider.ts';
 import { type Receipt, receive } from '../receive/receive.ts';
 import { readBytes } from '../shared/read-bytes.ts';
 import { err, ok, type Result } from '../shared/result.ts';
@@ -27,13 +28,13 @@ async function receiveAt(c: Context<AppEnv>, provider: string, account?: string)
   if (c.req.method !== 'POST') return c.json({ error: 'method_not_allowed' }, 405, { Allow: 'POST' });
   const { log, logUnverified, now } = c.env;
   const startedMs = now();
-  const { pending, outcome, ...fields } = await receiveRequest(c, source);
+  const { pending, outcome, answer, ...fields } = await receiveRequest(c, source);
   for (const entry of pending) c.executionCtx.waitUntil(runFastPath(entry, c.env));
   const eventType = loggableType(fields.eventType);
   const isGenuine = fields.scheme !== undefined;
   const write = isGenuine ? log : logUnverified;
   write({ event: 'delivery', provider: source.id, outcome, ...fields, eventType, ms: now() - startedMs });
-  return answers[outcome]();
+  return answers[outcome](answer);
 }
 
 /** An event type for the log: only if it is a name. */
@@ -45,20 +46,27 @@ type Received = Omit<Receipt, 'outcome'> & { readonly outcome: Outcome };
 
 async function receiveRequest(c: Context<AppEnv>, source: Source): Promise<Received> {
   const services = c.env;
-  const { id, provider, options } = source;
+  const { id, provider } = source;
   if (source.state !== 'ready')
     return { outcome: 'unavailable', code: `secret_${source.state}`, pending: [] };
   const { headers } = c.req.raw;
   const url = urlAsCalled(c.req.raw.url, services.config.publicUrl);
   if (isAnnouncedTooLarge(c.req.raw, MAX_DELIVERY_BYTES)) return { outcome: 'too_large', pending: [] };
   const verify = provider.readSignature({ headers, url }, source.secrets);
-  if (!verify.ok) return { outcome: 'rejected', code: verify.error.reason, pending: [] };
+  if (!verify.ok)
+    return { outcome: refusalOf(verify.error, provider), code: verify.error.reason, pending: [] };
   const rawBody = await readBody(c.req.raw, MAX_DELIVERY_BYTES, services.withTimeout);
   if (!rawBody.ok && rawBody.error === 'too_large') return { outcome: 'too_large', pending: [] };
   if (!rawBody.ok) return { outcome: 'rejected', code: rawBody.error, pending: [] };
-  const origin = { source: id, provider, options };
+  const { options, secrets } = source;
+  const origin = { source: id, provider, options, secrets };
   const arrival = { rawBody: rawBody.value, headers, url, ...origin, receivedMs: services.now() };
   return receive(arrival, verify.value, services);
+}
+
+/** A provider that failed to sign has to send the delivery again. */
+function refusalOf({ reason }: Rejection, { retriesUnsigned }: Provider): 'rejected' | 'unavailable' {
+  return retriesUnsigned && reason === 'signature_missing' ? 'unavailable' : 'rejected';
 }
 
 /** A proxy before the worker changes the URL: the provider has called, and signed, the public one. */

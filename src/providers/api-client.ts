@@ -1,11 +1,19 @@
 import type { RecordingEvent, RecordingFile } from '../recording.ts';
 import { decodeUtf8 } from '../shared/bytes.ts';
 import type { Failure } from '../shared/errors.ts';
-import { parseJsonObject } from '../shared/json.ts';
+import { type JsonObject, parseJsonObject } from '../shared/json.ts';
 import { readBytesWithin } from '../shared/read-bytes.ts';
-import { networkFailure, type Requester, request, retryAfterSeconds, STALL_MS } from '../shared/request.ts';
+import {
+  networkFailure,
+  type Requester,
+  type RequestOptions,
+  request,
+  retryAfterSeconds,
+  STALL_MS,
+} from '../shared/request.ts';
 import { err, ok, type Result } from '../shared/result.ts';
-import type { ApiAnswer, Numbers, Options, ProviderApi, Refreshed } from './provider.ts';
+import type { Options } from './provider.ts';
+import type { ApiAnswer, ApiRequest, Credentials, Numbers, ProviderApi, Refreshed } from './provider-api.ts';
 
 /** Bytes of an API's answer that are read: a page of 100 recordings with links is under 300 KiB. */
 const MAX_API_ANSWER_BYTES = 2 * 1024 ** 2;
@@ -23,24 +31,101 @@ export interface ApiAccess {
   readonly brokenSetting?: string | undefined;
 }
 
-/** The Authorization header of a download, for the links that need one. */
-export function credentialFor(link: URL, { api, baseUrl, key }: ApiAccess): string | undefined {
-  if (key === undefined || api.opensLink?.(link, new URL(baseUrl)) !== true) return undefined;
-  return api.authorization(key);
+/** A question to an API: how long to wait for its answer, and what sends it. */
+export interface Asking {
+  readonly signal: AbortSignal;
+  readonly services: Requester;
+}
+
+/** The tokens of the isolate; a key that needs none has no entry. */
+const tokens = new WeakMap<ApiAccess, { readonly token: string; readonly untilMs: number }>();
+
+/** A token is renewed this long before it expires. */
+const TOKEN_MARGIN_MS = 60_000;
+
+/** Signs downloads in, where a link needs it. */
+export interface Signer {
+  /** The Authorization header for a URL, asked for each redirect; most links carry their own signature. */
+  readonly headerFor: (url: URL) => Promise<Result<string | undefined, Failure>>;
+  /** Forgets a token that was refused; `false` when asking again changes nothing. */
+  readonly forgetToken: () => boolean;
+}
+
+export function signerOf(access: ApiAccess | undefined, asking: Asking): Signer {
+  return {
+    headerFor: async (url) => {
+      const isMeant =
+        access?.key !== undefined && access.api.opensLink?.(url, new URL(access.baseUrl)) === true;
+      return isMeant ? authorizationOf(access, asking) : ok(undefined);
+    },
+    forgetToken: () => access !== undefined && tokens.delete(access),
+  };
+}
+
+async function authorizationOf(access: ApiAccess, asking: Asking): Promise<Result<string, Failure>> {
+  const { api, options, key = '', keySetting } = access;
+  const { now, newToken } = asking.services;
+  const credentials = { key, options, nowSeconds: Math.floor(now() / 1000), newId: newToken };
+  const token = await tokenOf(access, credentials, asking);
+  if (!token.ok) return token;
+  const header = await api.authorization({ ...credentials, key: token.value });
+  return header === undefined
+    ? err({ code: 'api_refused', detail: `${keySetting} cannot sign` })
+    : ok(header);
+}
+
+/** The token that takes the key's place, or the key itself. */
+async function tokenOf(
+  access: ApiAccess,
+  credentials: Credentials,
+  { signal, services }: Asking,
+): Promise<Result<string, Failure>> {
+  const { api, baseUrl } = access;
+  const known = tokens.get(access);
+  if (api.token === undefined) return ok(credentials.key);
+  if (known !== undefined && services.now() < known.untilMs) return ok(known.token);
+  const { url, ...sent } = api.token.request(credentials, new URL(baseUrl));
+  const answer = await send(url, { ...sent, method: 'POST', signal }, services);
+  if (!answer.ok) return answer;
+  const { status, body } = answer.value;
+  const token = status === 200 && body !== undefined ? api.token.read(body) : undefined;
+  if (token === undefined)
+    return err({ code: 'api_refused', detail: `The request for a token was answered ${status}` });
+  const untilMs = services.now() + token.lifetimeSeconds * 1000 - TOKEN_MARGIN_MS;
+  tokens.set(access, { token: token.token, untilMs });
+  return ok(token.token);
 }
 
 /** The numbers of a call by the provider's API; `undefined` when it does not tell them, for any reason. */
 export async function askNumbers(
   event: RecordingEvent,
   access: ApiAccess,
-  { signal, services }: { readonly signal: AbortSignal; readonly services: Requester },
+  asking: Asking,
 ): Promise<Numbers | undefined> {
-  const path = access.key === undefined ? undefined : access.api.numbers?.path(event);
-  if (path === undefined) return undefined;
-  const answer = await askApi({ path, signal }, access, services);
-  if (!answer.ok || answer.value.status !== 200 || answer.value.body === undefined) return undefined;
-  const numbers = access.api.numbers?.read(answer.value.body);
-  return numbers?.from === undefined && numbers?.to === undefined ? undefined : numbers;
+  const { numbers } = access.api;
+  const body = await askBody(numbers?.path(event), access, asking);
+  return body && numbers?.read(body);
+}
+
+/** What opens an encrypted recording, by the provider's API; `undefined` when it does not tell, for any reason. */
+export async function askEncryption(
+  { apiPath }: RecordingEvent,
+  access: ApiAccess,
+  asking: Asking,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  const { encryption } = access.api;
+  const body = encryption && (await askBody(apiPath, access, asking));
+  return body && encryption?.(body);
+}
+
+async function askBody(
+  path: string | undefined,
+  access: ApiAccess,
+  asking: Asking,
+): Promise<JsonObject | undefined> {
+  if (path === undefined || access.key === undefined) return undefined;
+  const answer = await askApi({ path }, access, asking);
+  return answer.ok && answer.value.status === 200 ? answer.value.body : undefined;
 }
 
 /** The file that needs a fresh link. */
@@ -58,7 +143,7 @@ export async function refreshLink(
   access: ApiAccess,
   services: Requester,
 ): Promise<Result<string, Failure>> {
-  const answer = await askApi({ path: event.apiPath ?? '', signal }, access, services);
+  const answer = await askApi({ path: event.apiPath ?? '' }, access, { signal, services });
   if (!answer.ok) return answer;
   const refreshed = access.api.readLink(answer.value, event, file);
   return refreshed.kind === 'link' ? ok(refreshed.link) : err(failureOf(refreshed, isYoung));
@@ -84,21 +169,38 @@ function failureOf(refreshed: Exclude<Refreshed, { kind: 'link' }>, isYoung: boo
 }
 
 /**
- * Sends one request to a provider's API; `path` is relative to its base. The key goes to that host alone:
- * redirects are returned, never followed.
+ * Sends one request to a provider's API. The key goes to that host alone: redirects are returned, never followed. A token
+ * that is refused is renewed once.
  */
 export async function askApi(
-  { path, signal }: { readonly path: string; readonly signal: AbortSignal },
-  { api, baseUrl, key = '' }: ApiAccess,
+  asked: ApiRequest,
+  access: ApiAccess,
+  asking: Asking,
+): Promise<Result<ApiAnswer, Failure>> {
+  const answer = await askOnce(asked, access, asking);
+  const isRefused = answer.ok && answer.value.status === 401;
+  return isRefused && tokens.delete(access) ? askOnce(asked, access, asking) : answer;
+}
+
+async function askOnce(
+  { path, method }: ApiRequest,
+  access: ApiAccess,
+  asking: Asking,
+): Promise<Result<ApiAnswer, Failure>> {
+  const authorization = await authorizationOf(access, asking);
+  if (!authorization.ok) return authorization;
+  const headers = { authorization: authorization.value };
+  return send(`${access.baseUrl}${path}`, { method, headers, signal: asking.signal }, asking.services);
+}
+
+/** Sends a request and reads its answer; 429 and 5xx are failures. */
+async function send(
+  url: string,
+  { headers, ...options }: RequestOptions,
   services: Requester,
 ): Promise<Result<ApiAnswer, Failure>> {
-  const url = `${baseUrl}${path}`;
-  const headers = {
-    authorization: api.authorization(key),
-    accept: 'application/json',
-    'user-agent': 'callvault',
-  };
-  const requested = await request(url, { headers, signal }, services);
+  const all = { ...headers, accept: 'application/json', 'user-agent': 'callvault' };
+  const requested = await request(url, { ...options, headers: all }, services);
   if (!requested.ok) return err(networkFailure(requested.error, 'api_unavailable'));
   const { status, headers: answered } = requested.value;
   const body = await readJson(requested.value, services);

@@ -1,8 +1,9 @@
-import type { RecordingEvent, RecordingFile, Verifier } from '../recording.ts';
+import type { RecordingEvent, Verifier } from '../recording.ts';
 import type { RejectionReason } from '../shared/errors.ts';
 import type { JsonObject } from '../shared/json.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { secondsOutside } from '../signatures/timestamp.ts';
+import type { ProviderApi } from './provider-api.ts';
 
 /** A delivery that is not verified yet: the bytes as received, all headers, and the URL that the provider called. */
 export interface SignedDelivery {
@@ -56,86 +57,23 @@ export interface Quarantined {
   readonly contents?: unknown;
 }
 
+/**
+ * A question whether the owner has the secret. A provider parses as one only what no delivery under the same key could be:
+ * the answer would be that delivery's signature.
+ */
+export interface Challenge {
+  readonly kind: 'challenge';
+  readonly eventType: string;
+  /** Makes the JSON of the answer by the secret that the delivery was verified with. */
+  readonly answer: (secret: string) => Promise<JsonObject>;
+}
+
 /** The contents of a genuine delivery. A recording has at least one file, also when it has no link. */
 export type Parsed =
   | { readonly kind: 'recordings'; readonly events: readonly ParsedEvent[] }
   | { readonly kind: 'ignored'; readonly eventType: string }
+  | Challenge
   | Quarantined;
-
-/** The caller and the called, as the API writes them. */
-export type Numbers = Pick<RecordingEvent, 'from' | 'to'>;
-
-/** An answer of a provider's API; redirects are not followed. */
-export interface ApiAnswer {
-  readonly status: number;
-  readonly location: string | null;
-  /** Absent when the body is not a JSON object. */
-  readonly body: JsonObject | undefined;
-}
-
-/** The API's answer about a link; `absent` may change while the recording is young. */
-export type Refreshed =
-  | { readonly kind: 'link'; readonly link: string }
-  | { readonly kind: 'pending'; readonly retryAfterSeconds: number | undefined }
-  | { readonly kind: 'absent' | 'gone' | 'refused' | 'failed'; readonly detail: string }
-  /** In the owner's own storage. */
-  | { readonly kind: 'elsewhere' };
-
-/** A recording in the API's list, as a webhook would have announced it. */
-export interface ListedRecording {
-  readonly event: ParsedEvent;
-  /** Other ids and times that a webhook may use for this recording: they make other keys. */
-  readonly otherNames: readonly Partial<
-    Pick<RecordingEvent, 'callId' | 'recordingId' | 'startedAt' | 'occurredAt'>
-  >[];
-  /** The recording as the API lists it, to be stored. */
-  readonly json: string;
-}
-
-/** One page of a list; `next` is the path of the next one. */
-export interface ListedPage {
-  readonly recordings: readonly ListedRecording[];
-  /** Start times of recordings that the provider is still preparing: ISO 8601, or empty if unknown. */
-  readonly unfinishedAt: readonly string[];
-  /** The number of all recordings, or of all pages, if the API states it. */
-  readonly total?: number | undefined;
-  readonly next?: string | undefined;
-}
-
-/** The list of recordings between two times (ISO 8601, both included), by a provider's API. */
-export interface RecordingList {
-  readonly firstPath: (from: string, to: string) => string;
-  /** `undefined` when the answer is no such list; never throws on any input. */
-  readonly readPage: (answer: ApiAnswer, path: string) => ListedPage | undefined;
-}
-
-/** A provider's API for fresh links; the path of a recording is the event's `apiPath`. */
-export interface ProviderApi {
-  /** The name of the secret that holds the API key. */
-  readonly keySetting: string;
-  readonly urlSetting: { readonly name: string; readonly fallback: string };
-  /** The key while that setting is unset, such as the account and its secret. */
-  readonly otherKey?: (options: Options, secrets: readonly string[]) => string | undefined;
-  /** The value of the Authorization header. */
-  readonly authorization: (key: string) => string;
-  /**
-   * Whether a download of this link needs the authorization too. It is asked for each redirect: no other host may ever
-   * see it. Absent where links carry their own.
-   */
-  readonly opensLink?: (link: URL, baseUrl: URL) => boolean;
-  /** The API knows the call alone: a fresh link may be that of another recording of the call. */
-  readonly namesCallOnly?: true;
-  /** Reads an answer that is neither 429 nor 5xx; never throws on any input. */
-  readonly readLink: (answer: ApiAnswer, event: RecordingEvent, file: RecordingFile) => Refreshed;
-  /** One request that tells the numbers of a call, for a provider whose events may lack them. */
-  readonly numbers?: {
-    readonly path: (event: RecordingEvent) => string | undefined;
-    /** Reads an answer with status 200; never throws on any input. */
-    readonly read: (body: JsonObject) => Numbers;
-  };
-  /** Absent for an API that lists no recordings; `undefined` while an option that it needs is unset. */
-  readonly list?: (options: Options) => RecordingList | undefined;
-}
 
 /**
  * A provider is data and pure functions: no I/O, no clock, no names of other providers. A further one is a file
@@ -166,6 +104,13 @@ export interface Provider {
   };
   /** The URL is part of what is signed: it is stored with the delivery. */
   readonly signsUrl?: true;
+  /**
+   * Deliveries are not signed, and carry a secret that both sides know. It is never stored: none of `signatureHeaders` is,
+   * and a body that has the secret is stored as this returns it.
+   */
+  readonly sharedSecret?: { readonly removeFrom?: (rawBody: Uint8Array) => Uint8Array };
+  /** A delivery without a signature is a fault of the provider's, which sends it again, signed, after a 503. */
+  readonly retriesUnsigned?: true;
   /** The headers that carry the signature. They are stored, so that it can be verified again. */
   readonly signatureHeaders: readonly string[];
   /**
@@ -180,11 +125,6 @@ export interface Provider {
   readonly parse: (delivery: Pick<SignedDelivery, 'rawBody' | 'headers'>, options: Options) => Parsed;
   /** Absent for a provider without an API for recordings. */
   readonly api?: ProviderApi;
-}
-
-/** An id as one part of a URL's path; `undefined` for `.` and `..`, which lead elsewhere. */
-export function pathPart(id: string): string | undefined {
-  return id === '.' || id === '..' ? undefined : encodeURIComponent(id.toWellFormed());
 }
 
 export function unreadable(detail: string): Quarantined {

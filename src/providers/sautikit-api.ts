@@ -1,5 +1,5 @@
 import { type JsonObject, objectAt, quantityAt, textAt } from '../shared/json.ts';
-import { type ApiAnswer, type ProviderApi, pathPart, type Refreshed } from './provider.ts';
+import { type ApiAnswer, type ProviderApi, pathPart, type Refreshed } from './provider-api.ts';
 
 /**
  * `GET /v1/calls/{id}/recording`: a redirect to a link that expires after 15 minutes. The API knows one
@@ -10,7 +10,7 @@ import { type ApiAnswer, type ProviderApi, pathPart, type Refreshed } from './pr
 export const sautikitApi: ProviderApi = {
   keySetting: 'SAUTIKIT_API_KEY',
   urlSetting: { name: 'SAUTIKIT_API_URL', fallback: 'https://api.sautikit.com/v1/' },
-  authorization: (key) => `Bearer ${key}`,
+  authorization: ({ key }) => `Bearer ${key}`,
   namesCallOnly: true,
   readLink,
 };

@@ -1,7 +1,7 @@
 import type { RecordingEvent, RecordingFile } from '../recording.ts';
 import { isJsonObject, type JsonObject, objectAt, textAt } from '../shared/json.ts';
 import { parseTimeMs } from '../shared/time.ts';
-import type { ApiAnswer, ProviderApi, Refreshed } from './provider.ts';
+import type { ApiAnswer, ProviderApi, Refreshed } from './provider-api.ts';
 import { telnyxList } from './telnyx-list.ts';
 
 /**
@@ -12,7 +12,7 @@ import { telnyxList } from './telnyx-list.ts';
 export const telnyxApi: ProviderApi = {
   keySetting: 'TELNYX_API_KEY',
   urlSetting: { name: 'TELNYX_API_URL', fallback: 'https://api.telnyx.com/v2/' },
-  authorization: (key) => `Bearer ${key}`,
+  authorization: ({ key }) => `Bearer ${key}`,
   readLink,
   numbers: {
     path: ({ apiPath }) => (/^recordings\/[^/?]+$/.test(apiPath ?? '') ? apiPath : undefined),

@@ -1,6 +1,6 @@
 import type { RecordingFile } from '../recording.ts';
 import { type JsonObject, objectAt, textAt } from '../shared/json.ts';
-import { pathPart } from './provider.ts';
+import { pathPart } from './provider-api.ts';
 
 /** The lifetime of `recording_urls`; public links do not expire. */
 const LINK_LIFETIME_SECONDS = 600;

@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, objectAt, quantityAt, textAt } from '../shared/json.ts';
-import type { ApiAnswer, ListedPage, ListedRecording, RecordingList } from './provider.ts';
+import type { ApiAnswer, ListedPage, ListedRecording, RecordingList } from './provider-api.ts';
 import { apiPathOf, filesOf } from './telnyx-links.ts';
 
 /**

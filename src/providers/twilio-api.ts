@@ -1,20 +1,22 @@
 import type { RecordingEvent, RecordingFile } from '../recording.ts';
 import { utf8 } from '../shared/bytes.ts';
-import { isJsonObject, type JsonObject, textAt } from '../shared/json.ts';
+import { isJsonObject, type JsonObject, objectAt, textAt } from '../shared/json.ts';
 import { encodeBase64 } from '../signatures/base64.ts';
+import type { Options } from './provider.ts';
 import type {
   ApiAnswer,
   ListedPage,
   ListedRecording,
-  Options,
   ProviderApi,
   RecordingList,
   Refreshed,
-} from './provider.ts';
+} from './provider-api.ts';
 import { apiPathOf, filesOf, isoTime, isTwilioHost } from './twilio-links.ts';
 
 /** Recordings of one page: each may cost twelve reads of the bucket, and the free plan allows 1,000 an invocation. */
 const PAGE_SIZE = 50;
+
+const BASE_URL = 'https://api.twilio.com/';
 
 /**
  * The recordings of an account. The key opens the audio as well.
@@ -22,11 +24,13 @@ const PAGE_SIZE = 50;
  */
 export const twilioApi: ProviderApi = {
   keySetting: 'TWILIO_API_KEY',
-  urlSetting: { name: 'TWILIO_API_URL', fallback: 'https://api.twilio.com/' },
+  keyProblem: (key) =>
+    /^[!-9;-~]+:[!-~]+$/.test(key) ? undefined : 'must be the SID of a key, a colon and its secret',
+  urlSetting: { name: 'TWILIO_API_URL', fallback: BASE_URL },
   /** Without an API key the account itself signs in. */
   otherKey: ({ TWILIO_ACCOUNT_SID: sid }, [token]) =>
     sid === undefined || token === undefined ? undefined : `${sid}:${token}`,
-  authorization: (key) => `Basic ${encodeBase64(utf8(key))}`,
+  authorization: ({ key }) => `Basic ${encodeBase64(utf8(key))}`,
   // Never over plain http, also where DOWNLOAD_ORIGINS allows such a redirect.
   opensLink: (link, base) =>
     (link.protocol === 'https:' && isTwilioHost(link)) || link.origin === base.origin,
@@ -38,8 +42,25 @@ export const twilioApi: ProviderApi = {
         : undefined,
     read: (call) => ({ from: textAt(call, 'from'), to: textAt(call, 'to') }),
   },
+  encryption: readEncryption,
   list: (options) => (options.TWILIO_ACCOUNT_SID === undefined ? undefined : listOf(options)),
+  deletion: {
+    daysSetting: 'TWILIO_DELETE_AFTER_DAYS',
+    request: ({ apiPath: path }) => (path === undefined ? undefined : { path, method: 'DELETE' }),
+  },
 };
+
+/**
+ * The bytes are encrypted by a key that only the owner's private key opens; the API has it, and the initialisation vector.
+ * @see https://www.twilio.com/docs/voice/tutorials/voice-recording-encryption
+ */
+function readEncryption(recording: JsonObject): Record<string, string> | undefined {
+  const details = objectAt(recording, 'encryption_details') ?? {};
+  const named = Object.entries(details).filter(
+    (entry): entry is [string, string] => /^\w{1,64}$/.test(entry[0]) && typeof entry[1] === 'string',
+  );
+  return named.length === 0 ? undefined : Object.fromEntries(named);
+}
 
 /** The link never changes: what the API tells is whether there is a recording behind it. */
 function readLink({ status, body }: ApiAnswer, _event: RecordingEvent, { link }: RecordingFile): Refreshed {
@@ -90,7 +111,7 @@ function readRecording(recording: JsonObject, options: Options): ListedRecording
   if (!/^RE[0-9a-f]{32}$/.test(recordingId) || !/^AC[0-9a-f]{32}$/.test(accountSid)) return [];
   const apiPath = apiPathOf(accountSid, recordingId);
   const channels = recording.channels === 2 ? 2 : 1;
-  const link = `${options.TWILIO_API_URL ?? twilioApi.urlSetting.fallback}${apiPath.replace(/\.json$/, '')}`;
+  const link = `${options.TWILIO_API_URL ?? BASE_URL}${apiPath.replace(/\.json$/, '')}`;
   const seconds = Number(textAt(recording, 'duration'));
   const callId = textAt(recording, 'call_sid', 'conference_sid') ?? recordingId;
   const event = {

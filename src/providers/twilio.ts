@@ -16,7 +16,7 @@ import {
   type VerifyBody,
 } from './provider.ts';
 import { twilioApi } from './twilio-api.ts';
-import { accountProblem, apiPathOf, filesOf, formatsProblem, isoTime } from './twilio-links.ts';
+import { accountProblem, apiPathOf, daysProblem, filesOf, formatsProblem, isoTime } from './twilio-links.ts';
 
 const SIGNATURE = 'x-twilio-signature';
 const MAC_BYTES = 20;
@@ -40,6 +40,7 @@ export const twilio: Provider = {
     options: [
       { name: 'TWILIO_ACCOUNT_SID', problem: accountProblem },
       { name: 'TWILIO_FORMATS', problem: formatsProblem },
+      { name: 'TWILIO_DELETE_AFTER_DAYS', problem: daysProblem },
     ],
   },
   signatureHeaders: [SIGNATURE],

@@ -1,16 +1,20 @@
 import type { ArchiveServices } from '../archive/services.ts';
-import type { Rejection, VerifyBody } from '../providers/provider.ts';
-import type { DeadLetter, RecordingEvent, StoredDelivery } from '../recording.ts';
+import type { Challenge, Rejection, VerifyBody } from '../providers/provider.ts';
+import type { DeadLetter, RecordingEvent, StoredDelivery, Verifier } from '../recording.ts';
+import type { JsonObject } from '../shared/json.ts';
 import { describeError } from '../shared/log.ts';
+import { secretFingerprint } from '../signatures/hmac.ts';
 import type { PendingEntry } from '../storage/inbox.ts';
 import { enterEvent } from './enter-inbox.ts';
 import { nameEvent } from './event-fingerprint.ts';
 import { quarantineLate, quarantineLetter } from './quarantine.ts';
-import { type Arrival, toStoredDelivery } from './stored-delivery.ts';
+import { type Arrival, toStoredDelivery, withoutSecret } from './stored-delivery.ts';
 
 /** The outcome of a delivery, the fields of its log line, and the entries that are to be archived now. */
 export interface Receipt {
-  readonly outcome: 'accepted' | 'duplicate' | 'ignored' | 'kept' | 'rejected' | 'unavailable';
+  readonly outcome: 'accepted' | 'answered' | 'duplicate' | 'ignored' | 'kept' | 'rejected' | 'unavailable';
+  /** The body of the answer to a challenge. Not for the log. */
+  readonly answer?: JsonObject | undefined;
   readonly code?: string | undefined;
   readonly detail?: string | undefined;
   readonly scheme?: string | undefined;
@@ -30,11 +34,10 @@ export async function receive(
   services: ArchiveServices,
 ): Promise<Receipt> {
   const verified = await verify(arrival.rawBody, Math.floor(arrival.receivedMs / 1000));
-  if (!verified.ok) return refuse(arrival, verified.error, services);
+  const safe = withoutSecret(arrival);
+  if (!verified.ok) return refuse(safe, verified.error, services);
   const { scheme } = verified.value;
-  // Made only where it is stored: a duplicate is answered without.
-  const stored = () => toStoredDelivery(arrival, verified.value);
-  return { scheme, ...(await accept(arrival, stored, services)) };
+  return { scheme, ...(await accept(safe, verified.value, services)) };
 }
 
 async function refuse(arrival: Arrival, rejection: Rejection, services: ArchiveServices): Promise<Receipt> {
@@ -46,17 +49,28 @@ async function refuse(arrival: Arrival, rejection: Rejection, services: ArchiveS
 }
 
 /** A genuine delivery is ignored for its kind, quarantined, or entered into the inbox. */
-async function accept(
-  arrival: Arrival,
-  stored: () => StoredDelivery,
-  services: ArchiveServices,
-): Promise<Receipt> {
+async function accept(arrival: Arrival, verifier: Verifier, services: ArchiveServices): Promise<Receipt> {
   const parsed = arrival.provider.parse(arrival, arrival.options);
+  // Made only where it is stored: a duplicate is answered without.
+  const stored = () => toStoredDelivery(arrival, verifier);
   if (parsed.kind === 'ignored') return { outcome: 'ignored', eventType: parsed.eventType, pending: [] };
+  if (parsed.kind === 'challenge') return answerChallenge(parsed, arrival, verifier);
   if (parsed.kind === 'quarantined')
     return quarantine(await quarantineLetter(parsed, arrival, stored()), services);
   const events = await Promise.all(parsed.events.map((event) => nameEvent(event, arrival)));
   return enterAll(events, stored, services);
+}
+
+/** Answers by the secret that the delivery was verified with: another may be on its way out. */
+async function answerChallenge(
+  { eventType, answer }: Challenge,
+  { secrets }: Arrival,
+  { secretFingerprint: verifiedBy }: Verifier,
+): Promise<Receipt> {
+  const fingerprints = await Promise.all(secrets.values.map(secretFingerprint));
+  const secret = secrets.values[fingerprints.indexOf(verifiedBy ?? '')];
+  if (secret === undefined) throw new Error('Cannot answer a challenge: no secret verified it');
+  return { outcome: 'answered', eventType, answer: await answer(secret), pending: [] };
 }
 
 /** Enters every event that is new into the inbox; if one cannot be entered, the answer is not 200. */

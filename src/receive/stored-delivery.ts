@@ -1,4 +1,4 @@
-import type { Options, Provider, SignedDelivery } from '../providers/provider.ts';
+import type { Options, Provider, Secrets, SignedDelivery } from '../providers/provider.ts';
 import type { StoredDelivery, Verifier } from '../recording.ts';
 import { decodeUtf8 } from '../shared/bytes.ts';
 import { encodeBase64 } from '../signatures/base64.ts';
@@ -8,7 +8,17 @@ export interface Arrival extends SignedDelivery {
   readonly source: string;
   readonly provider: Provider;
   readonly options: Options;
+  readonly secrets: Secrets;
   readonly receivedMs: number;
+}
+
+/** The delivery without the secret that it may carry: after the verification nothing needs it, or sees it. */
+export function withoutSecret(arrival: Arrival): Arrival {
+  const { sharedSecret, signatureHeaders } = arrival.provider;
+  if (sharedSecret === undefined) return arrival;
+  const headers = new Headers(arrival.headers);
+  for (const name of signatureHeaders) headers.delete(name);
+  return { ...arrival, headers, rawBody: sharedSecret.removeFrom?.(arrival.rawBody) ?? arrival.rawBody };
 }
 
 /** The delivery as it is stored: its bytes and its signature headers, so that both can be verified again. */
@@ -16,7 +26,10 @@ export function toStoredDelivery(
   { rawBody, headers, url, provider, receivedMs }: Arrival,
   verifiedBy: Verifier,
 ): StoredDelivery {
-  const signed = provider.signatureHeaders.map((name) => [name, headers.get(name) ?? '']);
+  const signed = provider.signatureHeaders.flatMap((name) => {
+    const value = headers.get(name);
+    return value === null ? [] : [[name, value]];
+  });
   const text = decodeUtf8(rawBody);
   const body = text === undefined ? { rawBodyBase64: encodeBase64(rawBody) } : { rawBody: text };
   return {
@@ -24,6 +37,7 @@ export function toStoredDelivery(
     headers: Object.fromEntries(signed),
     url: provider.signsUrl ? url : undefined,
     ...body,
-    verifiedBy,
+    // A fingerprint would help to guess a short secret.
+    verifiedBy: provider.sharedSecret ? { scheme: verifiedBy.scheme, evidence: 'shared secret' } : verifiedBy,
   };
 }

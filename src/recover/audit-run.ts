@@ -1,4 +1,4 @@
-import type { ListedPage, RecordingList } from '../providers/provider.ts';
+import type { ListedPage, RecordingList } from '../providers/provider-api.ts';
 
 import { parseTimeMs } from '../shared/time.ts';
 import type { AuditRun, AuditState } from '../storage/audit-store.ts';

@@ -1,12 +1,12 @@
-import { type ApiAccess, askApi } from '../providers/api-client.ts';
-import type { ListedPage, RecordingList } from '../providers/provider.ts';
+import type { ListedPage } from '../providers/provider-api.ts';
 import { eventFingerprint } from '../receive/event-fingerprint.ts';
 import type { Failure } from '../shared/errors.ts';
 import { describeError } from '../shared/log.ts';
-import { err, ok, type Result } from '../shared/result.ts';
+import { err, type Result } from '../shared/result.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import type { AuditRun, StoredAudit } from '../storage/audit-store.ts';
 import { AUDIT_EVERY_MS, afterPage, isDue, newRun, nextRun } from './audit-run.ts';
+import { allListings, type Listing, listingOf, readListedPage } from './listing.ts';
 import { type Missing, missingOf } from './missing.ts';
 import type { RecoverServices } from './services.ts';
 
@@ -30,33 +30,14 @@ export interface Audit {
   readonly failure?: Failure | undefined;
 }
 
-/** A provider whose API lists recordings and whose key is set. */
-interface Audited {
-  readonly provider: string;
-  readonly access: ApiAccess;
-  readonly list: RecordingList;
-}
-
-const API_DEADLINE_MS = 60_000;
-
-function auditedOf(provider: string, { apis }: RecoverServices): Audited | undefined {
-  const access = apis.get(provider);
-  const list = access?.api.list?.(access.options);
-  return access?.key === undefined || list === undefined ? undefined : { provider, access, list };
-}
-
-function allAudited(services: RecoverServices): Audited[] {
-  return Array.from(services.apis.keys()).flatMap((provider) => auditedOf(provider, services) ?? []);
-}
-
 /** Lists what each provider holds since the last audit, and what is missing; changes nothing. */
 export async function planAudits(services: RecoverServices): Promise<Audit[]> {
   const audits: Audit[] = [];
-  for (const audited of allAudited(services)) audits.push(await planAudit(audited, services));
+  for (const audited of allListings(services)) audits.push(await planAudit(audited, services));
   return audits;
 }
 
-async function planAudit(audited: Audited, services: RecoverServices): Promise<Audit> {
+async function planAudit(audited: Listing, services: RecoverServices): Promise<Audit> {
   const { provider } = audited;
   let run = newRun(audited.list, await services.auditStore.read(provider), services.now());
   const { from, to } = run;
@@ -75,7 +56,7 @@ async function planAudit(audited: Audited, services: RecoverServices): Promise<A
 
 /** Starts the audits that are due, and resumes those that a crash has left. A failure of one stops no other. */
 export async function auditWhenDue(services: RecoverServices): Promise<void> {
-  for (const audited of allAudited(services)) {
+  for (const audited of allListings(services)) {
     await orAlarm(audited.provider, services, async () => {
       const mark = await services.auditStore.read(audited.provider);
       if (mark.run !== undefined || isDue(mark, services.now())) await startAudit(audited, mark, services);
@@ -85,11 +66,11 @@ export async function auditWhenDue(services: RecoverServices): Promise<void> {
 
 /** Starts the audits of all providers now; each continues page by page through the queue. */
 export async function startAudits(services: RecoverServices): Promise<void> {
-  for (const audited of allAudited(services))
+  for (const audited of allListings(services))
     await startAudit(audited, await services.auditStore.read(audited.provider), services);
 }
 
-async function startAudit(audited: Audited, mark: StoredAudit, services: RecoverServices): Promise<void> {
+async function startAudit(audited: Listing, mark: StoredAudit, services: RecoverServices): Promise<void> {
   const { provider } = audited;
   const { expected, ...state } = mark;
   if (mark.run === undefined) {
@@ -105,7 +86,7 @@ async function startAudit(audited: Audited, mark: StoredAudit, services: Recover
  * raises an alarm, and the cron resumes at the same page within the hour.
  */
 export async function continueAudit(provider: string, services: RecoverServices): Promise<void> {
-  const audited = auditedOf(provider, services);
+  const audited = listingOf(provider, services);
   if (audited === undefined) return;
   await orAlarm(provider, services, async () => {
     const mark = await services.auditStore.read(provider);
@@ -115,7 +96,7 @@ export async function continueAudit(provider: string, services: RecoverServices)
 
 async function auditPage(
   { expected, ...state }: StoredAudit & { readonly run: AuditRun },
-  audited: Audited,
+  audited: Listing,
   services: RecoverServices,
 ): Promise<void> {
   const { provider } = audited;
@@ -173,21 +154,12 @@ function logAudit(
 
 async function readPage(
   { path, pages }: AuditRun,
-  { access, list }: Audited,
+  audited: Listing,
   services: RecoverServices,
 ): Promise<Result<ListedPage, Failure>> {
   const detail = `More than ${MAX_AUDIT_PAGES} pages`;
   if (pages >= MAX_AUDIT_PAGES) return err({ code: 'api_unavailable', detail });
-  const answer = await askApi({ path, signal: services.timeout(API_DEADLINE_MS) }, access, services);
-  if (!answer.ok) return answer;
-  const page = list.readPage(answer.value, path);
-  const { status } = answer.value;
-  const isRefused = status === 401 || status === 403;
-  if (page !== undefined) return ok(page);
-  return err({
-    code: isRefused ? 'api_refused' : 'api_unavailable',
-    detail: `The API answered with status ${status}`,
-  });
+  return readListedPage(path, audited, services);
 }
 
 async function enterMissing({ event, json }: Missing, { inbox, queue, now }: RecoverServices): Promise<void> {

@@ -1,5 +1,5 @@
 import type { ArchiveServices } from '../archive/services.ts';
-import type { ListedPage, ListedRecording } from '../providers/provider.ts';
+import type { ListedPage, ListedRecording } from '../providers/provider-api.ts';
 import type { RecordingEvent } from '../recording.ts';
 import { recordingKeys } from '../storage/keys.ts';
 
@@ -34,11 +34,19 @@ export async function missingOf(
 /** Whether the recording has a manifest, under any of the ids that a webhook may have used. */
 async function isArchived(
   event: RecordingEvent,
-  { otherNames }: ListedRecording,
+  listed: ListedRecording,
   { recordings }: ArchiveServices,
 ): Promise<boolean> {
-  const names = [{}, ...otherNames].map((name) => recordingKeys({ ...event, ...name }));
-  const manifests = new Set((await Promise.all(names)).map(({ manifest }) => manifest));
-  for (const manifest of manifests) if ((await recordings.etagOf(manifest)) !== undefined) return true;
+  for (const key of await manifestKeysOf(event, listed))
+    if ((await recordings.etagOf(key)) !== undefined) return true;
   return false;
+}
+
+/** The keys that the manifest of a listed recording may have: a webhook may have named it otherwise than the list. */
+export async function manifestKeysOf(
+  event: RecordingEvent,
+  { otherNames }: ListedRecording,
+): Promise<readonly string[]> {
+  const names = [{}, ...otherNames].map((name) => recordingKeys({ ...event, ...name }));
+  return [...new Set((await Promise.all(names)).map(({ manifest }) => manifest))];
 }

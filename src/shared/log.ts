@@ -3,7 +3,16 @@
  * secret, a phone number or a link: a new field is a change of this type.
  */
 export interface LogLine {
-  readonly event: 'delivery' | 'attempt' | 'message' | 'reconcile' | 'audit' | 'purge' | 'settings' | 'fault';
+  readonly event:
+    | 'delivery'
+    | 'attempt'
+    | 'message'
+    | 'reconcile'
+    | 'audit'
+    | 'deletion'
+    | 'purge'
+    | 'settings'
+    | 'fault';
   readonly provider?: string | undefined;
   readonly eventId?: string | undefined;
   readonly eventType?: string | undefined;

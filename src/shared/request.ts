@@ -12,25 +12,27 @@ export interface Requester {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly withTimeout: WithTimeout;
+  /** A string that cannot be guessed and never comes twice. */
+  readonly newToken: () => string;
 }
 
 export interface RequestOptions {
+  /** GET, unless it says otherwise. */
+  readonly method?: 'GET' | 'POST' | 'DELETE' | undefined;
   readonly headers: Record<string, string>;
+  readonly body?: string | undefined;
   readonly signal: AbortSignal;
 }
 
-/**
- * Sends the one request of callvault: a GET to one address, no redirect followed. The error is what `fetch`
- * threw.
- */
+/** Sends the one request of callvault: to one address, no redirect followed. The error is what `fetch` threw. */
 export async function request(
   url: string,
-  { headers, signal }: RequestOptions,
+  { method = 'GET', headers, body, signal }: RequestOptions,
   { fetch, withTimeout }: Requester,
 ): Promise<Result<Response, unknown>> {
   const stalled = new AbortController();
   // Each redirect is checked before it is requested, and no response stays in a cache on the way.
-  const init = { headers, redirect: 'manual', cache: 'no-store' } as const;
+  const init = { method, headers, body: body ?? null, redirect: 'manual', cache: 'no-store' } as const;
   try {
     return ok(
       await withTimeout(STALL_MS, fetch(url, { ...init, signal: AbortSignal.any([signal, stalled.signal]) })),

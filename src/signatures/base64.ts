@@ -38,3 +38,17 @@ function hasStrayBits(text: string, padding: number): boolean {
 export function encodeBase64(bytes: Uint8Array): string {
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 }
+
+/**
+ * Decodes base64url without padding, as strictly; else `undefined`.
+ * @see https://www.rfc-editor.org/rfc/rfc4648#section-5
+ */
+export function decodeBase64Url(text: string): Uint8Array | undefined {
+  if (!/^[\w-]*$/.test(text)) return undefined;
+  const padded = text.padEnd(Math.ceil(text.length / 4) * 4, '=');
+  return decodeBase64(padded.replaceAll('-', '+').replaceAll('_', '/'));
+}
+
+export function encodeBase64Url(bytes: Uint8Array): string {
+  return encodeBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}

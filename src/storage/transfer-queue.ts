@@ -6,12 +6,18 @@ import { STORE_MS } from './objects.ts';
 export const MAX_DELAY_SECONDS = 24 * 60 * 60;
 
 /**
- * A message names an entry, which is read when the message is consumed; or the next page of an audit or a
- * purge.
+ * A message names an entry, which is read when the message is consumed; or the next page of an audit, of the deletions
+ * at a provider, or of a purge.
  */
 const queueMessage = v.union([
   v.object({ version: v.literal(1), inboxKey: v.pipe(v.string(), v.minLength(1)) }),
   v.object({ version: v.literal(1), chore: v.literal('audit'), provider: v.string() }),
+  v.object({
+    version: v.literal(1),
+    chore: v.literal('deletion'),
+    provider: v.string(),
+    path: v.string(),
+  }),
   v.object({ version: v.literal(1), chore: v.literal('purge'), cursor: v.string() }),
 ]);
 

@@ -1,3 +1,4 @@
+import type { Signer } from '../providers/api-client.ts';
 import type { Failure, FailureCode } from '../shared/errors.ts';
 import { readBytesWithin } from '../shared/read-bytes.ts';
 import { discard, networkFailure, request, retryAfterSeconds, STALL_MS } from '../shared/request.ts';
@@ -20,11 +21,10 @@ export interface Range {
 export interface DownloadOptions {
   readonly signal: AbortSignal;
   readonly range?: Range | undefined;
-  /** The Authorization header for a URL, asked for each redirect; most links carry their own signature. */
-  readonly credential: (url: URL) => string | undefined;
+  readonly signer: Signer;
 }
 
-type DownloadServices = Pick<TransferServices, 'fetch' | 'now' | 'withTimeout' | 'origins'>;
+type DownloadServices = Pick<TransferServices, 'fetch' | 'now' | 'withTimeout' | 'newToken' | 'origins'>;
 
 /**
  * Requests a link and follows its redirects. The response's body is unread; its status is 200, or for a range
@@ -32,17 +32,13 @@ type DownloadServices = Pick<TransferServices, 'fetch' | 'now' | 'withTimeout' |
  */
 export async function download(
   link: string,
-  { signal, range, credential }: DownloadOptions,
+  options: DownloadOptions,
   services: DownloadServices,
 ): Promise<Result<Response, Failure>> {
-  const wanted = range === undefined ? [200] : [200, 206, 416];
+  const wanted = options.range === undefined ? [200] : [200, 206, 416];
   let next = URL.parse(link);
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const requested = await requestAllowed(
-      next,
-      { headers: headersOf(range, next && credential(next)), signal },
-      services,
-    );
+    const requested = await requestAllowed(next, options, services);
     if (!requested.ok) return requested;
     const response = requested.value;
     if (wanted.includes(response.status)) return ok(response);
@@ -54,10 +50,10 @@ export async function download(
   return failure('too_many_redirects', `More than ${MAX_REDIRECTS} redirects`);
 }
 
-/** Checks each URL before it is requested. */
+/** Checks each URL before it is requested. A token that is refused is renewed once. */
 async function requestAllowed(
   url: URL | null,
-  options: Parameters<typeof request>[1],
+  options: DownloadOptions,
   services: DownloadServices,
 ): Promise<Result<Response, Failure>> {
   if (url === null) return failure('link_forbidden', 'The link is not a URL');
@@ -66,15 +62,27 @@ async function requestAllowed(
   if (problem !== undefined && services.origins.isBroken)
     return failure('setting_broken', 'DOWNLOAD_ORIGINS');
   if (problem !== undefined) return failure('link_forbidden', `${problem}: ${originOf(url)}`);
-  const requested = await request(url.href, options, services);
+  const requested = await requestSigned(url, options, services);
+  const isRefused = requested.ok && requested.value.status === 401;
+  if (!isRefused || !options.signer.forgetToken()) return requested;
+  await discard(requested.value);
+  return requestSigned(url, options, services);
+}
+
+async function requestSigned(
+  url: URL,
+  { signal, range, signer }: DownloadOptions,
+  services: DownloadServices,
+): Promise<Result<Response, Failure>> {
+  const authorization = await signer.headerFor(url);
+  if (!authorization.ok) return authorization;
+  const headers = headersOf(range, authorization.value);
+  const requested = await request(url.href, { headers, signal }, services);
   if (requested.ok) return requested;
   return err({ ...networkFailure(requested.error, 'download_unreachable'), detail: originOf(url) });
 }
 
-function headersOf(
-  range: Range | undefined,
-  authorization: string | null | undefined,
-): Record<string, string> {
+function headersOf(range: Range | undefined, authorization: string | undefined): Record<string, string> {
   // A compressed body has no length, and cannot be resumed.
   const headers = {
     'accept-encoding': 'identity',

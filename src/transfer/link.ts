@@ -1,4 +1,4 @@
-import { type ApiAccess, credentialFor, refreshLink } from '../providers/api-client.ts';
+import { type ApiAccess, refreshLink, signerOf } from '../providers/api-client.ts';
 import type { RecordingEvent, RecordingFile } from '../recording.ts';
 import type { Failure } from '../shared/errors.ts';
 import { err, type Result } from '../shared/result.ts';
@@ -80,11 +80,11 @@ export function createOpener(linked: LinkedFile, signal: AbortSignal, services: 
   let mayRefresh = canRefresh(event, services);
   let isFresh = false;
 
-  const credential = (url: URL) => access && credentialFor(url, access);
+  const signer = signerOf(access, { signal, services });
 
   async function byLink(range?: Range): Promise<Result<Response, Failure>> {
     if (link === undefined) return err({ code: 'link_missing' });
-    return downloadEither([link, file.otherLink], { signal, range, credential }, services);
+    return downloadEither([link, file.otherLink], { signal, range, signer }, services);
   }
 
   async function byFreshLink(range?: Range): Promise<Result<Response, Failure>> {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'vitest';
 import { decodeUtf8, toHex, utf8 } from '../../src/shared/bytes.ts';
-import { decodeBase64, encodeBase64 } from '../../src/signatures/base64.ts';
+import { decodeBase64, decodeBase64Url, encodeBase64, encodeBase64Url } from '../../src/signatures/base64.ts';
 import { decodeHex } from '../../src/signatures/hex.ts';
 
 const bytes = () => fc.uint8Array({ maxLength: 200 });
@@ -24,6 +24,21 @@ test('decodeBase64() is the inverse of encodeBase64()', ({ expect }) => {
     fc.property(bytes(), (value) => {
       expect(decodeBase64(encodeBase64(value))).toEqual(Uint8Array.from(value));
     }),
+  );
+});
+
+test('decodeBase64Url() is the inverse of encodeBase64Url(), and accepts nothing else', ({ expect }) => {
+  fc.assert(
+    fc.property(bytes(), (value) => {
+      expect(decodeBase64Url(encodeBase64Url(value))).toEqual(Uint8Array.from(value));
+    }),
+  );
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), nearEncoding(encodeBase64Url, base64Letters)), (value) => {
+      const decoded = decodeBase64Url(value);
+      if (decoded !== undefined) expect(encodeBase64Url(decoded)).toBe(value);
+    }),
+    { numRuns: 1000 },
   );
 });
 

@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
 import { concat, utf8 } from '../../src/shared/bytes.ts';
-import { decodeBase64, encodeBase64 } from '../../src/signatures/base64.ts';
+import { decodeBase64, decodeBase64Url, encodeBase64 } from '../../src/signatures/base64.ts';
 import { ed25519KeyProblem, matchingPublicKey } from '../../src/signatures/ed25519.ts';
 import { decodeHex } from '../../src/signatures/hex.ts';
 import {
@@ -9,7 +9,10 @@ import {
   secretFingerprint,
   verifyHmacWithKey,
 } from '../../src/signatures/hmac.ts';
+import { decodeJwt, isPrivateKey } from '../../src/signatures/jwt.ts';
+import { matchingSharedSecret } from '../../src/signatures/shared-secret.ts';
 import { isTimestamp, secondsOutside } from '../../src/signatures/timestamp.ts';
+import samples from '../fixtures/samples/vectors.json';
 import standardWebhooks from '../fixtures/standard-webhooks/vectors.json';
 
 const hex = (text: string) => decodeHex(text) ?? new Uint8Array();
@@ -274,3 +277,64 @@ function littleEndian(bytes: Uint8Array): bigint {
 function toLittleEndian(value: bigint): Uint8Array {
   return Uint8Array.from({ length: 32 }, (_, index) => Number((value >> BigInt(8 * index)) & 255n));
 }
+
+describe('decodeJwt()', () => {
+  // RFC 7515, A.1: its parts hold white space.
+  const rfc =
+    'eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
+  const rfcKey = 'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow';
+
+  test('reads the token of RFC 7515, whose MAC fits', async ({ expect }) => {
+    const jwt = decodeJwt(rfc, 'HS256');
+    const key = await importHmacKey(decodeBase64Url(rfcKey) ?? new Uint8Array());
+
+    expect(jwt?.claims).toMatchObject({ iss: 'joe', exp: 1_300_819_380 });
+    expect(jwt && (await verifyHmacWithKey(key, jwt.signature, jwt.content))).toBe(true);
+  });
+
+  test.for(samples.vectors)('reads the published token "$name"', async (vector, { expect }) => {
+    const jwt = decodeJwt(vector.token, 'HS256');
+    const find = hmacMatcher({ hash: 'SHA-256', bytesOf: utf8 });
+
+    const secret = jwt && (await find([vector.secret], [jwt.signature], jwt.content));
+
+    expect(secret !== undefined).toBe(vector.accept);
+  });
+
+  test.for([
+    '',
+    '..',
+    'a.b.c',
+    'eyJhbGciOiJIUzI1NiJ9.e30',
+    'eyJhbGciOiJIUzI1NiJ9.e30.',
+    'eyJhbGciOiJIUzI1NiJ9.e30.AA.AA',
+    'eyJhbGciOiJIUzI1NiJ9.W10.AA',
+    'eyJhbGciOiJub25lIn0.e30.AA',
+    'eyJhbGciOiJoczI1NiJ9.e30.AA',
+    'e30.e30.AA',
+    ' eyJhbGciOiJIUzI1NiJ9.e30.AA',
+    'eyJhbGciOiJIUzI1NiJ9.e30.AB',
+  ])('gives no claims of "%s", or a MAC that fits nothing', (text, { expect }) => {
+    expect(decodeJwt(text, 'HS256')?.signature.byteLength ?? 0).toBe(0);
+  });
+});
+
+test.for([
+  ['', false],
+  ['-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----', true],
+  ['-----BEGIN PRIVATE KEY----- AAAA -----END PRIVATE KEY-----', true],
+  ['-----BEGIN PRIVATE KEY-----\n\n-----END PRIVATE KEY-----', false],
+  ['-----BEGIN PRIVATE KEY-----\nA-AA\n-----END PRIVATE KEY-----', false],
+  ['-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----', false],
+] as const)('isPrivateKey(%j) is %s', ([text, expected], { expect }) => {
+  expect(isPrivateKey(text)).toBe(expected);
+});
+
+test('matchingSharedSecret() finds the secret that is equal to its end, and no other', async ({ expect }) => {
+  const secrets = ['one', 'two', ''];
+
+  expect(await matchingSharedSecret(secrets, 'two')).toBe('two');
+  expect(await matchingSharedSecret(['two'], '')).toBeUndefined();
+  for (const given of ['tw', 'twoo', 'Two', 'two '])
+    expect(await matchingSharedSecret(secrets, given)).toBeUndefined();
+});

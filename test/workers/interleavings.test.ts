@@ -299,6 +299,7 @@ describe('a dead letter', () => {
           headers: new Headers(),
           url: '',
           options: {},
+          secrets: { values: [], scheme: '', toleranceSeconds: 300 },
           source: 'telnyx',
           provider: telnyx,
           receivedMs: startMs,

@@ -11,7 +11,7 @@ import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { API_KEY } from '../support/fake-api.ts';
 import { arrivedMs, runToCompletion, type ScenarioEnd } from './run-to-completion.ts';
-import { jsonAt, link, originUrl, receiveSigned, requestsOf, testServices } from './support.ts';
+import { jsonAt, link, originUrl, receiveSigned, requestsOf, testServices, unsigned } from './support.ts';
 
 /** Access to a provider's fake API, which behaves as `mode` says. */
 function apisOf(
@@ -302,7 +302,7 @@ test('download() returns link_refused when the body of the refusal never ends', 
 
   const answered = await download(
     link('/refusal-without-end', 'endless'),
-    { credential: () => undefined, signal: AbortSignal.timeout(10_000) },
+    { signer: unsigned, signal: AbortSignal.timeout(10_000) },
     services,
   );
 
@@ -328,7 +328,7 @@ test.for([
 
   const answered = await download(
     link('/', 'status'),
-    { credential: () => undefined, signal: AbortSignal.timeout(10_000) },
+    { signer: unsigned, signal: AbortSignal.timeout(10_000) },
     services,
   );
 
@@ -346,7 +346,7 @@ test.for([404, 429, 503])(
 
     const answered = await download(
       link('/', 'later'),
-      { credential: () => undefined, signal: AbortSignal.timeout(10_000) },
+      { signer: unsigned, signal: AbortSignal.timeout(10_000) },
       services,
     );
 

@@ -6,11 +6,12 @@ import { newLease } from '../../src/archive/lease.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Services } from '../../src/http/services.ts';
 import worker from '../../src/index.ts';
-import type { ApiAccess } from '../../src/providers/api-client.ts';
+import type { ApiAccess, Signer } from '../../src/providers/api-client.ts';
 import { providers } from '../../src/providers/index.ts';
 import type { Provider, Secrets, SignedDelivery } from '../../src/providers/provider.ts';
 import { type Receipt, receive } from '../../src/receive/receive.ts';
 import type { LogLine } from '../../src/shared/log.ts';
+import { ok } from '../../src/shared/result.ts';
 import { withTimeout } from '../../src/shared/with-timeout.ts';
 import { createAuditStore } from '../../src/storage/audit-store.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
@@ -193,6 +194,9 @@ export async function attempt(pending: PendingEntry, services: Services): Promis
   return runAttempt(leased ?? pending, 'fast', services);
 }
 
+/** Signs no download in. */
+export const unsigned: Signer = { headerFor: async () => ok(undefined), forgetToken: () => false };
+
 /** All services, with the real stores, and a log and a queue that are recorded. */
 export function testServices(
   more: Partial<Services> = {},
@@ -249,7 +253,8 @@ export async function receiveSigned(
   if (!verify.ok) return { outcome: 'rejected', code: verify.error.reason, pending: [] };
   // The origin of the tests stands in for an API's host.
   const options = { TWILIO_API_URL: `${originUrl}/` };
-  const arrival = { ...delivery, url, source: provider.id, provider, options, receivedMs: services.now() };
+  const origin = { source: provider.id, provider, options, secrets };
+  const arrival = { ...delivery, url, ...origin, receivedMs: services.now() };
   return receive(arrival, verify.value, services);
 }
 
