@@ -21,7 +21,10 @@ function scheme(name: 'plain' | 'timestamped' | 'any', captures: Scheme['capture
     scheme: name,
     captures,
     foreignLetter: 'g',
-    isCaseSensitive: false,
+    lacks: {
+      letterCase: 'hex has the same bytes in either case',
+      ...(isPlain && { signedTime: 'the plain MAC is of the body alone; SAUTIKIT_SIGNATURE excludes it' }),
+    },
     verifierOf: async (secret) => ({
       scheme: isPlain ? 'plain' : 'timestamped',
       secretFingerprint: await secretFingerprint(secret),

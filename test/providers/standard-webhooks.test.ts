@@ -52,7 +52,6 @@ function describeVersion(version: 'v1' | 'v1a', fakeProvider: FakeProvider): voi
       return { ...headers, [SIGNATURE]: `${name},${edit(text)}` };
     },
     editTimestamp: (headers, edit) => ({ ...headers, [TIMESTAMP]: edit(headers[TIMESTAMP] ?? '') }),
-    isCaseSensitive: true,
     verifierOf: async (trusted) =>
       version === 'v1'
         ? { scheme: 'v1', secretFingerprint: await secretFingerprint(trusted) }

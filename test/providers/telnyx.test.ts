@@ -27,7 +27,6 @@ describeContract({
   })),
   editSignature: (headers, edit) => ({ ...headers, [SIGNATURE]: edit(headers[SIGNATURE] ?? '') }),
   editTimestamp: (headers, edit) => ({ ...headers, [TIMESTAMP]: edit(headers[TIMESTAMP] ?? '') }),
-  isCaseSensitive: true,
   verifierOf: async (publicKey) => ({ scheme: 'ed25519', publicKey }),
 });
 
