@@ -16,7 +16,7 @@ export function deadLetter(entry: InboxEntry, { code, detail }: FileFailure, now
 
 /** A failure with the advice of its code. */
 export function explain(code: FailureCode, detail?: string): DeadLetter['failure'] {
-  return { code, detail, advice: failureCodes[code].advice };
+  return { code, detail, advice: failureCodes[code] };
 }
 
 /**
