@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
 import { providers } from '../src/providers/index.ts';
-import { failureCodes, rejectionReasons } from '../src/shared/errors.ts';
+import { permanentFailures, rejectionReasons, transientFailures } from '../src/shared/errors.ts';
 
 const root = join(import.meta.dirname, '..');
 const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
@@ -181,7 +181,11 @@ describe('the documents', () => {
   const rowsOf = (text: string) => Array.from(text.matchAll(/^\| `([a-z_]+)` \|/gm), ([, code = '']) => code);
 
   test('docs/errors.md has a row for each code, and no other row', ({ expect }) => {
-    const codes = new Set<string>([...rejectionReasons, ...Object.keys(failureCodes)]);
+    const codes = new Set<string>([
+      ...rejectionReasons,
+      ...Object.keys(permanentFailures),
+      ...transientFailures,
+    ]);
     const others = [
       'body_interrupted',
       'secret_unset',

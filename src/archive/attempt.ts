@@ -1,5 +1,5 @@
 import { type InboxEntry, linksText } from '../recording.ts';
-import { type FileFailure, isTransient } from '../shared/errors.ts';
+import { type FileFailure, isPermanent } from '../shared/errors.ts';
 import { describeError, orLogFault } from '../shared/log.ts';
 import { retryStoreWrite } from '../shared/retry-store-write.ts';
 import { parseTimeMs } from '../shared/time.ts';
@@ -79,7 +79,7 @@ async function attempt(lease: HeldLease, mode: Mode, services: ArchiveServices):
 
 /** The failures that keep an entry pending come before the permanent ones. */
 function transientFirst(one: FileFailure, other: FileFailure): number {
-  return Number(isTransient(other)) - Number(isTransient(one));
+  return Number(isPermanent(one)) - Number(isPermanent(other));
 }
 
 /** Keeps the entry while another attempt may help, else makes it a dead letter. */

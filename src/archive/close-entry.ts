@@ -1,5 +1,5 @@
 import { type InboxEntry, linksText } from '../recording.ts';
-import type { FailureCode, FileFailure } from '../shared/errors.ts';
+import type { FailureCode, FileFailure, PermanentFailure } from '../shared/errors.ts';
 import { orLogFault } from '../shared/log.ts';
 import { retryStoreWrite } from '../shared/retry-store-write.ts';
 import type { SeenEvent } from '../storage/seen.ts';
@@ -44,7 +44,7 @@ export type GivenUp =
  */
 export async function giveUp(
   { lease, entry, links }: Tried,
-  failure: FileFailure,
+  failure: PermanentFailure,
   services: ArchiveServices,
 ): Promise<GivenUp> {
   const { deadLetters, now, wait } = services;

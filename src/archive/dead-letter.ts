@@ -1,5 +1,5 @@
 import type { DeadLetter, InboxEntry } from '../recording.ts';
-import { type FailureCode, type FileFailure, failureCodes } from '../shared/errors.ts';
+import { type PermanentCode, type PermanentFailure, permanentFailures } from '../shared/errors.ts';
 import { type StoredLetter, withHistory } from '../storage/dead-letters.ts';
 import type { PendingEntry } from '../storage/inbox.ts';
 import { MAX_CONFLICTS } from '../storage/objects.ts';
@@ -7,7 +7,7 @@ import { linkedBy, offerOf, withLinks } from './fresh-links.ts';
 import type { ArchiveServices } from './services.ts';
 
 /** The dead letter of an entry that is given up. */
-export function deadLetter(entry: InboxEntry, { code, detail }: FileFailure, nowMs: number): DeadLetter {
+export function deadLetter(entry: InboxEntry, { code, detail }: PermanentFailure, nowMs: number): DeadLetter {
   const { provider, eventId, eventType } = entry.event;
   const failure = explain(code, detail);
   const { lease: _, dueAt: _due, ...kept } = entry;
@@ -15,8 +15,8 @@ export function deadLetter(entry: InboxEntry, { code, detail }: FileFailure, now
 }
 
 /** A failure with the advice of its code. */
-export function explain(code: FailureCode, detail?: string): DeadLetter['failure'] {
-  return { code, detail, advice: failureCodes[code] };
+export function explain(code: PermanentCode, detail?: string): DeadLetter['failure'] {
+  return { code, detail, advice: permanentFailures[code] };
 }
 
 /**

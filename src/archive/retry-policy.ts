@@ -1,5 +1,5 @@
 import type { FailedAttempt, InboxEntry } from '../recording.ts';
-import { type FailureCode, type FileFailure, isTransient } from '../shared/errors.ts';
+import { type FailureCode, type FileFailure, isPermanent, type PermanentFailure } from '../shared/errors.ts';
 import { MAX_DELAY_SECONDS } from '../storage/transfer-queue.ts';
 import { triesOf } from './entry.ts';
 
@@ -29,7 +29,7 @@ export const FIRST_WAIT_MS = 2_000;
 /** What follows a failed attempt: another one at a time, or a dead letter for this reason. */
 export type RetryDecision =
   | { readonly retryAtMs: number; readonly failure: FileFailure; readonly usesNoAttempt: boolean }
-  | { readonly giveUp: FileFailure };
+  | { readonly giveUp: PermanentFailure };
 
 /** What a decision depends on besides the entry; times are in ms since 1970. */
 export interface RetryContext {
@@ -54,9 +54,9 @@ export function nextRetry(
   failures: readonly [FileFailure, ...FileFailure[]],
   context: RetryContext,
 ): RetryDecision {
-  const transient = failures.filter(isTransient);
-  const [worst] = transient;
-  if (worst === undefined) return { giveUp: failures[0] };
+  const transient = failures.filter((failure) => !isPermanent(failure));
+  const [worst = failures[0]] = transient;
+  if (isPermanent(worst)) return { giveUp: worst };
   const { nowMs } = context;
   if (transient.every(({ code }) => uncountedFailures.includes(code)))
     return { retryAtMs: nowMs + uncountedWaitMs(worst, context), failure: worst, usesNoAttempt: true };
@@ -82,13 +82,13 @@ function uncountedWaitMs(failure: FileFailure, { nowMs, receivedMs, random }: Re
 /**
  * The failure of an entry without attempts left. An entry that crashes its worker never reaches `nextRetry`.
  */
-export function exhaustedBy(entry: InboxEntry): FileFailure | undefined {
+export function exhaustedBy(entry: InboxEntry): PermanentFailure | undefined {
   const last = entry.attempts.at(-1)?.failures[0];
   if (triesOf(entry) < MAX_ATTEMPTS || last === undefined) return undefined;
   return exhausted({ claimedFormat: last.claimedFormat, code: last.code });
 }
 
-function exhausted({ claimedFormat, code, detail }: FailedAttempt['failures'][number]): FileFailure {
+function exhausted({ claimedFormat, code, detail }: FailedAttempt['failures'][number]): PermanentFailure {
   const last = detail === undefined ? code : `${code}, ${detail}`;
   return { claimedFormat, code: 'attempts_exhausted', detail: `Last: ${last}` };
 }

@@ -18,8 +18,11 @@ export const rejectionReasons = [
 
 export type RejectionReason = (typeof rejectionReasons)[number];
 
-/** Failures of archiving for which a recording is given up, with what the owner can do. */
-const permanent = {
+/**
+ * The failures of archiving for which a recording is given up, each with what the owner can do: the advice of its dead
+ * letter. The codes are frozen; each has a row in docs/errors.md.
+ */
+export const permanentFailures = {
   unreadable_event: 'Read the raw body stored here: the provider may have changed its format',
   unreadable_message:
     'Check whether another version of callvault was deployed: the message of the queue is stored here',
@@ -38,36 +41,32 @@ const permanent = {
   manifest_unreadable: 'Look at the manifest in the bucket: it is not one that callvault wrote',
 };
 
-/** Failures that are retried. */
-const transient = {
-  link_refused: 'The link was refused: the recording may not be ready, or the link has expired',
-  setting_broken: 'Correct the setting in `detail` and deploy: until then no attempt is used up',
-  isolate_busy: 'Other transfers use the memory of the isolate: it is retried soon',
-  handed_over: 'Too much for the background task: the queue continues',
-  lease_lost: 'Another worker archives this recording',
-  attempt_crashed: 'The worker crashed in the middle of the attempt',
-  api_refused: "Check the provider's API key and its scopes: the provider's API refused it",
-  api_unavailable: "The provider's API did not give a fresh link",
-  recording_pending: 'The provider is still preparing the recording',
-  source_changed: 'The recording kept changing while it was downloaded',
-  checksum_mismatch: 'The bytes differ from the checksum that the origin states',
-  download_refused: 'The link answered with another status than 200',
-  download_unreachable: 'The origin of the link could not be reached',
-  download_interrupted: 'The connection failed in the middle of the recording',
-  download_timeout: 'The recording did not arrive in time',
-  length_mismatch: 'The recording is shorter or longer than announced',
-  empty_body: 'The origin sent no bytes',
-  not_audio: 'The origin sent text instead of audio, such as an error page: see the content type in `detail`',
-  storage_failed: 'R2 did not take the object',
-  internal_error: 'A bug of callvault, or a failure of a store: please report it with this log line',
-};
+/** The failures that are retried. The last of them becomes `attempts_exhausted`: none ends in a dead letter. */
+export const transientFailures = [
+  'link_refused',
+  'setting_broken',
+  'isolate_busy',
+  'handed_over',
+  'lease_lost',
+  'attempt_crashed',
+  'api_refused',
+  'api_unavailable',
+  'recording_pending',
+  'source_changed',
+  'checksum_mismatch',
+  'download_refused',
+  'download_unreachable',
+  'download_interrupted',
+  'download_timeout',
+  'length_mismatch',
+  'empty_body',
+  'not_audio',
+  'storage_failed',
+  'internal_error',
+] as const;
 
-/**
- * The advice of each failure of archiving, by code. The codes are frozen; each has a row in docs/errors.md.
- */
-export const failureCodes = { ...permanent, ...transient };
-
-export type FailureCode = keyof typeof failureCodes;
+export type PermanentCode = keyof typeof permanentFailures;
+export type FailureCode = PermanentCode | (typeof transientFailures)[number];
 
 /** A failure of archiving; `detail` never has a URL's path or query, a secret, or anything from a body. */
 export interface Failure {
@@ -88,6 +87,9 @@ export interface FileFailure extends Failure {
   readonly claimedFormat?: string | undefined;
 }
 
-export function isTransient(failure: Failure): boolean {
-  return failure.code in transient;
+/** A failure for which a recording is given up. */
+export type PermanentFailure = FileFailure & { readonly code: PermanentCode };
+
+export function isPermanent(failure: FileFailure): failure is PermanentFailure {
+  return failure.code in permanentFailures;
 }
