@@ -13,8 +13,9 @@ const SEEN_TTL_SECONDS = 30 * 24 * 60 * 60;
  * The end of an event. A dead one has the SHA-256 of the links that failed; of a late one there is a dead
  * letter, and no link was tried.
  */
-const seenEvent = v.variant('state', [
-  v.object({ state: v.picklist(['archived', 'late']), fingerprint: v.string() }),
+const seenEvent = v.union([
+  v.object({ state: v.literal('archived'), fingerprint: v.string() }),
+  v.object({ state: v.literal('late'), fingerprint: v.string() }),
   v.object({ state: v.literal('dead'), fingerprint: v.string(), linksSha256: v.string() }),
 ]);
 
