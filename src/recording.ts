@@ -18,7 +18,7 @@ const recordingFile = v.object({
   /** Serves the file where the first link is answered 400. */
   otherLink: optionalString,
   /** The provider put it into the owner's own storage: there is nothing to download. */
-  storedElsewhere: v.optional(v.boolean()),
+  storedElsewhere: v.optional(v.literal(true)),
   sizeBytes: optionalNumber,
   /** By the sender, lower-case hex: other bytes are refused. */
   sha256: optionalString,

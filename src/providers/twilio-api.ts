@@ -123,7 +123,7 @@ function readRecording(recording: JsonObject, options: Options): ListedRecording
     durationSeconds: seconds >= 0 ? seconds : undefined,
     channels,
     apiPath,
-    files: isElsewhere(recording) ? [{ storedElsewhere: true }] : filesOf(link, channels, options),
+    files: isElsewhere(recording) ? [{ storedElsewhere: true as const }] : filesOf(link, channels, options),
   };
   // A webhook may state no start, or name the conference and not the call.
   const callIds = [textAt(recording, 'conference_sid') ?? callId, callId];
