@@ -69,5 +69,5 @@ export function nextRun(
   if (!isChanged) return { ...run, total: before.total ?? total, path: next ?? '' };
   if (run.restarts === MAX_AUDIT_RESTARTS) return 'changing';
   const again = { pages: 0, listed: 0, total: undefined, path: list.firstPath(run.from, run.to) };
-  return { ...run, ...again, restarts: run.restarts + 1 };
+  return { ...run, ...again, restarts: (run.restarts ?? 0) + 1 };
 }

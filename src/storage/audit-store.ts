@@ -16,21 +16,22 @@ const auditRun = v.object({
   /** The number of recordings, if the provider's API says so: a list that changes meanwhile moves its pages. */
   total: v.optional(v.number()),
   /** The times it began again because the list had changed. */
-  restarts: v.optional(v.number(), 0),
+  restarts: v.optional(v.number()),
 });
 
-/** How far a provider's recordings were audited, and the run that is under way. */
-const auditState = v.object({
+/** How far a provider's recordings were audited. */
+const auditMark = v.object({
   /** Absent before the first audit has ended. */
   auditedUntil: v.optional(v.string()),
   /** The start of the last run that has ended. */
   startedAt: v.optional(v.string()),
-  /** A run that cannot be read counts as none: the time up to which all was audited stays. */
-  run: v.fallback(v.optional(auditRun), undefined),
 });
 
 export type AuditRun = Readonly<v.InferOutput<typeof auditRun>>;
-export type AuditState = Readonly<v.InferOutput<typeof auditState>>;
+export type AuditState = Readonly<v.InferOutput<typeof auditMark>> & {
+  /** The run that is under way. */
+  readonly run?: AuditRun | undefined;
+};
 export type StoredAudit = AuditState & { readonly expected: Expected };
 
 /** How far each provider's recordings were audited: `audit/<provider>.json`. */
@@ -38,13 +39,17 @@ export function createAuditStore(bucket: R2Bucket, limit: WithTimeout = withTime
   const store: Store = { bucket, withTimeout: limit };
   const keyOf = (provider: string) => `audit/${provider}.json`;
   return {
-    /** A state that cannot be read counts as none: the next audit looks back as far as the first. */
+    /**
+     * A state that cannot be read counts as none: the next audit looks back as far as the first. Where only its run
+     * cannot be read, the time up to which all was audited stays.
+     */
     async read(provider: string): Promise<StoredAudit> {
       const found = await readJson(store, keyOf(provider));
       if (found === undefined) return { expected: { absent: true } };
-      const { etag, json } = found;
-      const state = v.safeParse(auditState, json);
-      return { ...(state.success && state.output), expected: { etag } };
+      const expected = { etag: found.etag };
+      const { run, ...mark } = found.json ?? {};
+      if (!v.is(auditMark, mark)) return { expected };
+      return { ...mark, run: v.is(auditRun, run) ? run : undefined, expected };
     },
 
     /** `false` when another message has moved the audit on in the meantime. */
