@@ -174,14 +174,14 @@ export function withHistory(
 
 async function listLetters(store: Store, cursor: string | undefined, limit = 1_000): Promise<DeadLetterPage> {
   const options: R2ListOptions = { prefix: 'dead/', include: ['customMetadata'], limit };
-  const page = await listObjects(store, cursor === undefined ? options : { ...options, cursor });
-  const deadLetters = page.objects.map(({ key, customMetadata = {} }) => ({
+  const { objects, ...rest } = await listObjects(store, options, cursor);
+  const deadLetters = objects.map(({ key, customMetadata = {} }) => ({
     key,
     code: customMetadata.code,
     detail: decodeDetail(customMetadata.detail),
     deadAt: customMetadata.deadAt,
   }));
-  return page.truncated ? { deadLetters, cursor: page.cursor } : { deadLetters };
+  return { deadLetters, ...rest };
 }
 
 /** A longer detail is cut: R2 takes 8 KB of metadata an object. */

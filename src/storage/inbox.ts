@@ -95,8 +95,8 @@ export function createInbox(bucket: R2Bucket, limit: WithTimeout = withTimeout) 
     /** Lists one page of the entries, from their metadata alone. */
     async list(cursor: string | undefined): Promise<InboxPage> {
       const options: R2ListOptions = { prefix: 'inbox/', include: ['customMetadata'] };
-      const page = await listObjects(store, cursor === undefined ? options : { ...options, cursor });
-      return { entries: page.objects.map(listed), cursor: page.truncated ? page.cursor : undefined };
+      const page = await listObjects(store, options, cursor);
+      return { entries: page.objects.map(listed), cursor: page.cursor };
     },
 
     pendingRecordings: (provider: string): Promise<Set<string>> => listRecordings(provider, store),
@@ -158,12 +158,13 @@ async function createEntry(entry: InboxEntry, store: Store): Promise<Created> {
 async function listRecordings(provider: string, store: Store): Promise<Set<string>> {
   const options: R2ListOptions = { prefix: `inbox/${provider}/`, include: ['customMetadata'] };
   const ids = new Set<string>();
-  let cursor: string | undefined = '';
-  for (let pages = 0; pages < MAX_PENDING_PAGES && cursor !== undefined; pages++) {
-    const page: R2Objects = await listObjects(store, cursor === '' ? options : { ...options, cursor });
+  let cursor: string | undefined;
+  for (let pages = 0; pages < MAX_PENDING_PAGES; pages++) {
+    const page = await listObjects(store, options, cursor);
     const recordings = page.objects.flatMap(({ customMetadata }) => customMetadata?.recording ?? []);
     for (const recording of recordings) ids.add(decodeURIComponent(recording));
-    cursor = page.truncated ? page.cursor : undefined;
+    cursor = page.cursor;
+    if (cursor === undefined) break;
   }
   return ids;
 }

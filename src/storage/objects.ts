@@ -73,11 +73,22 @@ export async function deleteObject({ bucket, withTimeout }: Store, key: string):
   await withTimeout(STORE_MS, bucket.delete(key));
 }
 
+/** One page of a list; `cursor` is absent on the last. */
+export interface ListedObjects {
+  readonly objects: readonly R2Object[];
+  readonly cursor?: string;
+}
+
+/** Lists one page, the first without a cursor. */
 export async function listObjects(
   { bucket, withTimeout }: Store,
   options: R2ListOptions,
-): Promise<R2Objects> {
-  return withTimeout(STORE_MS, bucket.list(options));
+  cursor: string | undefined,
+): Promise<ListedObjects> {
+  const from = cursor === undefined ? options : { ...options, cursor };
+  const page = await withTimeout(STORE_MS, bucket.list(from));
+  const { objects } = page;
+  return page.truncated ? { objects, cursor: page.cursor } : { objects };
 }
 
 /**
@@ -97,9 +108,9 @@ export async function countObjects(store: Store, prefix: string): Promise<number
   let count = 0;
   let cursor: string | undefined;
   do {
-    const page = await listObjects(store, cursor === undefined ? { prefix } : { prefix, cursor });
+    const page = await listObjects(store, { prefix }, cursor);
     count += page.objects.length;
-    cursor = page.truncated ? page.cursor : undefined;
+    cursor = page.cursor;
   } while (cursor !== undefined);
   return count;
 }

@@ -42,11 +42,12 @@ export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTime
   async function findAudio(prefix: string): Promise<StoredObject[]> {
     const options: R2ListOptions = { prefix, include: ['customMetadata', 'httpMetadata'] };
     const objects: R2Object[] = [];
-    for (let cursor: string | undefined = ''; cursor !== undefined; ) {
-      const page = await listObjects(store, cursor === '' ? options : { ...options, cursor });
+    let cursor: string | undefined;
+    do {
+      const page = await listObjects(store, options, cursor);
       objects.push(...page.objects);
-      cursor = page.truncated ? page.cursor : undefined;
-    }
+      cursor = page.cursor;
+    } while (cursor !== undefined);
     return objects.filter(({ key }) => !key.endsWith('.json')).map(describe);
   }
 
@@ -77,7 +78,7 @@ export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTime
     readObject: (key: string): Promise<R2ObjectBody | null> => limit(STORE_MS, bucket.get(key)),
 
     list: (prefix: string, cursor: string | undefined): Promise<ObjectPage> =>
-      listPage(store, cursor === undefined ? { prefix } : { prefix, cursor }),
+      listPage(store, prefix, cursor),
 
     /** Removes an object that this worker has just stored. */
     removeAudio: (key: string): Promise<void> => deleteObject(store, key),
@@ -103,14 +104,14 @@ export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTime
 export type Recordings = ReturnType<typeof createRecordings>;
 
 /** Lists one page of the objects with a prefix, of any kind. */
-async function listPage(store: Store, options: R2ListOptions): Promise<ObjectPage> {
-  const page = await listObjects(store, options);
+async function listPage(store: Store, prefix: string, cursor: string | undefined): Promise<ObjectPage> {
+  const page = await listObjects(store, { prefix }, cursor);
   const objects = page.objects.map(({ key, size, uploaded }) => ({
     key,
     bytes: size,
     uploadedAt: uploaded.toISOString(),
   }));
-  return page.truncated ? { objects, cursor: page.cursor } : { objects };
+  return { ...page, objects };
 }
 
 function describe({ key, etag, size, customMetadata = {}, httpMetadata }: R2Object): StoredObject {
