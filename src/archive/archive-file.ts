@@ -102,9 +102,7 @@ async function transferToFreeKey(
 }
 
 function limitsOf({ entry, file, mode }: FileJob, opener: Opener, services: ArchiveServices): TransferLimits {
-  const expiresMs = canRefresh(entry.event, services)
-    ? Number.POSITIVE_INFINITY
-    : linkExpiresMs(file, receivedMs(entry));
+  const expiresMs = canRefresh(entry.event, services) ? Infinity : linkExpiresMs(file, receivedMs(entry));
   const isLastAttempt = triesOf(entry) + 1 >= MAX_ATTEMPTS;
   // A link that has expired by the clock and still works may work once more.
   const lives = expiresMs > services.now();
@@ -117,7 +115,7 @@ function limitsOf({ entry, file, mode }: FileJob, opener: Opener, services: Arch
     isLastChance: () => isLastAttempt || expiresWithin(RECHECK_SECONDS * 1000),
     mayBeLastChance: isLastAttempt || expiresWithin(RECHECK_SECONDS * 1000 + deadlineMs[mode]),
     maxBytes: services.maxRecordingBytes,
-    handOverBytes: mode === 'fast' ? LARGE_RECORDING_BYTES : Number.POSITIVE_INFINITY,
+    handOverBytes: mode === 'fast' ? LARGE_RECORDING_BYTES : Infinity,
   };
 }
 

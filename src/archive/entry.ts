@@ -3,7 +3,7 @@ import { parseTimeMs } from '../shared/time.ts';
 
 /** The number of failed attempts that count: since the last replay or fresh link. */
 export function triesOf({ attempts, attemptsCountFrom }: InboxEntry): number {
-  const countedFromMs = parseTimeMs(attemptsCountFrom) ?? Number.NEGATIVE_INFINITY;
+  const countedFromMs = parseTimeMs(attemptsCountFrom) ?? -Infinity;
   return attempts.filter(({ at }) => (parseTimeMs(at) ?? 0) >= countedFromMs).length;
 }
 

@@ -108,5 +108,5 @@ function waitMs(tried: number, failures: readonly FileFailure[], { random }: Ret
 /** The time just before the link expires; Infinity after it. */
 function lastChance({ nowMs, random, linkExpiresMs }: RetryContext): number {
   const chanceMs = linkExpiresMs - LAST_CHANCE_MS * (1 + random);
-  return chanceMs > nowMs ? chanceMs : Number.POSITIVE_INFINITY;
+  return chanceMs > nowMs ? chanceMs : Infinity;
 }

@@ -57,7 +57,7 @@ function readRecording(recording: JsonObject): ListedRecording[] {
     occurredAt: textAt(recording, 'created_at'),
     startedAt,
     endedAt: textAt(recording, 'recording_ended_at'),
-    durationSeconds: (quantityAt(recording, 'duration_millis') ?? Number.NaN) / 1000 || undefined,
+    durationSeconds: (quantityAt(recording, 'duration_millis') ?? NaN) / 1000 || undefined,
     from: textAt(recording, 'from'),
     to: textAt(recording, 'to'),
     apiPath: apiPathOf({ recording_id: recordingId }),

@@ -19,7 +19,7 @@ export function daysProblem(value: string): string | undefined {
 /** Twilio writes times as RFC 2822 does: `Fri, 14 Oct 2016 21:56:34 +0000`. */
 export function isoTime(text: string | undefined): string | undefined {
   const isRfc2822 = /^[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}$/.test(text ?? '');
-  const ms = isRfc2822 ? Date.parse(text ?? '') : Number.NaN;
+  const ms = isRfc2822 ? Date.parse(text ?? '') : NaN;
   return Number.isNaN(ms) ? undefined : new Date(ms).toISOString();
 }
 

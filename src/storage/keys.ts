@@ -103,7 +103,7 @@ function keysAt(stem: string): RecordingKeys {
  * time, since the day of its delivery differs between retries.
  */
 function dayOf(event: RecordingEvent): string {
-  const days = [event.startedAt, event.occurredAt].map((time) => isoDay(parseTimeMs(time) ?? Number.NaN));
+  const days = [event.startedAt, event.occurredAt].map((time) => isoDay(parseTimeMs(time) ?? NaN));
   return (days.find((day) => day !== undefined) ?? '1970-01-01').replaceAll('-', '/');
 }
 

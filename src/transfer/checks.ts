@@ -67,7 +67,7 @@ export function checkSize(
 /** A body longer than a size that is binding is read no further. */
 function overBindingSize(
   bytes: number,
-  { announcedBytes = Number.POSITIVE_INFINITY, isSizeBinding }: TransferLimits,
+  { announcedBytes = Infinity, isSizeBinding }: TransferLimits,
 ): Failure | undefined {
   const isOver = bytes >= announcedBytes && isSizeBinding();
   return isOver ? mismatch(bytes, `and more, the event said ${announcedBytes}`) : undefined;

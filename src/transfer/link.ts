@@ -17,11 +17,11 @@ const MAX_LATE_TRIES = 2;
  * signature, or else the lifetime that the provider documents. Infinity when none is known.
  */
 export function linkExpiresMs(file: RecordingFile, receivedMs: number): number {
-  const lifetimeMs = (file.linkLifetimeSeconds ?? Number.POSITIVE_INFINITY) * 1000;
+  const lifetimeMs = (file.linkLifetimeSeconds ?? Infinity) * 1000;
   const signedUntilMs = presignedUntilMs(file.link);
   // The origin goes by the signature: a documented lifetime counts only for a link without one.
   const expiresMs = signedUntilMs ?? receivedMs + lifetimeMs;
-  return Math.min(parseTimeMs(file.expiresAt) ?? Number.POSITIVE_INFINITY, expiresMs);
+  return Math.min(parseTimeMs(file.expiresAt) ?? Infinity, expiresMs);
 }
 
 /**

@@ -146,7 +146,7 @@ async function sendBlocks(
   upload: Upload,
   { renewLease, withTimeout }: Sending,
 ): Promise<Result<Sent, BodyFailure>> {
-  const { lengthBytes = Number.POSITIVE_INFINITY, checksum } = wanted;
+  const { lengthBytes = Infinity, checksum } = wanted;
   const hasher = createHasher(md5ForStore(wanted) === undefined ? checksum?.algorithm : undefined);
   // A store that hangs has failed.
   const write = (block: Uint8Array) => withTimeout(STALL_MS, upload.write(block)).catch(() => false);
