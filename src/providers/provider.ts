@@ -127,8 +127,17 @@ export interface Provider {
   readonly api?: ProviderApi;
 }
 
-export function unreadable(detail: string): Quarantined {
-  return { kind: 'quarantined', code: 'unreadable_event', detail };
+type Named = Pick<Quarantined, 'eventId' | 'eventType' | 'contents'>;
+
+export function unreadable(detail: string, named?: Named): Quarantined {
+  return { kind: 'quarantined', code: 'unreadable_event', detail, ...named };
+}
+
+/** An event by which the provider says that there is no recording. */
+export function reportedError(reason: string, named: Named): Quarantined {
+  // A reason of another form may hold a link, and stays in the raw body.
+  const detail = /^[\w .,:;()'/-]{1,120}$/.test(reason) ? reason : 'See the raw body';
+  return { kind: 'quarantined', code: 'provider_reported_error', detail, ...named };
 }
 
 /** Accepts a genuine delivery if its signed time is within the tolerance. */

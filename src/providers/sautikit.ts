@@ -140,13 +140,8 @@ function parseType(eventType: string | undefined, body: JsonObject): Parsed {
   if (eventType === undefined) return unreadable('The event names no kind');
   if (eventType === EVENT_TYPE) return parseRecording(body);
   if (!namesRecording(eventType, body)) return { kind: 'ignored', eventType };
-  const eventId = textAt(body, 'event_id');
-  return {
-    ...unreadable('An unknown kind carries a recording'),
-    eventId,
-    eventType,
-    contents: detailOf(body),
-  };
+  const named = { eventId: textAt(body, 'event_id'), eventType, contents: detailOf(body) };
+  return unreadable('An unknown kind carries a recording', named);
 }
 
 /**

@@ -10,6 +10,7 @@ import {
   type Provider,
   type Rejection,
   rejected,
+  reportedError,
   type Secrets,
   type SignedDelivery,
   unreadable,
@@ -137,29 +138,23 @@ function parse({ rawBody, headers }: Pick<SignedDelivery, 'rawBody' | 'headers'>
   if (body === undefined) return unreadable('The body is not a JSON object');
   const eventId = headers.get(ID) ?? undefined;
   const eventType = textAt(body, 'type');
-  if (eventType === undefined) return { ...unreadable('The event names no type'), eventId };
+  if (eventType === undefined) return unreadable('The event names no type', { eventId });
   const data = objectAt(body, 'data') ?? {};
   if (eventType === READY) return parseReady({ eventId, eventType }, body, data);
-  if (eventType === FAILED) return failed({ eventId, eventType }, data);
+  if (eventType === FAILED)
+    return reportedError(textAt(data, 'reason') ?? 'The sender gave no reason', { eventId, eventType });
   if (textAt(data, 'recording_id') === undefined) return { kind: 'ignored', eventType };
-  return { ...unreadable('An unknown type carries a recording'), eventId, eventType, contents: data };
+  return unreadable('An unknown type carries a recording', { eventId, eventType, contents: data });
 }
 
 type Named = { readonly eventId: string | undefined; readonly eventType: string };
 
-function failed(named: Named, data: JsonObject): Parsed {
-  const reason = textAt(data, 'reason') ?? 'The sender gave no reason';
-  // A reason of another form may hold a link, and stays in the raw body.
-  const detail = /^[\w .,:;()'/-]{1,120}$/.test(reason) ? reason : 'See the raw body';
-  return { kind: 'quarantined', code: 'provider_reported_error', detail, ...named };
-}
-
 function parseReady(named: Named, body: JsonObject, data: JsonObject): Parsed {
   const recordingId = textAt(data, 'recording_id');
-  if (recordingId === undefined) return { ...unreadable('The event names no recording'), ...named };
+  if (recordingId === undefined) return unreadable('The event names no recording', named);
   const files = Array.isArray(data.files) ? data.files.map(parseFile) : [];
   const problem = filesProblem(files);
-  if (problem !== undefined) return { ...unreadable(problem), ...named };
+  if (problem !== undefined) return unreadable(problem, named);
   const event = {
     ...named,
     recordingId,

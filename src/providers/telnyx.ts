@@ -10,6 +10,7 @@ import {
   type Provider,
   type Rejection,
   rejected,
+  reportedError,
   type Secrets,
   type SignedDelivery,
   unreadable,
@@ -75,12 +76,16 @@ function parseEvent(event: JsonObject): Parsed {
   const eventType = textAt(event, 'event_type');
   if (eventType === undefined) return unreadable('The event names no event_type');
   const payload = objectAt(event, 'payload') ?? {};
-  if (errorTypes.includes(eventType)) return parseError(event, eventType, payload);
+  if (errorTypes.includes(eventType)) {
+    // Its schema has `reason`, the example on its page `result`.
+    const reason = textAt(payload, 'reason', 'result') ?? 'The provider gave no reason';
+    return reportedError(reason, { eventId: eventIdOf(event), eventType });
+  }
   if (savedTypes.includes(eventType)) return parseSaved(event, eventType, payload);
   const hasLinks = 'recording_urls' in payload || 'public_recording_urls' in payload;
   if (!hasLinks && !isSavedLike(eventType)) return { kind: 'ignored', eventType };
-  const unknown = unreadable('An unknown kind carries a recording');
-  return { ...unknown, eventId: eventIdOf(event), eventType, contents: payload };
+  const named = { eventId: eventIdOf(event), eventType, contents: payload };
+  return unreadable('An unknown kind carries a recording', named);
 }
 
 /** Whether a kind is another version of one with a recording, such as `call.recording.saved.v2`. */
@@ -91,20 +96,6 @@ function isSavedLike(eventType: string): boolean {
 /** The event's id, which API v1 calls `webhook_id`. */
 function eventIdOf(event: JsonObject): string | undefined {
   return textAt(event, 'webhook_id', 'id');
-}
-
-/** An error event. Its schema has `reason`, the example on its page `result`. */
-function parseError(event: JsonObject, eventType: string, payload: JsonObject): Parsed {
-  const reason = textAt(payload, 'reason', 'result') ?? 'The provider gave no reason';
-  // A reason of another form may hold a link, and stays in the raw body.
-  const detail = /^[\w .,:;()'/-]{1,120}$/.test(reason) ? reason : 'See the raw body';
-  return {
-    kind: 'quarantined',
-    code: 'provider_reported_error',
-    detail,
-    eventId: eventIdOf(event),
-    eventType,
-  };
 }
 
 function parseSaved(event: JsonObject, eventType: string, payload: JsonObject): Parsed {
@@ -131,7 +122,7 @@ function parseSaved(event: JsonObject, eventType: string, payload: JsonObject): 
     files: filesOf(payload),
   };
   if (recording.files.length > MAX_FILES)
-    return { ...unreadable('The event announces too many files'), eventId, eventType };
+    return unreadable('The event announces too many files', { eventId, eventType });
   return { kind: 'recordings', events: [recording] };
 }
 
@@ -177,15 +168,8 @@ function parseTexml(text: string): Parsed {
     return unreadable('The form names no recording or no status');
   const eventId = `${recordingId}_${status}`;
   const eventType = `texml.recording.${status}`;
-  if (status === 'absent' || status === 'failed') {
-    return {
-      kind: 'quarantined',
-      code: 'provider_reported_error',
-      detail: `RecordingStatus ${status}`,
-      eventId,
-      eventType,
-    };
-  }
+  if (status === 'absent' || status === 'failed')
+    return reportedError(`RecordingStatus ${status}`, { eventId, eventType });
   if (status === 'in-progress') return { kind: 'ignored', eventType };
   if (status !== 'completed') return unreadable('The form has an unknown status');
   const recording = {

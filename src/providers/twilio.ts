@@ -9,6 +9,7 @@ import {
   type Provider,
   type Rejection,
   rejected,
+  reportedError,
   type Secrets,
   type SignedDelivery,
   unreadable,
@@ -162,19 +163,16 @@ function parseRecording(
     return unreadable('The form states no status: use recordingStatusCallback, not action');
   const named = { eventId: `${recordingId}_${status}`, eventType: `twilio.recording.${status}` };
   if (status === 'in-progress') return { kind: 'ignored', eventType: named.eventType };
-  if (status === 'absent' || status === 'failed') {
-    const detail = failureDetail(status, field('ErrorCode'));
-    return { kind: 'quarantined', code: 'provider_reported_error', detail, ...named };
-  }
-  if (status !== 'completed')
-    return { ...unreadable('The form has an unknown status'), eventId: named.eventId };
+  if (status === 'absent' || status === 'failed')
+    return reportedError(failureDetail(status, field('ErrorCode')), named);
+  if (status !== 'completed') return unreadable('The form has an unknown status', { eventId: named.eventId });
   const callId = idAt(field, 'CallSid') ?? idAt(field, 'ConferenceSid');
   const channels = numberOf(field('RecordingChannels'));
   const startedAt = isoTime(field('RecordingStartTime'));
   const isWhole = (channels === 1 || channels === 2) && URL.canParse(field('RecordingUrl') ?? '');
   // Every callback has all of these: a form without one had its boundaries moved, and would name the recording anew.
   if (callId === undefined || startedAt === undefined || !isWhole)
-    return { ...unreadable('The form lacks a call, a start, channels or a link'), ...named };
+    return unreadable('The form lacks a call, a start, channels or a link', named);
   const event = {
     ...named,
     recordingId,
