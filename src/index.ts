@@ -41,11 +41,8 @@ function createServices(env: Env): Services {
     logToConsole({ event: 'settings', outcome: 'broken', detail, isAlarm: true });
   for (const detail of config.warnings) logToConsole({ event: 'settings', outcome: 'weak', detail });
   return {
+    ...config,
     config,
-    sources: config.sources,
-    apis: config.apis,
-    origins: config.origins,
-    maxRecordingBytes: config.maxRecordingBytes,
     memory: createMemoryBudget(ISOLATE_BUDGET_BYTES),
     seen: createSeen(env.DEDUPE),
     reconcileCursor: createReconcileCursor(env.DEDUPE),
