@@ -30,12 +30,11 @@ export function linkExpiresMs(file: RecordingFile, receivedMs: number): number {
  */
 function presignedUntilMs(link: string | undefined): number | undefined {
   const query = URL.parse(link ?? '')?.searchParams;
-  const [, date, time] = /^(\d{8})T(\d{6})Z$/.exec(query?.get('X-Amz-Date') ?? '') ?? [];
+  const date = query?.get('X-Amz-Date') ?? '';
   const seconds = query?.get('X-Amz-Expires') ?? '';
-  if (date === undefined || time === undefined || !/^\d{1,7}$/.test(seconds)) return undefined;
-  const iso = `${date.replace(/(....)(..)(..)/, '$1-$2-$3')}T${time.replace(/(..)(..)(..)/, '$1:$2:$3')}Z`;
-  const signedMs = parseTimeMs(iso);
-  return signedMs === undefined ? undefined : signedMs + Number(seconds) * 1000;
+  const iso = date.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z');
+  const signedMs = iso === date ? undefined : parseTimeMs(iso);
+  return signedMs === undefined || !/^\d{1,7}$/.test(seconds) ? undefined : signedMs + Number(seconds) * 1000;
 }
 
 /** A file, and what is known of its link. */
