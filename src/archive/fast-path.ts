@@ -1,4 +1,4 @@
-import { describeError } from '../shared/log.ts';
+import { orLogFault } from '../shared/log.ts';
 import type { PendingEntry } from '../storage/inbox.ts';
 import { delaySecondsUntil } from '../storage/transfer-queue.ts';
 import { runAttempt } from './attempt.ts';
@@ -19,18 +19,8 @@ export async function runFastPath(pending: PendingEntry, services: ArchiveServic
 async function handOver(
   { key, entry }: PendingEntry,
   atMs: number,
-  { queue, now, log }: ArchiveServices,
+  services: ArchiveServices,
 ): Promise<void> {
-  try {
-    await queue.send(key, delaySecondsUntil(atMs, now()));
-  } catch (error) {
-    const { provider, eventId } = entry.event;
-    log({
-      event: 'fault',
-      provider,
-      eventId,
-      outcome: 'not_handed_over',
-      detail: describeError(error),
-    });
-  }
+  const sending = services.queue.send(key, delaySecondsUntil(atMs, services.now()));
+  await orLogFault(sending, { outcome: 'not_handed_over', event: entry.event }, services);
 }

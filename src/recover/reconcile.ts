@@ -1,4 +1,4 @@
-import { describeError, type Log } from '../shared/log.ts';
+import { describeError, orLogFault } from '../shared/log.ts';
 import type { ListedEntry } from '../storage/inbox.ts';
 import type { Sweep } from '../storage/reconcile-cursor.ts';
 import type { RecoverServices } from './services.ts';
@@ -33,9 +33,11 @@ export async function reconcile(scheduledMs: number, services: RecoverServices):
 async function sendOverdue(
   found: { listed: number; sent: number; isCut: boolean },
   scheduledMs: number,
-  { inbox, queue, reconcileCursor, log }: RecoverServices,
+  services: RecoverServices,
 ): Promise<void> {
-  const saved = await withoutKv(reconcileCursor.read(), 'reconcile_cursor_not_read', log);
+  const { inbox, queue, reconcileCursor } = services;
+  // Without KV each run starts a new sweep.
+  const saved = await orLogFault(reconcileCursor.read(), { outcome: 'reconcile_cursor_not_read' }, services);
   const sweep = sweepAt(scheduledMs, saved);
   let { cursor } = sweep;
   for (let pages = 0; pages < MAX_RECONCILE_PAGES && found.sent < MAX_RECONCILE_SENDS; pages++) {
@@ -52,17 +54,7 @@ async function sendOverdue(
   const isLong = found.isCut || sweep.beganMs !== scheduledMs;
   const next = isLong ? { ...sweep, cursor, writtenMs: scheduledMs } : undefined;
   if (isLong || saved !== undefined)
-    await withoutKv(reconcileCursor.write(next), 'reconcile_cursor_not_written', log);
-}
-
-/** Without KV each run starts a new sweep. */
-async function withoutKv<T>(work: Promise<T>, outcome: string, log: Log): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    log({ event: 'fault', outcome, detail: describeError(error) });
-    return undefined;
-  }
+    await orLogFault(reconcileCursor.write(next), { outcome: 'reconcile_cursor_not_written' }, services);
 }
 
 /** The sweep that this run continues or starts. */

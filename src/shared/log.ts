@@ -64,18 +64,19 @@ export function describeError(error: unknown): string {
 /** What a line about a fault names. */
 interface FaultLine {
   readonly outcome: string;
-  readonly event: { readonly provider: string; readonly eventId: string };
+  readonly event?: { readonly provider: string; readonly eventId: string };
 }
 
 /** Awaits work that nothing is lost without: a rejection is logged, and gives `undefined`. */
 export async function orLogFault<T>(
   work: Promise<T>,
-  { outcome, event: { provider, eventId } }: FaultLine,
+  { outcome, event }: FaultLine,
   { log }: { readonly log: Log },
 ): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
+    const { provider, eventId } = event ?? {};
     log({ event: 'fault', provider, eventId, outcome, detail: describeError(error) });
     return undefined;
   }
