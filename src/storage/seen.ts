@@ -9,17 +9,18 @@ export const KV_MS = 1_000;
 /** The time for which a finished event is answered from KV; Sautikit's own retries may span seven days. */
 const SEEN_TTL_SECONDS = 30 * 24 * 60 * 60;
 
-/**
- * The end of an event. A dead one has the SHA-256 of the links that failed; of a late one there is a dead
- * letter, and no link was tried.
- */
-const seenEvent = v.union([
-  v.object({ state: v.literal('archived'), fingerprint: v.string() }),
-  v.object({ state: v.literal('late'), fingerprint: v.string() }),
-  v.object({ state: v.literal('dead'), fingerprint: v.string(), linksSha256: v.string() }),
-]);
+const archivedEvent = v.object({ state: v.literal('archived'), fingerprint: v.string() });
+/** There is a dead letter, and no link was tried. */
+const lateEvent = v.object({ state: v.literal('late'), fingerprint: v.string() });
+/** With the SHA-256 of the links that failed. */
+const deadEvent = v.object({
+  state: v.literal('dead'),
+  fingerprint: v.string(),
+  linksSha256: v.string(),
+});
 
-export type SeenEvent = Readonly<v.InferOutput<typeof seenEvent>>;
+/** The end of an event. */
+export type SeenEvent = Readonly<v.InferOutput<typeof archivedEvent | typeof lateEvent | typeof deadEvent>>;
 
 /**
  * The fast filter: KV can say "surely seen", never "surely not seen". It shows an old absence for a minute, and
@@ -37,7 +38,8 @@ export function createSeen(kv: KVNamespace, limit: WithTimeout = withTimeout) {
       const archived = { state: 'archived', fingerprint } as const;
       if (text === JSON.stringify(archived)) return archived; // As for nearly every repeated delivery.
       const seen = parseJsonObject(text);
-      return v.is(seenEvent, seen) ? seen : undefined;
+      const isKnown = v.is(archivedEvent, seen) || v.is(lateEvent, seen) || v.is(deadEvent, seen);
+      return isKnown ? seen : undefined;
     },
     async markSeen(provider: string, eventId: string, seen: SeenEvent): Promise<void> {
       const options = { expirationTtl: SEEN_TTL_SECONDS };

@@ -9,20 +9,22 @@ export const MAX_DELAY_SECONDS = 24 * 60 * 60;
  * A message names an entry, which is read when the message is consumed; or the next page of an audit, of the deletions
  * at a provider, or of a purge.
  */
-const queueMessage = v.union([
-  v.object({ version: v.literal(1), inboxKey: v.pipe(v.string(), v.minLength(1)) }),
-  v.object({ version: v.literal(1), chore: v.literal('audit'), provider: v.string() }),
-  v.object({
-    version: v.literal(1),
-    chore: v.literal('deletion'),
-    provider: v.string(),
-    path: v.string(),
-  }),
-  v.object({ version: v.literal(1), chore: v.literal('purge'), cursor: v.string() }),
-]);
+export type QueueMessage = EntryMessage | ChoreMessage;
 
-export type QueueMessage = Readonly<v.InferOutput<typeof queueMessage>>;
-export type ChoreMessage = Extract<QueueMessage, { chore: string }>;
+const entryMessage = v.object({ version: v.literal(1), inboxKey: v.pipe(v.string(), v.minLength(1)) });
+const auditMessage = v.object({ version: v.literal(1), chore: v.literal('audit'), provider: v.string() });
+const deletionMessage = v.object({
+  version: v.literal(1),
+  chore: v.literal('deletion'),
+  provider: v.string(),
+  path: v.string(),
+});
+const purgeMessage = v.object({ version: v.literal(1), chore: v.literal('purge'), cursor: v.string() });
+
+type EntryMessage = Readonly<v.InferOutput<typeof entryMessage>>;
+export type ChoreMessage = Readonly<
+  v.InferOutput<typeof auditMessage | typeof deletionMessage | typeof purgeMessage>
+>;
 
 /** Messages of one batch. */
 const MAX_BATCH_MESSAGES = 100;
@@ -57,5 +59,6 @@ export function delaySecondsUntil(atMs: number, nowMs: number): number {
 
 /** Reads a message of this version; `undefined` for any other. */
 export function readMessage(body: unknown): QueueMessage | undefined {
-  return v.is(queueMessage, body) ? body : undefined;
+  const isChore = v.is(auditMessage, body) || v.is(deletionMessage, body) || v.is(purgeMessage, body);
+  return isChore || v.is(entryMessage, body) ? body : undefined;
 }
