@@ -35,6 +35,7 @@ const mayImport: Record<string, readonly string[]> = {
   'config.ts': ['shared/', 'providers/', 'transfer/', 'settings-reader.ts', 'sources.ts'],
   'http/': [
     'shared/',
+    'signatures/',
     'storage/',
     'providers/',
     'config.ts',
