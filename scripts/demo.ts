@@ -13,13 +13,25 @@ import { root } from '../tools/wrangler.ts';
 
 const audio = (name: string) => join(root, 'test', 'fixtures', 'audio', name);
 
-const recorded = [
-  { fakeProvider: 'sautikit', channels: 1, durationSeconds: 8.5, files: ['mono.wav'] },
+/** Calls of two channels, or of several files; every other provider has one of each, mono. */
+const special = [
   { fakeProvider: 'sautikit-plain', channels: 2, durationSeconds: 7.28, files: ['dual.mp3'] },
   { fakeProvider: 'telnyx', channels: 2, durationSeconds: 7.28, files: ['dual.wav', 'dual.mp3'] },
   { fakeProvider: 'telnyx', channels: 1, durationSeconds: 8.5, files: ['mono.mp3'] },
   { fakeProvider: 'twilio', channels: 2, durationSeconds: 7.28, files: ['dual.wav'] },
-  { fakeProvider: 'standard-webhooks', channels: 1, durationSeconds: 8.5, files: ['mono.wav'] },
+];
+
+const others = Object.keys(fakeProviders).filter((name) =>
+  special.every(({ fakeProvider }) => fakeProvider !== name),
+);
+const recorded = [
+  ...special,
+  ...others.map((fakeProvider) => ({
+    fakeProvider,
+    channels: 1,
+    durationSeconds: 8.5,
+    files: ['mono.wav'],
+  })),
 ];
 
 type DemoCall = RecordingFacts & (typeof recorded)[number];

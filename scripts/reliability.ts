@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fakeOf } from '../tools/fake-providers/index.ts';
 import { runPageCommand, table } from '../tools/page.ts';
 import { root } from '../tools/wrangler.ts';
 
@@ -22,16 +23,9 @@ interface Faults {
   readonly calls: number;
 }
 
-const columns = [
-  ['sautikit', 'fast path'],
-  ['sautikit', 'queue'],
-  ['telnyx', 'fast path'],
-  ['telnyx', 'queue'],
-  ['twilio', 'fast path'],
-  ['twilio', 'queue'],
-  ['standard-webhooks', 'fast path'],
-  ['standard-webhooks', 'queue'],
-] as const;
+const columns = [...fakeOf.keys()].flatMap((provider) =>
+  ['fast path', 'queue'].map((start) => [provider, start] as const),
+);
 
 const kinds = [
   'crashes before',

@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
-import { fakeSautikit } from './fake-providers/sautikit.ts';
-import { fakeStandardWebhooks } from './fake-providers/standard-webhooks.ts';
-import { fakeTelnyx } from './fake-providers/telnyx.ts';
-import { fakeTwilio } from './fake-providers/twilio.ts';
+import type { FakeProvider } from './fake-providers/fake-provider.ts';
+import { fakeOf } from './fake-providers/index.ts';
 
 /** Where `npm run send` serves a file from, and what a local vault may therefore download from. */
 export const LOCAL_AUDIO_PORT = 9000;
@@ -14,20 +12,20 @@ export type Settings = Readonly<Record<string, string>>;
 
 /** The settings of a vault on this machine, with the keys that its fake providers sign with. */
 export async function newLocalSettings(audioOrigin: string): Promise<Record<string, string>> {
-  const sautikit = await fakeSautikit.newKey();
-  const telnyx = await fakeTelnyx.newKey();
-  const twilio = await fakeTwilio.newKey();
-  const standardWebhooks = await fakeStandardWebhooks.newKey();
-  return {
-    SAUTIKIT_WEBHOOK_SECRET: sautikit.trusted,
-    TELNYX_PUBLIC_KEY: telnyx.trusted,
-    TELNYX_SIGNING_KEY: telnyx.signing,
-    TWILIO_AUTH_TOKEN: twilio.trusted,
-    TWILIO_API_URL: audioOrigin.split(/[\s,]+/)[0] ?? '',
-    STANDARD_WEBHOOKS_SECRET: standardWebhooks.trusted,
-    VAULT_TOKEN: randomBytes(24).toString('base64url'),
-    DOWNLOAD_ORIGINS: audioOrigin,
-  };
+  const [firstOrigin = ''] = audioOrigin.split(/[\s,]+/);
+  const settings: Record<string, string> = {};
+  for (const fakeProvider of fakeOf.values()) {
+    const { trusted, signing } = await fakeProvider.newKey();
+    settings[fakeProvider.setting] = trusted;
+    if (signing !== trusted) settings[signingSetting(fakeProvider)] = signing;
+    Object.assign(settings, fakeProvider.localSettings?.(firstOrigin));
+  }
+  const VAULT_TOKEN = randomBytes(24).toString('base64url');
+  return { ...settings, VAULT_TOKEN, DOWNLOAD_ORIGINS: audioOrigin };
+}
+
+function signingSetting({ id }: FakeProvider): string {
+  return `${id.toUpperCase().replaceAll('-', '_')}_SIGNING_KEY`;
 }
 
 /** Writes settings for `wrangler dev`. Throws for a value that the file cannot hold: it has no escape for all. */
@@ -53,11 +51,8 @@ export async function localSettings(file: string): Promise<Settings> {
 
 /** The key that the fake provider signs with: HMAC has one secret on both sides, Ed25519 a private key. */
 export function signingKey(provider: string, settings: Settings): string | undefined {
-  if (provider === 'telnyx') return settings.TELNYX_SIGNING_KEY;
-  const secret = {
-    sautikit: 'SAUTIKIT_WEBHOOK_SECRET',
-    twilio: 'TWILIO_AUTH_TOKEN',
-    'standard-webhooks': 'STANDARD_WEBHOOKS_SECRET',
-  }[provider];
-  return settings[secret ?? '']?.split(/[\s,]+/)[0];
+  const fakeProvider = fakeOf.get(provider);
+  if (fakeProvider === undefined) return undefined;
+  const secret = settings[signingSetting(fakeProvider)] ?? settings[fakeProvider.setting];
+  return secret?.split(/[\s,]+/)[0];
 }

@@ -14,6 +14,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, test, vi } from 'vitest';
+import { fakeProviders } from '../../tools/fake-providers/index.ts';
 import { listen } from '../../tools/listen.ts';
 import { newLocalSettings } from '../../tools/local-settings.ts';
 import { startVault, type VaultProcess } from '../../tools/local-vault.ts';
@@ -40,7 +41,7 @@ describe('a wrong call', () => {
   test.for([
     [
       'send vonage --to http://127.0.0.1:9',
-      'Give one provider, sautikit, sautikit-plain, telnyx, twilio, standard-webhooks: vonage',
+      `Give one provider, ${Object.keys(fakeProviders).join(', ')}: vonage`,
     ],
     ['send telnyx', '--to is missing'],
     ['send telnyx --to 127.0.0.1:8787', '--to must begin with http:// or https://: 127.0.0.1:8787'],

@@ -2,15 +2,13 @@ import { describe, test } from 'vitest';
 import type { Manifest } from '../../src/recording.ts';
 import type { LogLine } from '../../src/shared/log.ts';
 import type { FakeProvider } from '../../tools/fake-providers/fake-provider.ts';
+import { fakeOf } from '../../tools/fake-providers/index.ts';
 import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
-import { fakeStandardWebhooks } from '../../tools/fake-providers/standard-webhooks.ts';
-import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
-import { fakeTwilio } from '../../tools/fake-providers/twilio.ts';
-import { type Count, type FaultRow, faultRows, slowRow } from './fault-rows.ts';
+import { type Count, type FaultRow, faultRows, lifetimeOf, slowRow } from './fault-rows.ts';
 import { idsOf, runToCompletion, type Scenario, type ScenarioEnd } from './run-to-completion.ts';
 import { jsonAt, keysOf, report, sha256At } from './support.ts';
 
-const ways = [fakeSautikit, fakeTelnyx, fakeTwilio, fakeStandardWebhooks].flatMap((fakeProvider) =>
+const ways = [...fakeOf.values()].flatMap((fakeProvider) =>
   (['fast path', 'queue'] as const).map((start) => ({ fakeProvider, start })),
 );
 
@@ -18,7 +16,7 @@ function countOf(
   count: Count,
   { fakeProvider, start }: Pick<Scenario, 'fakeProvider' | 'start'>,
 ): number | undefined {
-  return typeof count === 'number' ? count : (count[fakeProvider.id] ?? count[start]);
+  return typeof count === 'number' ? count : (count[lifetimeOf(fakeProvider)] ?? count[start]);
 }
 
 async function runRow(
@@ -35,8 +33,9 @@ async function runRow(
 }
 
 /** The code of the dead letter; `undefined` when the recording is archived. */
-function codeOf({ end }: FaultRow, { id }: FakeProvider): string | undefined {
-  const code = typeof end === 'string' ? end : end[id === 'twilio' ? 'twilio' : 'others'];
+function codeOf({ end }: FaultRow, { linkLifetimeSeconds }: FakeProvider): string | undefined {
+  const code =
+    typeof end === 'string' ? end : end[linkLifetimeSeconds === undefined ? 'endless' : 'expiring'];
   return code === 'archived' ? undefined : code;
 }
 

@@ -1,14 +1,14 @@
-import type { RecordingFacts } from '../../tools/fake-providers/fake-provider.ts';
+import type { FakeProvider, RecordingFacts } from '../../tools/fake-providers/fake-provider.ts';
 
-/** A count, or one for each provider (link lifetimes differ), or one for each start (deadlines differ). */
-export type Count = number | { readonly [providerOrStart: string]: number };
+/** A count, or one for each lifetime of a link, or one for each start (deadlines differ). */
+export type Count = number | { readonly [lifetimeOrStart: string]: number };
 
 /** A behaviour of an origin, and the expected end of a recording from there, without an API key. */
 export interface FaultRow {
   readonly title: string;
   readonly path: string;
-  /** `archived`, or the code of the dead letter, of one provider another. */
-  readonly end: string | { readonly twilio: string; readonly others: string };
+  /** `archived`, or the code of the dead letter, which may depend on whether links expire. */
+  readonly end: string | { readonly endless: string; readonly expiring: string };
   /** Audio objects in the bucket. */
   readonly audio: 0 | 1;
   /** Requests to the origin in all attempts. */
@@ -46,24 +46,24 @@ const dead = (
 /** Refused for a claim that differs, and stored when the same bytes arrive again a minute later. */
 const overruled = (more: Partial<FaultRow> = {}) => archived(2, 2, more);
 
-/** The providers whose links live for an hour. */
-function inAnHour(count: number) {
-  return { sautikit: count, 'standard-webhooks': count };
+/** The lifetime of a provider's links, as the rows name it. */
+export function lifetimeOf({ linkLifetimeSeconds }: FakeProvider): string {
+  return linkLifetimeSeconds === undefined ? 'endless' : `${linkLifetimeSeconds} s`;
 }
 
-/** Stored by the last attempt before the link expires: after 10 minutes for Telnyx, an hour for Sautikit. */
+/** Stored by the last attempt before the link expires. */
 const lastChance = (): Ends => ({
   end: 'archived',
   audio: 1,
-  requests: { ...inAnHour(14), telnyx: 10, twilio: 24 },
-  attempts: { ...inAnHour(14), telnyx: 10, twilio: 24 },
+  requests: { '600 s': 10, '3600 s': 14, endless: 24 },
+  attempts: { '600 s': 10, '3600 s': 14, endless: 24 },
 });
 
-/** The attempts until the link has expired: after 10 minutes for Telnyx, an hour for Sautikit. */
-const untilExpired = { ...inAnHour(15), telnyx: 12, twilio: 24 };
+/** The attempts until the link has expired. */
+const untilExpired = { '600 s': 12, '3600 s': 15, endless: 24 };
 
-/** Twilio's links do not expire: the attempts end. */
-const expired = { twilio: 'attempts_exhausted', others: 'link_expired' };
+/** Where links do not expire the attempts end. */
+const expired = { endless: 'attempts_exhausted', expiring: 'link_expired' };
 
 const rows: readonly (readonly [string, string, Ends])[] = [
   ['the audio', '/audio/mono.wav', archived(1)],

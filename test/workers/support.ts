@@ -252,7 +252,7 @@ export async function receiveSigned(
   const verify = provider.readSignature({ ...delivery, url }, secrets);
   if (!verify.ok) return { outcome: 'rejected', code: verify.error.reason, pending: [] };
   // The origin of the tests stands in for an API's host.
-  const options = { TWILIO_API_URL: `${originUrl}/` };
+  const options = provider.api === undefined ? {} : { [provider.api.urlSetting.name]: `${originUrl}/` };
   const origin = { source: provider.id, provider, options, secrets };
   const arrival = { ...delivery, url, ...origin, receivedMs: services.now() };
   return receive(arrival, verify.value, services);

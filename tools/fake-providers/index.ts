@@ -13,6 +13,13 @@ export const fakeProviders: Readonly<Record<string, FakeProvider>> = {
   'standard-webhooks': fakeStandardWebhooks,
 };
 
+/** One fake provider for each provider, by its id: a further one signs by another of its schemes. */
+export const fakeOf: ReadonlyMap<string, FakeProvider> = new Map(
+  Object.values(fakeProviders)
+    .filter(({ id }, at, all) => all.findIndex((other) => other.id === id) === at)
+    .map((fakeProvider) => [fakeProvider.id, fakeProvider]),
+);
+
 /** A delivery to be signed, and the vault. */
 export interface Post {
   readonly vaultUrl: string;

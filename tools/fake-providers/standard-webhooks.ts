@@ -11,6 +11,7 @@ export const fakeStandardWebhooks: FakeProvider = {
   },
   sign,
   announce,
+  linkLifetimeSeconds: 3600,
 };
 
 /** The same with a key pair; `signing` is the private key in PKCS #8, in base64. */

@@ -12,6 +12,7 @@ export const fakeTwilio: FakeProvider = {
   },
   sign,
   announce,
+  localSettings: (audioOrigin) => ({ TWILIO_API_URL: audioOrigin }),
   ids: ({ callId, recordingId }) => ({
     eventId: `${sidOf('RE', recordingId)}_completed`,
     callId: sidOf('CA', callId),
