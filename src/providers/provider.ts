@@ -76,8 +76,8 @@ export type Parsed =
   | Quarantined;
 
 /**
- * A provider is data and pure functions: no I/O, no clock, no names of other providers. A further one is a file
- * `<id>.ts`, a line in `index.ts`, a test, a fake provider and a folder of fixtures.
+ * A provider is data and pure functions: no I/O, no clock, no names of other providers. docs/adding-a-provider.md says how
+ * to add one.
  */
 export interface Provider {
   /** Kebab-case; names the URL, the keys in the bucket and the fixtures. */
