@@ -1,4 +1,6 @@
 import type { ApiAccess } from './providers/api-client.ts';
+import { providers as allProviders } from './providers/index.ts';
+import type { Provider } from './providers/provider.ts';
 import { type Reader, readList, readSetting } from './settings-reader.ts';
 import { editDistance } from './shared/edit-distance.ts';
 import { readSources, type Source } from './sources.ts';
@@ -42,7 +44,7 @@ export interface Config {
 /**
  * Reads and checks all settings. An invalid one never opens what was closed, nor stops what works without it.
  */
-export function readConfig(env: object): Config {
+export function readConfig(env: object, providers: readonly Provider[] = allProviders): Config {
   const known = new Set<string>();
   const problems: string[] = [];
   const warnings: string[] = [];
@@ -52,7 +54,7 @@ export function readConfig(env: object): Config {
   };
   const reader: Reader = { nameOf: (setting) => setting, read, problems, warnings };
   const toleranceSeconds = readNumber('SIGNATURE_TOLERANCE_SECONDS', tolerance, reader);
-  const { sources, apis } = readSources(toleranceSeconds, env, reader);
+  const { sources, apis } = readSources({ providers, env }, toleranceSeconds, reader);
   const config = {
     sources,
     apis,

@@ -1,5 +1,4 @@
 import type { ApiAccess } from './providers/api-client.ts';
-import { providers } from './providers/index.ts';
 import type { Options, Provider, Secrets } from './providers/provider.ts';
 import type { ProviderApi } from './providers/provider-api.ts';
 import { type Reader, readList, type Setting } from './settings-reader.ts';
@@ -21,8 +20,8 @@ type Verification =
 
 /** Reads the settings of all accounts of all providers, and of their APIs, by source. */
 export function readSources(
+  { providers, env }: { readonly providers: readonly Provider[]; readonly env: object },
   toleranceSeconds: number,
-  env: object,
   reader: Reader,
 ): { readonly sources: readonly Source[]; readonly apis: ReadonlyMap<string, ApiAccess> } {
   const accounts = providers.flatMap((provider) => [

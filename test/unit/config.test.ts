@@ -1,5 +1,6 @@
 import { describe, test } from 'vitest';
 import { type Config, readConfig } from '../../src/config.ts';
+import { jwtProvider } from '../support/sample-providers.ts';
 
 const publicKey = '+7E99DXiiQXvceNX4nHm3Lbm5mqPWad5RhDr2ufuCik=';
 const secret = 'whsec_0123456789abcdef';
@@ -328,6 +329,53 @@ describe('readConfig() with options and PUBLIC_URL', () => {
     const { apis } = readConfig({ TWILIO_AUTH_TOKEN: 'token', TWILIO_ACCOUNT_SID: sid, TWILIO_API_KEY: 'ä' });
 
     expect(apis.get('twilio')).toMatchObject({ key: undefined, brokenSetting: 'TWILIO_API_KEY' });
+  });
+
+  test.for([
+    ['TWILIO_ACCOUNT_SID', { TWILIO_ACCOUNT_SID: 'AC1' }],
+    ['TWILIO_API_KEY', { TWILIO_API_KEY: 'SK1' }],
+    ['TWILIO_API_KEY', { TWILIO_API_KEY: ':secret' }],
+    ['TWILIO_API_KEY', { TWILIO_API_KEY: 'SK1:' }],
+    ['TWILIO_API_KEY', { TWILIO_API_KEY: 'SK1:a b' }],
+    ['TWILIO_API_URL', { TWILIO_API_KEY: 'SK1:secret', TWILIO_API_URL: 'ftp://x' }],
+  ] as const)('lets what needs the API wait for %s when it is %j', ([name, env], { expect }) => {
+    const { apis, problems } = readConfig({ TWILIO_AUTH_TOKEN: 'token', ...env });
+
+    expect(apis.get('twilio')).toMatchObject({ key: undefined, brokenSetting: name });
+    expect(problems).toMatchObject([expect.stringMatching(new RegExp(`^${name}: `))]);
+  });
+
+  test.for([
+    [
+      'the key is valid and the account is not',
+      { TWILIO_API_KEY: 'SK1:secret', TWILIO_ACCOUNT_SID: 'AC1' },
+      'SK1:secret',
+    ],
+    ['neither is set', {}, undefined],
+    ['the formats alone are invalid', { TWILIO_ACCOUNT_SID: sid, TWILIO_FORMATS: 'ogg' }, `${sid}:token`],
+  ] as const)('lets nothing wait when %s', ([, env, key], { expect }) => {
+    const access = readConfig({ TWILIO_AUTH_TOKEN: 'token', ...env }).apis.get('twilio');
+
+    expect([access?.key, access?.brokenSetting]).toEqual([key, undefined]);
+  });
+
+  test('needs the URL of an API whose host is the owner’s own, once its key is set', ({ expect }) => {
+    const key = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----';
+    const read = (env: object) => readConfig({ JWT_SECRET: 'secret', ...env }, [jwtProvider]);
+
+    expect(read({}).problems).toEqual([]);
+    expect(read({ JWT_PRIVATE_KEY: key }).problems).toEqual(['JWT_API_URL: is not set, and the API key is']);
+    expect(read({ JWT_PRIVATE_KEY: key }).apis.get('sample-jwt')).toMatchObject({
+      key: undefined,
+      brokenSetting: 'JWT_API_URL',
+    });
+    expect(
+      read({ JWT_PRIVATE_KEY: key, JWT_API_URL: 'https://mine.example' }).apis.get('sample-jwt'),
+    ).toMatchObject({ key, baseUrl: 'https://mine.example/', brokenSetting: undefined });
+    expect(read({ JWT_PRIVATE_KEY: 'a key' }).problems).toEqual([
+      'JWT_PRIVATE_KEY: is no private key in PEM',
+      'JWT_API_URL: is not set, and the API key is',
+    ]);
   });
 
   test.for([
