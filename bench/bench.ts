@@ -11,9 +11,11 @@ import { report } from './report.ts';
 import { measureSizes } from './sizes.ts';
 import { type Summary, summarize } from './statistics.ts';
 import { measureStorm } from './storm.ts';
+import { measureVerification } from './verification.ts';
 
 const measures: Readonly<Record<string, () => Promise<Summary[]>>> = {
   deliveries: async () => summarize(await measureDeliveries(), 'floor'),
+  verification: async () => summarize(await measureVerification(), 'package'),
   copies: async () => summarize(await measureCopies(), 'bare put'),
   memory: async () => summarize(await measureMemory(), 'bare put'),
   storm: async () => summarize(await measureStorm()),

@@ -18,6 +18,7 @@ const time: Format = (seconds) =>
 /** By part and measure: a table, the tasks down and the contestants across. */
 const matrices: Readonly<Record<string, Readonly<Record<string, readonly [title: string, Format]>>>> = {
   deliveries: { cpuMicroseconds: ['CPU time of one delivery, µs', digits(0)] },
+  verification: { cpuMicroseconds: ['CPU time of one verification, µs', digits(1)] },
   copies: {
     cpuSeconds: ['CPU time of one copy', time],
     seconds: ['Wall time of one copy', time],

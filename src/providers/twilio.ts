@@ -69,7 +69,7 @@ async function verifyBody(
   { url, mac }: { readonly url: string; readonly mac: Uint8Array },
   secrets: readonly string[],
 ): Promise<Verified> {
-  const bodySha256 = URL.parse(url)?.searchParams.get('bodySHA256');
+  const bodySha256 = url.includes('?') ? URL.parse(url)?.searchParams.get('bodySHA256') : undefined;
   const isForm = bodySha256 === null || bodySha256 === undefined;
   if (!isForm && bodySha256 !== (await sha256Hex(rawBody))) return rejected('signature_mismatch');
   const pairs = isForm ? signedPairs(rawBody) : new Uint8Array();
@@ -93,14 +93,22 @@ function urlForms(url: string): string[] {
   return [url, `${scheme}://${host}:${scheme === 'https' ? 443 : 80}${rest.slice(host.length)}`];
 }
 
+const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
+
 /** Each name with its values, decoded, sorted and once each, without anything in between. */
 function signedPairs(rawBody: Uint8Array): Uint8Array {
-  const form = new URLSearchParams(
-    new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(rawBody),
+  const pairs = [...new URLSearchParams(decoder.decode(rawBody))];
+  pairs.sort(([name, value], [otherName, otherValue]) =>
+    name === otherName ? order(value, otherValue) : order(name, otherName),
   );
-  const names = [...new Set(form.keys())].sort();
-  const valuesOf = (name: string) => [...new Set(form.getAll(name))].sort();
-  return utf8(names.flatMap((name) => valuesOf(name).map((value) => name + value)).join(''));
+  const isFirst = ([name, value]: [string, string], at: number) =>
+    name !== pairs[at - 1]?.[0] || value !== pairs[at - 1]?.[1];
+  return utf8(pairs.filter(isFirst).flat().join(''));
+}
+
+/** By code units. */
+function order(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 /** The fields of a form, or of the JSON that Twilio sends with `bodySHA256`. */
