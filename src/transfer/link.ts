@@ -109,7 +109,10 @@ export function createOpener(linked: LinkedFile, signal: AbortSignal, services: 
   async function afterRefusal(refused: Failure, range?: Range): Promise<Result<Response, Failure>> {
     const fresh = await byFreshLink(range);
     const isAbsent = !fresh.ok && !isFresh && fresh.error.code === 'link_gone' && fresh.error.isAbsent;
-    return isAbsent && refused.code === 'link_refused' && !isExpired() ? err(refused) : fresh;
+    const expiresMs = linkExpiresMs(file, receivedMs);
+    // Where links do not expire, link and API together say that there is no recording.
+    const mayWork = expiresMs === Infinity ? refused.status !== 404 : services.now() < expiresMs;
+    return isAbsent && refused.code === 'link_refused' && mayWork ? err(refused) : fresh;
   }
 
   const open: Open = async (range) => {

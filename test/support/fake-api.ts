@@ -1,14 +1,15 @@
 import type { Exchange } from './origin-behaviours.ts';
 
-/** The key that both fake APIs take. */
-export const API_KEY = 'key-of-the-api';
+/** The key that the fake APIs take, as a Bearer token or, in Twilio's form, by Basic. */
+export const API_KEY = 'key-of-the-api:and-its-secret';
 
 /**
- * Answers as both providers' APIs are documented to, at `/api/<mode>/<run>/<the provider's own path>`. Without the
+ * Answers as the providers' APIs are documented to, at `/api/<mode>/<run>/<the provider's own path>`. Without the
  * right key every mode answers 401.
  */
 export function answerApi(exchange: Exchange): void {
-  const isKnown = exchange.request.headers.authorization === `Bearer ${API_KEY}`;
+  const { authorization } = exchange.request.headers;
+  const isKnown = authorization === `Bearer ${API_KEY}` || authorization === `Basic ${btoa(API_KEY)}`;
   const [status, body, headers = {}] = isKnown ? answerOf(exchange) : ([401, unknownKey] as const);
   exchange.response.writeHead(status, { 'content-type': 'application/json', ...headers });
   exchange.response.end(JSON.stringify(body));
@@ -17,6 +18,7 @@ export function answerApi(exchange: Exchange): void {
 function answerOf(exchange: Exchange): Answer {
   const [mode = '', run = '', resource] = exchange.rest;
   const link = `http://${exchange.request.headers.host}/audio/mono.wav?run=${run}`;
+  if (resource === '2010-04-01') return twilio(mode, exchange) ?? [500, {}];
   if (resource === 'texml') return texml(mode, link, exchange) ?? [500, {}];
   return (resource === 'calls' ? sautikit : telnyx)(mode, link, exchange) ?? [500, {}];
 }
@@ -54,6 +56,28 @@ function texml(mode: string, link: string, { rest }: Exchange): Answer | undefin
     ready: [200, recording],
     'still-recording': [200, { ...recording, status: 'in-progress', media_url: null }],
     absent: [404, { errors: [{ detail: 'Resource not found' }] }],
+  };
+  return answers[mode];
+}
+
+/** `2010-04-01/Accounts/{AccountSid}/Recordings/{RecordingSid}.json`: what is there, and not where. */
+function twilio(mode: string, { nth, rest }: Exchange): Answer | undefined {
+  const [sid = ''] = (rest.at(-1) ?? '').split('.');
+  const there: Answer = [200, { account_sid: rest[4], sid, status: 'completed', media_url: null }];
+  const is = (status: string): Answer => [200, { account_sid: rest[4], sid, status }];
+  const none: Answer = [404, { code: 20404, message: 'The requested resource was not found', status: 404 }];
+  const answers: Record<string, Answer> = {
+    there,
+    'processing-then-there': nth > 2 ? there : is('processing'),
+    'absent-then-there': nth > 2 ? there : none,
+    'busy-then-there': nth > 1 ? there : [429, { code: 20429 }, { 'retry-after': '20' }],
+    'failed-then-there': nth > 1 ? there : [503, {}],
+    absent: none,
+    deleted: is('deleted'),
+    silent: is('absent'),
+    scope: [403, { code: 20003, message: 'Permission denied', status: 403 }],
+    'in-s3': [200, { status: 'completed', media_url: 'https://bucket.s3.amazonaws.com/AC1/RE1' }],
+    redirect: [302, {}, { location: 'https://elsewhere.example/' }],
   };
   return answers[mode];
 }
