@@ -72,6 +72,7 @@ function twilio(mode: string, { nth, rest }: Exchange): Answer | undefined {
     'absent-then-there': nth > 2 ? there : none,
     'busy-then-there': nth > 1 ? there : [429, { code: 20429 }, { 'retry-after': '20' }],
     'failed-then-there': nth > 1 ? there : [503, {}],
+    'refused-then-there': nth > 1 ? there : [401, { code: 20003, message: 'Authenticate', status: 401 }],
     absent: none,
     deleted: is('deleted'),
     silent: is('absent'),

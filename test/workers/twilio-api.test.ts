@@ -36,6 +36,7 @@ describe('a recording of Twilio whose link is answered 404', () => {
     ['absent-then-there', '/later/404/3', 'archived', 3],
     ['busy-then-there', '/later/404/3', 'archived', 3],
     ['failed-then-there', '/later/404/3', 'archived', 3],
+    ['refused-then-there', '/later/404/3', 'archived', 3],
     ['there', '/status/404', 'attempts_exhausted', 24],
     ['absent', '/status/404', 'link_gone', 10],
     ['deleted', '/status/404', 'link_gone', 1],
