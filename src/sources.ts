@@ -95,20 +95,20 @@ function readScheme({ scheme }: Provider['settings'], { nameOf, read, problems }
   return strictest;
 }
 
-/** The valid options, and the name of an invalid one. */
+/** The valid options, and the invalid ones by their names. */
 interface ReadOptions {
   readonly options: Options;
-  readonly broken?: string | undefined;
+  readonly broken: ReadonlySet<string>;
 }
 
 function readOptions({ settings }: Provider, { nameOf, read, problems }: Reader): ReadOptions {
   const options: Record<string, string> = {};
-  let broken: string | undefined;
+  const broken = new Set<string>();
   for (const { name, problem } of settings.options ?? []) {
     const { text, isBroken } = read(nameOf(name));
     const wrong = text === undefined ? undefined : problem(text);
     if (wrong !== undefined) problems.push(`${nameOf(name)}: ${wrong}`);
-    if (wrong !== undefined || isBroken) broken ??= nameOf(name);
+    if (wrong !== undefined || isBroken) broken.add(name);
     else if (text !== undefined) options[name] = text;
   }
   return { options, broken };
@@ -122,24 +122,31 @@ function readApi(
 ): ApiAccess {
   const name = reader.nameOf(api.urlSetting.name);
   const keySetting = reader.nameOf(api.keySetting);
-  const key = readKey(keySetting, api, reader);
-  const given = key.text ?? (key.isBroken ? undefined : api.otherKey?.(options, secrets));
-  // An invalid option may be what the key would be made of.
-  const isOtherBroken = given === undefined && api.otherKey !== undefined;
-  const brokenKey = key.isBroken ? keySetting : isOtherBroken ? broken : undefined;
-  const isKeyMeant = (given ?? brokenKey) !== undefined;
+  const { key, brokenKey } = readApiKey(api, { options, broken, secrets }, reader);
+  const isKeyMeant = (key ?? brokenKey) !== undefined;
   const baseUrl = readApiUrl(api, { name, isKeyMeant }, reader);
+  const access = { api, keySetting, hasBrokenOption: broken.size > 0 };
   if (baseUrl === undefined)
-    return {
-      api,
-      options,
-      keySetting,
-      baseUrl: '',
-      key: undefined,
-      brokenSetting: isKeyMeant ? name : undefined,
-    };
+    return { ...access, options, baseUrl: '', key: undefined, brokenSetting: isKeyMeant ? name : undefined };
   const set = { ...options, [api.urlSetting.name]: baseUrl };
-  return { api, options: set, keySetting, baseUrl, key: given, brokenSetting: brokenKey };
+  return { ...access, options: set, baseUrl, key, brokenSetting: brokenKey };
+}
+
+/** The API's key, of its own setting or of the account and its secret; or the invalid setting that hides it. */
+function readApiKey(
+  api: ProviderApi,
+  { options, broken, secrets: [secret] }: ReadOptions & { readonly secrets: readonly string[] },
+  reader: Reader,
+): { readonly key: string | undefined; readonly brokenKey: string | undefined } {
+  const setting = reader.nameOf(api.keySetting);
+  const { text, isBroken } = readKey(setting, api, reader);
+  if (isBroken) return { key: undefined, brokenKey: setting };
+  const { option = '', make } = api.otherKey ?? {};
+  const account = options[option];
+  const other = account !== undefined && secret !== undefined ? make?.(account, secret) : undefined;
+  const key = text ?? other;
+  const isHidden = key === undefined && broken.has(option);
+  return { key, brokenKey: isHidden ? reader.nameOf(option) : undefined };
 }
 
 function readApiUrl(

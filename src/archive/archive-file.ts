@@ -54,7 +54,11 @@ export async function archiveFile(
   const stored = await transferToFreeKey(job, opener, services);
   if (!stored.ok) return stored;
   const isGuess = opener.isFresh() && file.sizeBytes === undefined && namesCallOnly(entry, services);
-  const checks = isGuess ? { ...stored.value.checks, fresh_link: 'names_call_only' } : stored.value.checks;
+  const checks = {
+    ...stored.value.checks,
+    ...(isGuess && { fresh_link: 'names_call_only' }),
+    ...(opener.isOther() && { other_link: 'used' }),
+  };
   return ok(fileEnd({ ...stored.value, checks }, job, services));
 }
 

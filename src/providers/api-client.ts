@@ -27,6 +27,8 @@ export interface ApiAccess {
   /** Ends in a slash. */
   readonly baseUrl: string;
   readonly key: string | undefined;
+  /** Of the provider's further options one is invalid: nothing is deleted meanwhile. */
+  readonly hasBrokenOption?: boolean | undefined;
   /** The invalid setting that keeps the API from being asked. */
   readonly brokenSetting?: string | undefined;
 }

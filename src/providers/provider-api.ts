@@ -39,6 +39,8 @@ export type Refreshed =
 /** A recording in the API's list, as a webhook would have announced it. */
 export interface ListedRecording {
   readonly event: ParsedEvent;
+  /** It is encrypted: what opens it, or that the API does not tell it whole. */
+  readonly encryption?: Readonly<Record<string, string>> | 'not told' | undefined;
   /** Other ids and times that a webhook may use for this recording: they make other keys. */
   readonly otherNames: readonly Partial<
     Pick<RecordingEvent, 'callId' | 'recordingId' | 'startedAt' | 'occurredAt'>
@@ -83,8 +85,11 @@ export interface ProviderApi {
   readonly keyProblem?: (key: string) => string | undefined;
   /** Without a `fallback` the host is the owner's own, and the API is not asked while the setting is unset. */
   readonly urlSetting: { readonly name: string; readonly fallback?: string };
-  /** The key while that setting is unset, such as the account and its secret. */
-  readonly otherKey?: (options: Options, secrets: readonly string[]) => string | undefined;
+  /** The key while that setting is unset: the account, by the name of its option, and its secret. */
+  readonly otherKey?: {
+    readonly option: string;
+    readonly make: (account: string, secret: string) => string;
+  };
   /** The value of the Authorization header; `undefined` for a key that cannot sign. */
   readonly authorization: (credentials: Credentials) => string | Promise<string | undefined>;
   /** A token that takes the key's place: it is fetched first, kept for the isolate, and renewed once after a 401. */
@@ -116,10 +121,13 @@ export interface ProviderApi {
   readonly encryption?: (body: JsonObject) => Readonly<Record<string, string>> | undefined;
   /** Absent for an API that lists no recordings; `undefined` while an option that it needs is unset. */
   readonly list?: (options: Options) => RecordingList | undefined;
-  /** Deletes a recording at the provider, once it has been archived for the days of this option. Needs `list`. */
+  /**
+   * Deletes a recording at the provider, once it has been archived for the days of this option. Needs `list`, and event ids
+   * that begin with the recording's: what is pending of it is found by them. `undefined` for another account's.
+   */
   readonly deletion?: {
     readonly daysSetting: string;
-    readonly request: (event: ParsedEvent) => ApiRequest | undefined;
+    readonly request: (event: ParsedEvent, options: Options) => ApiRequest | undefined;
   };
 }
 

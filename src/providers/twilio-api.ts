@@ -28,8 +28,7 @@ export const twilioApi: ProviderApi = {
     /^[!-9;-~]+:[!-~]+$/.test(key) ? undefined : 'must be the SID of a key, a colon and its secret',
   urlSetting: { name: 'TWILIO_API_URL', fallback: BASE_URL },
   /** Without an API key the account itself signs in. */
-  otherKey: ({ TWILIO_ACCOUNT_SID: sid }, [token]) =>
-    sid === undefined || token === undefined ? undefined : `${sid}:${token}`,
+  otherKey: { option: 'TWILIO_ACCOUNT_SID', make: (account, token) => `${account}:${token}` },
   authorization: ({ key }) => `Basic ${encodeBase64(utf8(key))}`,
   // Never over plain http, also where DOWNLOAD_ORIGINS allows such a redirect.
   opensLink: (link, base) =>
@@ -46,7 +45,8 @@ export const twilioApi: ProviderApi = {
   list: (options) => (options.TWILIO_ACCOUNT_SID === undefined ? undefined : listOf(options)),
   deletion: {
     daysSetting: 'TWILIO_DELETE_AFTER_DAYS',
-    request: ({ apiPath: path }) => (path === undefined ? undefined : { path, method: 'DELETE' }),
+    request: ({ apiPath: path }, { TWILIO_ACCOUNT_SID: account }) =>
+      path?.startsWith(`2010-04-01/Accounts/${account}/`) ? { path, method: 'DELETE' } : undefined,
   },
 };
 
@@ -59,7 +59,8 @@ function readEncryption(recording: JsonObject): Record<string, string> | undefin
   const named = Object.entries(details).filter(
     (entry): entry is [string, string] => /^\w{1,64}$/.test(entry[0]) && typeof entry[1] === 'string',
   );
-  return named.length === 0 ? undefined : Object.fromEntries(named);
+  const isWhole = ['encryption_cek', 'encryption_iv'].every((name) => textAt(details, name) !== undefined);
+  return isWhole ? Object.fromEntries(named) : undefined;
 }
 
 /** The link never changes: what the API tells is whether there is a recording behind it. */
@@ -110,7 +111,8 @@ function readRecording(recording: JsonObject, options: Options): ListedRecording
   const [recordingId = '', accountSid = ''] = [textAt(recording, 'sid'), textAt(recording, 'account_sid')];
   if (!/^RE[0-9a-f]{32}$/.test(recordingId) || !/^AC[0-9a-f]{32}$/.test(accountSid)) return [];
   const apiPath = apiPathOf(accountSid, recordingId);
-  const channels = recording.channels === 2 ? 2 : 1;
+  const { channels: count } = recording;
+  const channels = count === 1 || count === 2 ? count : undefined;
   const link = `${options.TWILIO_API_URL ?? BASE_URL}${apiPath.replace(/\.json$/, '')}`;
   const seconds = Number(textAt(recording, 'duration'));
   const callId = textAt(recording, 'call_sid', 'conference_sid') ?? recordingId;
@@ -128,7 +130,9 @@ function readRecording(recording: JsonObject, options: Options): ListedRecording
   // A webhook may state no start, or name the conference and not the call.
   const callIds = [textAt(recording, 'conference_sid') ?? callId, callId];
   const otherNames = callIds.flatMap((id) => [{ callId: id }, { callId: id, startedAt: undefined }]);
-  return [{ event, otherNames, json: JSON.stringify(recording) }];
+  const isEncrypted = objectAt(recording, 'encryption_details') !== undefined;
+  const encryption = isEncrypted ? (readEncryption(recording) ?? 'not told') : undefined;
+  return [{ event, encryption, otherNames, json: JSON.stringify(recording) }];
 }
 
 /** Twilio was set to store recordings in the owner's own S3 bucket. */

@@ -34,16 +34,15 @@ export async function receive(
   services: ArchiveServices,
 ): Promise<Receipt> {
   const verified = await verify(arrival.rawBody, Math.floor(arrival.receivedMs / 1000));
-  const safe = withoutSecret(arrival);
-  if (!verified.ok) return refuse(safe, verified.error, services);
+  if (!verified.ok) return refuse(arrival, verified.error, services);
   const { scheme } = verified.value;
-  return { scheme, ...(await accept(safe, verified.value, services)) };
+  return { scheme, ...(await accept(withoutSecret(arrival), verified.value, services)) };
 }
 
 async function refuse(arrival: Arrival, rejection: Rejection, services: ArchiveServices): Promise<Receipt> {
   const refused = { outcome: 'rejected', code: rejection.reason, pending: [] } as const;
   if (!('offBySeconds' in rejection)) return refused;
-  await quarantineLate(arrival, rejection, services);
+  await quarantineLate(withoutSecret(arrival), rejection, services);
   const detail = `${rejection.offBySeconds} s; SIGNATURE_TOLERANCE_SECONDS admits it from there on`;
   return { ...refused, detail, isAlarm: true };
 }

@@ -35,7 +35,7 @@ export function toStoredDelivery(
   return {
     receivedAt: new Date(receivedMs).toISOString(),
     headers: Object.fromEntries(signed),
-    url: provider.signsUrl ? url : undefined,
+    url: provider.signsUrl && !provider.sharedSecret ? url : undefined,
     ...body,
     // A fingerprint would help to guess a short secret.
     verifiedBy: provider.sharedSecret ? { scheme: verifiedBy.scheme, evidence: 'shared secret' } : verifiedBy,

@@ -1,42 +1,43 @@
-import { askApi } from '../providers/api-client.ts';
+import { type ApiAccess, askApi } from '../providers/api-client.ts';
 import type { ListedRecording } from '../providers/provider-api.ts';
-import type { ArchivedFile, Manifest, RecordingEvent } from '../recording.ts';
+import type { RecordingEvent } from '../recording.ts';
 import type { Failure } from '../shared/errors.ts';
 import { describeError } from '../shared/log.ts';
-import { parseTimeMs } from '../shared/time.ts';
-import { deadLetterKey } from '../storage/keys.ts';
-import { unknownBinary } from '../transfer/audio-format.ts';
-import { hashBody } from '../transfer/hash.ts';
+import { err, ok, type Result } from '../shared/result.ts';
+import type { DeletionMessage } from '../storage/transfer-queue.ts';
+import { type Archived, doubtInBucket, doubtOf } from './deletion-doubts.ts';
 import { allListings, type Listing, listingOf, readListedPage } from './listing.ts';
 import { manifestKeysOf } from './missing.ts';
 import type { RecoverServices } from './services.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 
-/** Deletions of one message: the free plan allows 50 requests to the outside an invocation. */
+/** Requests to delete of one message: the free plan allows 50 requests to the outside an invocation. */
 export const MAX_DELETIONS = 40;
 
 /** Bytes that one message reads back before it leaves the rest of its page to the next one. */
 const MAX_READ_BYTES = 1024 ** 3;
 
+/** The messages of a day for one source; the rest waits for the next day. */
+export const MAX_DELETION_PAGES = 1_000;
+
 /** The time limit of the request that deletes a recording. */
 const DELETION_MS = 30_000;
 
-/** The days after which a source's recordings are deleted at its provider; `undefined` where they are not. */
-function daysOf({ access: { api, options } }: Listing): number | undefined {
+/** The days after which a source's recordings are deleted at its provider; none while one of its options is invalid. */
+function daysOf({ api, options, hasBrokenOption }: ApiAccess): number | undefined {
   const days = api.deletion && options[api.deletion.daysSetting];
-  return days === undefined ? undefined : Number(days);
+  return days === undefined || hasBrokenOption ? undefined : Number(days);
 }
 
 /** Starts the deletions of all sources that are set to delete. Each continues page by page through the queue. */
 export async function startDeletions(services: RecoverServices): Promise<void> {
-  for (const listing of allListings(services)) {
-    const { provider, list } = listing;
-    const days = daysOf(listing);
+  for (const { provider, list, access } of allListings(services)) {
+    const days = daysOf(access);
     if (days === undefined) continue;
     const until = new Date(services.now() - days * DAY_MS).toISOString();
     const path = list.firstPath('1970-01-01T00:00:00.000Z', until);
-    await services.queue.sendChore({ version: 1, chore: 'deletion', provider, path });
+    await services.queue.sendChore({ version: 1, chore: 'deletion', provider, path, pages: 0 });
   }
 }
 
@@ -45,15 +46,15 @@ export async function startDeletions(services: RecoverServices): Promise<void> {
  * after all of its files were read back from the bucket and have the SHA-256 of the manifest. What is in any doubt stays
  * at the provider. Never rejects; the cron starts anew each day.
  */
-export async function continueDeletion(
-  { provider, path }: { readonly provider: string; readonly path: string },
-  services: RecoverServices,
-): Promise<void> {
+export async function continueDeletion(message: DeletionMessage, services: RecoverServices): Promise<void> {
+  const { provider } = message;
   const listing = listingOf(provider, services);
-  const days = listing && daysOf(listing);
+  const days = listing && daysOf(listing.access);
   if (listing === undefined || days === undefined) return; // The setting was removed since.
   try {
-    await deletePage(path, { listing, beforeMs: services.now() - days * DAY_MS }, services);
+    const beforeMs = services.now() - days * DAY_MS;
+    const ended = await deletePage(message, { listing, beforeMs }, services);
+    if (!ended.ok) logFailure(provider, ended.error, services);
   } catch (error) {
     logFailure(provider, { code: 'internal_error', detail: describeError(error) }, services);
   }
@@ -66,140 +67,112 @@ interface Deletion {
   readonly beforeMs: number;
 }
 
-async function deletePage(path: string, deletion: Deletion, services: RecoverServices): Promise<void> {
-  const { provider } = deletion.listing;
-  const page = await readListedPage(path, deletion.listing, services);
-  if (!page.ok) return logFailure(provider, page.error, services);
-  const { recordings, next } = page.value;
-  const { removed, bytes, left, failure } = await deleteListed(recordings, deletion, services);
-  const detail = Array.from(left, (entry) => entry.join(' ')).join(', ');
-  services.log({
-    event: 'deletion',
-    provider,
-    outcome: 'done',
-    listed: recordings.length,
-    removed,
-    bytes,
-    detail,
-  });
-  if (failure !== undefined) return logFailure(provider, failure, services);
-  // What was deleted is no longer listed: the same page goes on behind it.
-  const rest = isFull({ removed, bytes }) ? path : next;
-  if (rest !== undefined)
-    await services.queue.sendChore({ version: 1, chore: 'deletion', provider, path: rest });
+/** What one message has done. */
+interface Tally {
+  asked: number;
+  removed: number;
+  readBytes: number;
+  /** The recordings that stay, by reason. */
+  readonly left: Map<string, number>;
 }
 
-function isFull({ removed, bytes }: { readonly removed: number; readonly bytes: number }): boolean {
-  return removed === MAX_DELETIONS || bytes >= MAX_READ_BYTES;
+async function deletePage(
+  { path, pages, before, ...chore }: DeletionMessage,
+  deletion: Deletion,
+  services: RecoverServices,
+): Promise<Result<void, Failure>> {
+  const { provider } = chore;
+  const page = await readListedPage(path, deletion.listing, services);
+  if (!page.ok) return page;
+  const { recordings, next } = page.value;
+  const first = recordings[0]?.event.recordingId;
+  if (first !== undefined && first === before) return failure('The list does not move');
+  const tally: Tally = { asked: 0, removed: 0, readBytes: 0, left: new Map() };
+  const ended = await deleteListed(recordings, { ...deletion, tally }, services);
+  const { removed, readBytes: bytes, left } = tally;
+  const detail = Array.from(left, (entry) => entry.join(' ')).join(', ');
+  const listed = recordings.length;
+  services.log({ event: 'deletion', provider, outcome: 'done', listed, removed, bytes, detail });
+  if (!ended.ok) return ended;
+  // What was deleted is no longer listed: the same page goes on behind it.
+  const rest = ended.value === 'full' && removed > 0 ? path : next;
+  if (rest === undefined) return ok(undefined);
+  if (pages + 1 >= MAX_DELETION_PAGES) return failure(`More than ${MAX_DELETION_PAGES} pages`);
+  await services.queue.sendChore({ ...chore, path: rest, pages: pages + 1, ...(first && { before: first }) });
+  return ok(undefined);
 }
 
 async function deleteListed(
   recordings: readonly ListedRecording[],
-  deletion: Deletion,
+  deletion: Deletion & { readonly tally: Tally },
   services: RecoverServices,
-) {
-  const pending = await services.inbox.pendingRecordings(deletion.listing.provider);
-  /** The recordings that stay, by reason. */
-  const left = new Map<string, number>();
-  let [removed, bytes] = [0, 0];
-  for (const recording of recordings) {
-    if (isFull({ removed, bytes })) break;
-    const isPending = pending.has(recording.event.recordingId);
-    const end = isPending ? { left: 'pending' } : await deleteCopy(recording, deletion, services);
-    if ('failure' in end) return { removed, bytes, left, failure: end.failure };
-    if ('left' in end) left.set(end.left, (left.get(end.left) ?? 0) + 1);
-    else [removed, bytes] = [removed + 1, bytes + end.bytes];
+): Promise<Result<'all' | 'full', Failure>> {
+  const { tally } = deletion;
+  const byId = new Map(recordings.map((recording) => [recording.event.recordingId, recording]));
+  for (const recording of byId.values()) {
+    if (tally.asked >= MAX_DELETIONS || tally.readBytes >= MAX_READ_BYTES) return ok('full');
+    const left = await deleteCopy(recording, deletion, services);
+    if (!left.ok) return left;
+    if (left.value === 'deleted') tally.removed++;
+    else tally.left.set(left.value, (tally.left.get(left.value) ?? 0) + 1);
   }
-  return { removed, bytes, left };
+  return ok('all');
 }
 
-/** Deleted, left for a reason, or why nothing more can be deleted now. */
-type DeletionEnd = { readonly bytes: number } | { readonly left: string } | { readonly failure: Failure };
-
+/** `deleted`, or the reason that the recording stays; a failure where nothing more can be deleted now. */
 async function deleteCopy(
   recording: ListedRecording,
-  { listing, beforeMs }: Deletion,
+  deletion: Deletion & { readonly tally: Tally },
   services: RecoverServices,
-): Promise<DeletionEnd> {
+): Promise<Result<string, Failure>> {
+  const { listing, tally } = deletion;
   const { provider, access } = listing;
   const event = { ...recording.event, provider, eventId: recording.event.eventId ?? '' };
-  const request = access.api.deletion?.request(event);
-  const archived = await findManifest(event, recording, services);
-  if (request === undefined || archived === undefined) return { left: 'not_archived' };
-  const { key, manifest } = archived;
-  const doubt = doubtOf(manifest, event, beforeMs) ?? (await doubtInBucket(archived, services));
-  if (doubt !== undefined) return { left: doubt };
-  const asking = { signal: services.timeout(DELETION_MS), services };
-  const answer = await askApi(request, access, asking);
-  if (!answer.ok) return { failure: answer.error };
-  const { status } = answer.value;
-  if (status === 404) return { left: 'gone' };
-  if (status !== 200 && status !== 204)
-    return { failure: { code: 'api_refused', detail: `The deletion was answered with status ${status}` } };
-  const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
-  services.log({ event: 'deletion', provider, outcome: 'deleted', key, bytes });
-  return { bytes };
+  const request = access.api.deletion?.request(event, access.options);
+  if (request === undefined) return ok('another_account');
+  const archived = await findBeyondDoubt({ event, recording }, deletion, services);
+  if (typeof archived === 'string') return ok(archived);
+  tally.asked++;
+  const answer = await askApi(request, access, { signal: services.timeout(DELETION_MS), services });
+  const status = answer.ok ? answer.value.status : undefined;
+  const outcome = status === 200 || status === 204 ? 'deleted' : status === 404 ? 'gone' : 'not_deleted';
+  // Also where the answer was lost: the recording may be gone.
+  const detail = status === undefined ? 'No answer' : `Status ${status}`;
+  services.log({ event: 'deletion', provider, outcome, key: archived.key, detail });
+  if (!answer.ok) return answer;
+  if (status === 401 || status === 403) return failure(`A deletion was answered with status ${status}`);
+  return ok(outcome);
 }
 
-interface Archived {
-  readonly key: string;
-  readonly manifest: Manifest;
+/** The manifest of a recording that the vault has beyond doubt, or the reason of a doubt. */
+async function findBeyondDoubt(
+  { event, recording }: { readonly event: RecordingEvent; readonly recording: ListedRecording },
+  { beforeMs, tally }: Deletion & { readonly tally: Tally },
+  services: RecoverServices,
+): Promise<Archived | string> {
+  const archived = await findManifest(event, recording, services);
+  if (typeof archived === 'string') return archived;
+  const doubt = doubtOf(archived, { event, encryption: recording.encryption, beforeMs });
+  if (doubt !== undefined) return doubt;
+  tally.readBytes += archived.manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+  return (await doubtInBucket(archived, event, services)) ?? archived;
 }
 
 async function findManifest(
   event: RecordingEvent,
   recording: ListedRecording,
   { recordings }: RecoverServices,
-): Promise<Archived | undefined> {
+): Promise<Archived | 'not_archived' | 'unreadable'> {
   for (const key of await manifestKeysOf(event, recording)) {
     const stored = await recordings.readManifest(key);
+    if (stored.state === 'unreadable') return 'unreadable';
     if (stored.state === 'present') return { key, manifest: stored.manifest };
   }
-  return undefined;
+  return 'not_archived';
 }
 
-/** The reason that a manifest leaves any doubt; the provider's list and its webhook must say the same. */
-function doubtOf(manifest: Manifest, event: RecordingEvent, beforeMs: number): string | undefined {
-  const { files, fromApi } = manifest;
-  const isOther = (name: 'recordingId' | 'provider' | 'channels' | 'durationSeconds') =>
-    manifest[name] !== event[name];
-  if (isOther('recordingId') || isOther('provider') || isOther('channels') || isOther('durationSeconds'))
-    return 'differs_from_list';
-  const formats = files.map(({ claimedFormat }) => claimedFormat);
-  if (!event.files.every(({ claimedFormat }) => claimedFormat && formats.includes(claimedFormat)))
-    return 'incomplete';
-  const isOpen = ({ format, claimedFormat }: ArchivedFile) =>
-    format === unknownBinary.format ? fromApi?.encryption !== undefined : format === claimedFormat;
-  if (!files.every(isOpen)) return 'unknown_format';
-  const results = files.flatMap(({ checks = {} }) => Object.values(checks));
-  if (results.some((result) => result.startsWith('differs'))) return 'check_overruled';
-  const isOld = ({ archivedAt }: ArchivedFile) => (parseTimeMs(archivedAt) ?? Infinity) <= beforeMs;
-  return files.every(isOld) ? undefined : 'young';
-}
-
-/** The reason that the bucket leaves any doubt: a dead letter, or an object that is not as its manifest says. */
-async function doubtInBucket(
-  { key, manifest }: Archived,
-  services: RecoverServices,
-): Promise<string | undefined> {
-  const { deadLetters, log } = services;
-  const { provider } = manifest;
-  const eventIds = [manifest.eventId, ...manifest.files.flatMap(({ eventId }) => eventId ?? [])];
-  for (const eventId of new Set(eventIds))
-    if ((await deadLetters.read(await deadLetterKey(provider, eventId))) !== undefined) return 'dead_letter';
-  for (const file of manifest.files) {
-    if (await isAsListed(file, services)) continue;
-    log({ event: 'deletion', provider, outcome: 'object_differs', key, isAlarm: true });
-    return 'object_differs';
-  }
-  return undefined;
-}
-
-async function isAsListed(file: ArchivedFile, services: RecoverServices): Promise<boolean> {
-  const object = await services.recordings.readObject(file.key);
-  if (object === null) return false;
-  const hash = await hashBody(object.body, async () => true, services);
-  return hash?.sha256 === file.sha256;
+function failure(detail: string): { ok: false; error: Failure } {
+  return err({ code: 'api_refused', detail });
 }
 
 function logFailure(provider: string, { code, detail }: Failure, { log }: RecoverServices): void {

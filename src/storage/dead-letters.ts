@@ -6,6 +6,7 @@ import {
   countObjects,
   deleteObject,
   eventKeys,
+  hasObjects,
   listObjects,
   MAX_CONFLICTS,
   putJson,
@@ -111,6 +112,10 @@ export function createDeadLetters(bucket: R2Bucket, limit: WithTimeout = withTim
         metadata: { code: failure.code, deadAt },
       });
     },
+
+    /** Whether there is a letter, readable or not, of an event whose id begins so. */
+    hasEventsOf: async (provider: string, idStart: string): Promise<boolean> =>
+      hasObjects(store, (await deadLetterKey(provider, idStart)).replace(/\.json$/, '')),
 
     count: (): Promise<number> => countObjects(store, 'dead/'),
   };

@@ -7,6 +7,7 @@ import {
   countObjects,
   deleteObject,
   eventKeys,
+  hasObjects,
   jsonText,
   listObjects,
   MAX_CONFLICTS,
@@ -100,6 +101,10 @@ export function createInbox(bucket: R2Bucket, limit: WithTimeout = withTimeout) 
     },
 
     pendingRecordings: (provider: string): Promise<Set<string>> => listRecordings(provider, store),
+
+    /** Whether there is an entry, readable or not, of an event whose id begins so. */
+    hasEventsOf: async (provider: string, idStart: string): Promise<boolean> =>
+      hasObjects(store, (await inboxKey(provider, idStart)).replace(/\.json$/, '')),
 
     count: (): Promise<number> => countObjects(store, 'inbox/'),
   };

@@ -114,3 +114,8 @@ export async function countObjects(store: Store, prefix: string): Promise<number
   } while (cursor !== undefined);
   return count;
 }
+
+/** Whether there is any object with a prefix. */
+export async function hasObjects(store: Store, prefix: string): Promise<boolean> {
+  return (await listObjects(store, { prefix, limit: 1 }, undefined)).objects.length > 0;
+}

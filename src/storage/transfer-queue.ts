@@ -18,10 +18,14 @@ const deletionMessage = v.object({
   chore: v.literal('deletion'),
   provider: v.string(),
   path: v.string(),
+  /** The pages before this one, and the first recording of the last: a list that does not move has no end. */
+  pages: v.number(),
+  before: v.optional(v.string()),
 });
 const purgeMessage = v.object({ version: v.literal(1), chore: v.literal('purge'), cursor: v.string() });
 
 type EntryMessage = Readonly<v.InferOutput<typeof entryMessage>>;
+export type DeletionMessage = Readonly<v.InferOutput<typeof deletionMessage>>;
 export type ChoreMessage = Readonly<
   v.InferOutput<typeof auditMessage | typeof deletionMessage | typeof purgeMessage>
 >;

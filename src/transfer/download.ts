@@ -62,21 +62,22 @@ async function requestAllowed(
   if (problem !== undefined && services.origins.isBroken)
     return failure('setting_broken', 'DOWNLOAD_ORIGINS');
   if (problem !== undefined) return failure('link_forbidden', `${problem}: ${originOf(url)}`);
-  const requested = await requestSigned(url, options, services);
-  const isRefused = requested.ok && requested.value.status === 401;
+  const authorization = await options.signer.headerFor(url);
+  if (!authorization.ok) return authorization;
+  const requested = await requestSigned(url, { ...options, authorization: authorization.value }, services);
+  const isRefused = requested.ok && requested.value.status === 401 && authorization.value !== undefined;
   if (!isRefused || !options.signer.forgetToken()) return requested;
   await discard(requested.value);
-  return requestSigned(url, options, services);
+  const renewed = await options.signer.headerFor(url);
+  return renewed.ok ? requestSigned(url, { ...options, authorization: renewed.value }, services) : renewed;
 }
 
 async function requestSigned(
   url: URL,
-  { signal, range, signer }: DownloadOptions,
+  { signal, range, authorization }: DownloadOptions & { readonly authorization: string | undefined },
   services: DownloadServices,
 ): Promise<Result<Response, Failure>> {
-  const authorization = await signer.headerFor(url);
-  if (!authorization.ok) return authorization;
-  const headers = headersOf(range, authorization.value);
+  const headers = headersOf(range, authorization);
   const requested = await request(url.href, { headers, signal }, services);
   if (requested.ok) return requested;
   return err({ ...networkFailure(requested.error, 'download_unreachable'), detail: originOf(url) });

@@ -54,6 +54,8 @@ export interface Opener {
   readonly open: Open;
   /** Whether the last link came from the provider's API. */
   readonly isFresh: () => boolean;
+  /** Whether the other link of the file served it. */
+  readonly isOther: () => boolean;
 }
 
 /** Failures that a fresh link may help against. */
@@ -74,16 +76,17 @@ export function canRefresh(event: RecordingEvent, { apis }: Pick<TransferService
 export function createOpener(linked: LinkedFile, signal: AbortSignal, services: TransferServices): Opener {
   const { event, file, receivedMs, tries } = linked;
   const access = services.apis.get(event.provider);
-  const isExpired = () => linkExpiresMs(file, receivedMs) <= services.now();
-  let link = file.link;
-  let mayRefresh = canRefresh(event, services);
-  let isFresh = false;
-
   const signer = signerOf(access, { signal, services });
+  const isExpired = () => linkExpiresMs(file, receivedMs) <= services.now();
+  let { link } = file;
+  let mayRefresh = canRefresh(event, services);
+  let [isFresh, isOther] = [false, false];
 
   async function byLink(range?: Range): Promise<Result<Response, Failure>> {
     if (link === undefined) return err({ code: 'link_missing' });
-    return downloadEither([link, file.otherLink], { signal, range, signer }, services);
+    const { by, opened } = await downloadEither([link, file.otherLink], { signal, range, signer }, services);
+    isOther ||= opened.ok && by === 'other';
+    return opened;
   }
 
   async function byFreshLink(range?: Range): Promise<Result<Response, Failure>> {
@@ -109,10 +112,7 @@ export function createOpener(linked: LinkedFile, signal: AbortSignal, services: 
   async function afterRefusal(refused: Failure, range?: Range): Promise<Result<Response, Failure>> {
     const fresh = await byFreshLink(range);
     const isAbsent = !fresh.ok && !isFresh && fresh.error.code === 'link_gone' && fresh.error.isAbsent;
-    const expiresMs = linkExpiresMs(file, receivedMs);
-    // Where links do not expire, link and API together say that there is no recording.
-    const mayWork = expiresMs === Infinity ? refused.status !== 404 : services.now() < expiresMs;
-    return isAbsent && refused.code === 'link_refused' && mayWork ? err(refused) : fresh;
+    return isAbsent && !isExpired() && mayWorkLater(refused, linked) ? err(refused) : fresh;
   }
 
   const open: Open = async (range) => {
@@ -123,7 +123,12 @@ export function createOpener(linked: LinkedFile, signal: AbortSignal, services: 
     if (mayRefresh && linkFailures.includes(opened.error.code)) return afterRefusal(opened.error, range);
     return err(oldLinkFailure(opened.error, isExpired(), { linked, access }));
   };
-  return { open, isFresh: () => isFresh };
+  return { open, isFresh: () => isFresh, isOther: () => isOther };
+}
+
+/** Where links do not expire, a link's 404 and the API together say that there is no recording. */
+function mayWorkLater({ code, status }: Failure, { file, receivedMs }: LinkedFile): boolean {
+  return code === 'link_refused' && (status !== 404 || linkExpiresMs(file, receivedMs) < Infinity);
 }
 
 /** Downloads by the first link; where that is answered 400, by the other one. */
@@ -131,10 +136,12 @@ async function downloadEither(
   [link, otherLink]: readonly [string, string | undefined],
   options: DownloadOptions,
   services: TransferServices,
-): Promise<Result<Response, Failure>> {
+): Promise<{ readonly by: 'first' | 'other'; readonly opened: Result<Response, Failure> }> {
   const opened = await download(link, options, services);
   const isRefused = !opened.ok && opened.error.status === 400;
-  return isRefused && otherLink !== undefined ? download(otherLink, options, services) : opened;
+  return isRefused && otherLink !== undefined
+    ? { by: 'other', opened: await download(otherLink, options, services) }
+    : { by: 'first', opened };
 }
 
 /** The provider has just given this link: a refusal may pass. */

@@ -10,6 +10,7 @@ import {
 import { concat, decodeUtf8, sha256Hex, toHex, utf8 } from '../../src/shared/bytes.ts';
 import { isJsonObject, objectAt, parseJsonObject, quantityAt, textAt } from '../../src/shared/json.ts';
 import { ok } from '../../src/shared/result.ts';
+import { decodeBase64 } from '../../src/signatures/base64.ts';
 import { decodeHex } from '../../src/signatures/hex.ts';
 import { hmacMatcher, secretFingerprint } from '../../src/signatures/hmac.ts';
 import { decodeJwt, isPrivateKey, signJwt } from '../../src/signatures/jwt.ts';
@@ -170,7 +171,8 @@ export const sharedSecretProvider: Provider = {
     if (basic === undefined) return rejected('signature_missing');
     return ok(async (rawBody) => {
       const given = textAt(bodyOf(rawBody) ?? {}, 'token') ?? '';
-      const inHeader = await matchingSharedSecret(values, atob(basic));
+      const password = decodeUtf8(decodeBase64(basic) ?? new Uint8Array()) ?? '';
+      const inHeader = await matchingSharedSecret(values, password);
       const secret = inHeader === undefined ? undefined : await matchingSharedSecret(values, given);
       if (secret === undefined) return rejected('signature_mismatch');
       return ok({ scheme: 'basic', secretFingerprint: await secretFingerprint(secret) });

@@ -352,6 +352,7 @@ describe('readConfig() with options and PUBLIC_URL', () => {
       'SK1:secret',
     ],
     ['neither is set', {}, undefined],
+    ['neither is set, and the formats are invalid', { TWILIO_FORMATS: 'ogg' }, undefined],
     ['the formats alone are invalid', { TWILIO_ACCOUNT_SID: sid, TWILIO_FORMATS: 'ogg' }, `${sid}:token`],
   ] as const)('lets nothing wait when %s', ([, env, key], { expect }) => {
     const access = readConfig({ TWILIO_AUTH_TOKEN: 'token', ...env }).apis.get('twilio');

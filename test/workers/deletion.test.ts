@@ -5,7 +5,12 @@ import { readConfig } from '../../src/config.ts';
 import { consumeMessage } from '../../src/consume-message.ts';
 import { twilio } from '../../src/providers/twilio.ts';
 import type { Manifest } from '../../src/recording.ts';
-import { MAX_DELETIONS, startDeletions } from '../../src/recover/delete-copies.ts';
+import {
+  continueDeletion,
+  MAX_DELETION_PAGES,
+  MAX_DELETIONS,
+  startDeletions,
+} from '../../src/recover/delete-copies.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
 import { fakeTwilio, sidOf } from '../../tools/fake-providers/twilio.ts';
 import { jsonAt, keysOf, receiveSigned, recordingFacts, testServices } from './support.ts';
@@ -24,11 +29,18 @@ interface Setup {
   readonly deletion?: number;
   readonly encryption?: object;
   readonly formats?: string;
+  /** The API answers a deletion, and lists the recording all the same. */
+  readonly isKept?: boolean;
+  /** Each page of the list leads to itself. */
+  readonly isLoop?: boolean;
+  /** The status of the request for both channels. */
+  readonly dual?: number;
 }
 
 /** A vault with a day's setting, and Twilio's API with the recordings that were announced. */
 async function createWorld(setup: Setup = {}) {
   const { days = '30', audio = wav, channels = 1, deletion = 204, encryption, formats = 'wav' } = setup;
+  const { isKept = false, isLoop = false, dual = 200 } = setup;
   const clock = { nowMs: startMs };
   const held = new Map<string, object>();
   const deleted: string[] = [];
@@ -45,16 +57,19 @@ async function createWorld(setup: Setup = {}) {
     if (url.pathname.endsWith('/Recordings.json')) {
       const from = Number(url.searchParams.get('Page') ?? 0) * 50;
       const recordings = Array.from(held.values()).slice(from, from + 50);
-      const isLast = from + 50 >= held.size;
-      const next = `/2010-04-01/Accounts/${ACCOUNT}/Recordings.json?Page=${from / 50 + 1}&PageToken=PA1`;
+      const isLast = from + 50 >= held.size && !isLoop;
+      const next = `/2010-04-01/Accounts/${ACCOUNT}/Recordings.json?Page=${isLoop ? 0 : from / 50 + 1}&PageToken=PA1`;
       return Response.json({ recordings, next_page_uri: isLast ? null : next });
     }
     if (method === 'DELETE') {
       deleted.push(sid);
-      if (deletion === 204) held.delete(sid);
+      if (deletion === 204 && !isKept) held.delete(sid);
+      if (deletion === 599) throw new TypeError('Network connection lost.');
       return new Response(null, { status: deletion });
     }
     if (url.pathname.endsWith('.json')) return Response.json(held.get(sid) ?? { from: '+1', to: '+2' });
+    if (url.searchParams.get('RequestedChannels') === '2' && dual !== 200)
+      return new Response(null, { status: dual });
     return new Response(audio, { headers: { 'content-length': String(audio.length) } });
   };
   const services = testServices({
@@ -126,7 +141,7 @@ describe('TWILIO_DELETE_AFTER_DAYS', () => {
 
     expect(left(early.lines)).toEqual(['young 1']);
     expect(due.lines).toMatchObject([
-      { outcome: 'deleted', provider: 'twilio', key, bytes: wav.length },
+      { outcome: 'deleted', provider: 'twilio', key, detail: 'Status 204' },
       { outcome: 'done', listed: 1, removed: 1, detail: '' },
     ]);
     expect(after.lines).toMatchObject([{ outcome: 'done', listed: 0, removed: 0 }]);
@@ -160,7 +175,56 @@ describe('TWILIO_DELETE_AFTER_DAYS', () => {
 
   test.for<[string, string, (world: World, key: string, id: string) => Promise<unknown>]>([
     ['has no manifest', 'not_archived 1', (_, key) => env.RECORDINGS.delete(key)],
-    ['has a manifest that cannot be read', 'not_archived 1', (_, key) => env.RECORDINGS.put(key, '{}')],
+    ['has a manifest that cannot be read', 'unreadable 1', (_, key) => env.RECORDINGS.put(key, '{}')],
+    ['has an entry of an event of another name', 'pending 1', entryOf('inbox', 'audit-')],
+    ['has a letter of an event that the audit named', 'dead_letter 1', entryOf('dead', 'audit-')],
+    [
+      'has a letter under a second key, which cannot be read',
+      'dead_letter 1',
+      entryOf('dead', '', '_completed_0abc'),
+    ],
+    [
+      'has an object of another recording',
+      'foreign_object 1',
+      async (world, key) => {
+        const other = await world.archive('neighbour');
+        const { files } = await jsonAt<Manifest>(other);
+        world.held.delete(sidOf('RE', 'neighbour'));
+        await change(key, () => [...files]);
+      },
+    ],
+    [
+      'has no length that was compared',
+      'check_missing 1',
+      (_, key) => change(key, ({ files }) => [{ ...files[0], checks: undefined }]),
+    ],
+    [
+      'has one channel of two',
+      'check_missing 1',
+      (_, key) =>
+        change(key, ({ files }) => [{ ...files[0], checks: { content_length: 'ok', other_link: 'used' } }]),
+    ],
+    [
+      'states no channels in the list',
+      'differs_from_list 1',
+      async (world, _, id) => world.hold(id, { channels: '1' }),
+    ],
+    [
+      'is encrypted by the list',
+      'encrypted 1',
+      async (world, _, id) =>
+        world.hold(id, { encryption_details: { encryption_cek: 'k', encryption_iv: 'v' } }),
+    ],
+    [
+      'is encrypted by what the list tells in part',
+      'encrypted 1',
+      async (world, _, id) => world.hold(id, { encryption_details: { encryption_cek: null } }),
+    ],
+    [
+      'is of another account',
+      'another_account 1',
+      async (world, _, id) => world.hold(id, { account_sid: `AC${'7'.repeat(32)}` }),
+    ],
     [
       'has a dead letter',
       'dead_letter 1',
@@ -176,12 +240,12 @@ describe('TWILIO_DELETE_AFTER_DAYS', () => {
     ['has fewer bytes', 'object_differs 1', (_, key) => env.RECORDINGS.put(audioOf(key), wav.slice(1))],
     [
       'has a file more',
-      'object_differs 1',
+      'foreign_object 1',
       (_, key) => change(key, ({ files }) => [...files, { ...files[0], key: 'recordings/none.wav' }]),
     ],
     [
       'has a check that was overruled',
-      'check_overruled 1',
+      'check_missing 1',
       (_, key) => change(key, ({ files }) => [{ ...files[0], checks: { announced_size: 'differs:9' } }]),
     ],
     [
@@ -191,7 +255,7 @@ describe('TWILIO_DELETE_AFTER_DAYS', () => {
     ],
     [
       'has a file of another format',
-      'unknown_format 1',
+      'other_format 1',
       (_, key) => change(key, ({ files }) => [{ ...files[0], format: 'mp3' }]),
     ],
     ['has no file', 'incomplete 1', (_, key) => change(key, () => [])],
@@ -283,23 +347,112 @@ describe('TWILIO_DELETE_AFTER_DAYS', () => {
     expect(left((await world.deleteAfter(30)).lines)).toEqual(['gone 1']);
   });
 
-  test('ends with an alarm, and rejects nothing, when a store fails', async ({ expect }) => {
+  test('leaves what cannot be read back, and goes on', async ({ expect }) => {
     const world = await createWorld();
     await world.archive('stalled');
-    const recordings = {
-      ...world.services.recordings,
-      readObject: async () => Promise.reject(new Error('R2 is unavailable')),
-    };
-    Object.assign(world.services, { recordings });
+    await world.archive('whole-one');
+    const { readObject } = world.services.recordings;
+    const fails = async (key: string) =>
+      key.includes(sidOf('RE', 'stalled')) ? Promise.reject(new Error('R2 is unavailable')) : readObject(key);
+    Object.assign(world.services, { recordings: { ...world.services.recordings, readObject: fails } });
+
+    const { lines } = await world.deleteAfter(30);
+
+    expect(world.deleted).toEqual([sidOf('RE', 'whole-one')]);
+    expect(left(lines)).toEqual(['object_not_read 1']);
+  });
+
+  test('ends with an alarm, and rejects nothing, when a store fails', async ({ expect }) => {
+    const world = await createWorld();
+    await world.archive('failing');
+    const readManifest = async () => Promise.reject(new Error('R2 is unavailable'));
+    Object.assign(world.services, { recordings: { ...world.services.recordings, readManifest } });
 
     const { lines } = await world.deleteAfter(30);
 
     expect(world.deleted).toEqual([]);
     expect(lines).toMatchObject([{ outcome: 'failed', code: 'internal_error', isAlarm: true }]);
   });
+
+  test('deletes nothing while another setting of the account is invalid', async ({ expect }) => {
+    const world = await createWorld({ formats: 'wav,ogg' });
+    await world.archive('invalid');
+
+    expect(await world.deleteAfter(30)).toEqual({ lines: [], messages: [] });
+  });
+
+  test('asks once for a recording that is listed twice', async ({ expect }) => {
+    const world = await createWorld();
+    await world.archive('twice');
+    world.held.set('again', world.held.get(sidOf('RE', 'twice')) ?? {});
+
+    const { lines } = await world.deleteAfter(30);
+
+    expect(world.deleted).toHaveLength(1);
+    expect(lines.at(-1)).toMatchObject({ listed: 2, removed: 1 });
+  });
+
+  test('ends when the list does not move: what was deleted is listed again, or a page leads to itself', async ({
+    expect,
+  }) => {
+    const lying = await createWorld({ isKept: true });
+    for (let nth = 0; nth < 45; nth++) await lying.archive(`kept-${nth}`);
+    const again = await lying.deleteAfter(30);
+    const looping = await createWorld({ isLoop: true });
+    looping.hold('loop');
+    const loop = await looping.deleteAfter(30);
+
+    expect([again.messages.length, lying.deleted.length]).toEqual([2, MAX_DELETIONS]);
+    expect(loop.messages).toHaveLength(2);
+    for (const { lines } of [again, loop])
+      expect(lines.at(-1)).toMatchObject({
+        outcome: 'failed',
+        detail: 'The list does not move',
+        isAlarm: true,
+      });
+  });
+
+  test('ends after a thousand pages of a day', async ({ expect }) => {
+    const world = await createWorld({ isLoop: true });
+    world.hold('page');
+    const message = { version: 1, chore: 'deletion', provider: 'twilio', path: 'p/Recordings.json' } as const;
+
+    await continueDeletion({ ...message, pages: MAX_DELETION_PAGES - 1, before: 'another' }, world.services);
+
+    expect(world.services.chores).toEqual([]);
+    expect(world.services.lines.at(-1)).toMatchObject({ outcome: 'failed', isAlarm: true });
+  });
+
+  test('asks for no more deletions a message than the plan allows, also when nothing is there', async ({
+    expect,
+  }) => {
+    const world = await createWorld({ deletion: 404 });
+    for (let nth = 0; nth < 45; nth++) await world.archive(`absent-${nth}`);
+
+    const { messages } = await world.deleteAfter(30);
+
+    expect(world.deleted).toHaveLength(MAX_DELETIONS);
+    expect(messages).toHaveLength(1);
+  });
+
+  test('logs a deletion whose answer was lost', async ({ expect }) => {
+    const world = await createWorld({ deletion: 599 });
+    const key = await world.archive('lost');
+
+    const { lines } = await world.deleteAfter(30);
+
+    expect(lines.slice(0, 1)).toMatchObject([{ outcome: 'not_deleted', key, detail: 'No answer' }]);
+    expect(lines.at(-1)).toMatchObject({ outcome: 'failed', isAlarm: true });
+  });
 });
 
 type World = Awaited<ReturnType<typeof createWorld>>;
+
+/** Puts an object for an event of the recording, whose name has this before and behind the recording's id. */
+function entryOf(room: 'inbox' | 'dead', before: string, behind = '') {
+  return (_: World, __: string, id: string) =>
+    env.RECORDINGS.put(`${room}/twilio/${before}${sidOf('RE', id)}${behind}.json`, '{"version":2}');
+}
 
 const audioOf = (key: string) => key.replace(/json$/, 'wav');
 const flipped = (bytes: Uint8Array) => bytes.map((byte, at) => (at === 20 ? byte ^ 1 : byte));
@@ -330,12 +483,35 @@ describe('an encrypted recording', () => {
     expect(world.deleted).toEqual([sidOf('RE', 'encrypted')]);
   });
 
-  test('without what opens it is archived, and never deleted', async ({ expect }) => {
+  test('that begins as an MP3 frame does is not deleted without what opens it', async ({ expect }) => {
+    const mp3 = Uint8Array.from([0xff, 0xfb, 0x90, ...encrypted]);
+    const world = await createWorld({ audio: mp3, encryption: details, formats: 'mp3' });
+    const key = await world.archive('by-chance');
+
+    await change(key, ({ files }) => [{ ...files[0], claimedFormat: 'mp3' }]);
+
+    expect((await jsonAt<Manifest>(key)).files).toMatchObject([{ format: 'mp3', claimedFormat: 'mp3' }]);
+    expect(left((await world.deleteAfter(30)).lines)).toEqual(['encrypted 1']);
+    expect(world.deleted).toEqual([]);
+  });
+
+  test('that is unknown data, and not encrypted by the list, is never deleted', async ({ expect }) => {
     const world = await createWorld({ audio: encrypted });
     const key = await world.archive('locked');
 
     expect((await jsonAt<Manifest>(key)).fromApi).not.toHaveProperty('encryption');
-    expect(left((await world.deleteAfter(400)).lines)).toEqual(['unknown_format 1']);
+    expect(left((await world.deleteAfter(400)).lines)).toEqual(['other_format 1']);
     expect(world.deleted).toEqual([]);
   });
+});
+
+test('a recording of which one channel of two was served is archived, says so, and is never deleted', async ({
+  expect,
+}) => {
+  const world = await createWorld({ channels: 2, dual: 400 });
+  const key = await world.archive('mono');
+
+  expect((await jsonAt<Manifest>(key)).files).toMatchObject([{ checks: { other_link: 'used' } }]);
+  expect(left((await world.deleteAfter(30)).lines)).toEqual(['check_missing 1']);
+  expect(world.deleted).toEqual([]);
 });

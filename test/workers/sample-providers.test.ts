@@ -305,6 +305,27 @@ describe('a token that is fetched first', () => {
     }
   });
 
+  test('is not renewed for the 401 of another host, to which it never went', async ({ expect }) => {
+    const api = createApi();
+    const vault = createVault(tokenProvider, {
+      ...setup,
+      answer: (request) => {
+        if (new URL(request.url).host === 'cdn.other.example') return new Response(null, { status: 401 });
+        if (request.url !== 'https://files.sample.example/foreign') return api(request);
+        const location = 'https://cdn.other.example/a';
+        return new Response(null, { status: 302, headers: { location } });
+      },
+    });
+
+    await announce('foreign', nowSeconds, vault);
+
+    expect(vault.seen()).toEqual([
+      fetched,
+      audioOf('foreign', 'token-1'),
+      'GET https://cdn.other.example/a -',
+    ]);
+  });
+
   test('goes to no other host, and is in no object and no line', async ({ expect }) => {
     const api = createApi();
     const vault = createVault(tokenProvider, {
