@@ -241,6 +241,7 @@ describe('readConfig() with accounts', () => {
       ['telnyx', 'ready'],
       ['telnyx.acme', 'ready'],
       ['twilio', 'unset'],
+      ['plivo', 'unset'],
       ['standard-webhooks', 'unset'],
     ]);
   });

@@ -450,7 +450,13 @@ describe('GET /healthz', () => {
     const pending = (await keysOf('inbox/')).length;
     expect(await response.json()).toEqual({
       status: 'degraded',
-      providers: { sautikit: 'ready', telnyx: 'broken', twilio: 'unset', 'standard-webhooks': 'unset' },
+      providers: {
+        sautikit: 'ready',
+        telnyx: 'broken',
+        twilio: 'unset',
+        plivo: 'unset',
+        'standard-webhooks': 'unset',
+      },
       problems: ['TELNYX_PUBLIC_KEY: value 1 of 1 is 3 bytes, not 32'],
       warnings: ['VAULT_TOKEN: has fewer than 20 characters'],
       pending,
