@@ -272,7 +272,7 @@ test('npm run demo archives all recordings, prints the checksums of the sources,
     });
 
     expect(stdout.trimEnd().split('\n').at(-1)).toBe(
-      'demo: 6 deliveries accepted, 6 recordings archived, 0 failed',
+      'demo: 7 deliveries accepted, 7 recordings archived, 0 failed',
     );
     for (const name of ['mono.wav', 'dual.wav', 'mono.mp3', 'dual.mp3'])
       expect(stdout).toContain(sha256(audio(name)));
