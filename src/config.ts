@@ -6,7 +6,7 @@ import { editDistance } from './shared/edit-distance.ts';
 import { readSources, type Source } from './sources.ts';
 import { type AllowedOrigins, parseOriginPattern } from './transfer/url-policy.ts';
 
-/** Default of `SIGNATURE_TOLERANCE_SECONDS`: the value in both providers' own libraries. */
+/** Default of `SIGNATURE_TOLERANCE_SECONDS`: the value in the providers' own libraries. */
 const DEFAULT_TOLERANCE_SECONDS = 300;
 
 /** The largest tolerance: Sautikit's retries may span seven days, and more would protect from nothing. */

@@ -17,9 +17,7 @@ import {
   withinTolerance,
 } from './provider.ts';
 import { apiPathOf, sautikitApi } from './sautikit-api.ts';
-
-/** A shorter secret is reported as weak: so is one that its own comma has cut in two. */
-const MIN_SECRET_LENGTH = 16;
+import { shortSecret } from './settings.ts';
 
 const SIGNATURE = 'x-sautikit-signature';
 const EVENT_TYPE = 'call.recording.ready';
@@ -35,8 +33,7 @@ export const sautikit: Provider = {
   settings: {
     secret: 'SAUTIKIT_WEBHOOK_SECRET',
     secretProblem: () => undefined, // Any string is a valid secret: it is used with its prefix, and not decoded.
-    secretWarning: (value) =>
-      value.length < MIN_SECRET_LENGTH ? `has fewer than ${MIN_SECRET_LENGTH} characters` : undefined,
+    secretWarning: shortSecret,
     scheme: {
       name: 'SAUTIKIT_SIGNATURE',
       choices: ['plain', 'timestamped', 'any'],

@@ -1,7 +1,5 @@
 import type { RecordingEvent, RecordingFile } from '../recording.ts';
-import { utf8 } from '../shared/bytes.ts';
 import { isJsonObject, type JsonObject, objectAt, textAt } from '../shared/json.ts';
-import { encodeBase64 } from '../signatures/base64.ts';
 import type { Options } from './provider.ts';
 import type {
   ApiAnswer,
@@ -11,6 +9,7 @@ import type {
   RecordingList,
   Refreshed,
 } from './provider-api.ts';
+import { basicAuth } from './settings.ts';
 import { apiPathOf, filesOf, isoTime, isTwilioHost } from './twilio-links.ts';
 
 /** Recordings of one page: each may cost twelve reads of the bucket, and the free plan allows 1,000 an invocation. */
@@ -24,12 +23,10 @@ const BASE_URL = 'https://api.twilio.com/';
  */
 export const twilioApi: ProviderApi = {
   keySetting: 'TWILIO_API_KEY',
-  keyProblem: (key) =>
-    /^[!-9;-~]+:[!-~]+$/.test(key) ? undefined : 'must be the SID of a key, a colon and its secret',
+  ...basicAuth,
   urlSetting: { name: 'TWILIO_API_URL', fallback: BASE_URL },
   /** Without an API key the account itself signs in. */
   otherKey: { option: 'TWILIO_ACCOUNT_SID', make: (account, token) => `${account}:${token}` },
-  authorization: ({ key }) => `Basic ${encodeBase64(utf8(key))}`,
   // Never over plain http, also where DOWNLOAD_ORIGINS allows such a redirect.
   opensLink: (link, base) =>
     (link.protocol === 'https:' && isTwilioHost(link)) || link.origin === base.origin,

@@ -12,10 +12,6 @@ export function formatsProblem(value: string): string | undefined {
   return isKnown ? undefined : `must be a list of ${formats.join(', ')}`;
 }
 
-export function daysProblem(value: string): string | undefined {
-  return /^[1-9]\d{0,3}$/.test(value) ? undefined : 'must be a whole number of days from 1 to 9999';
-}
-
 /** Twilio writes times as RFC 2822 does: `Fri, 14 Oct 2016 21:56:34 +0000`. */
 export function isoTime(text: string | undefined): string | undefined {
   const isRfc2822 = /^[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}$/.test(text ?? '');

@@ -2,6 +2,7 @@ import { concat, decodeUtf8, sha256Hex, utf8 } from '../shared/bytes.ts';
 import { parseJsonObject, textAt } from '../shared/json.ts';
 import { ok, type Result } from '../shared/result.ts';
 import { decodeBase64 } from '../signatures/base64.ts';
+import { sortedPairs } from '../signatures/form-pairs.ts';
 import { hmacMatcher, secretFingerprint } from '../signatures/hmac.ts';
 import {
   type Options,
@@ -16,14 +17,12 @@ import {
   type Verified,
   type VerifyBody,
 } from './provider.ts';
+import { daysProblem, shortSecret } from './settings.ts';
 import { twilioApi } from './twilio-api.ts';
-import { accountProblem, apiPathOf, daysProblem, filesOf, formatsProblem, isoTime } from './twilio-links.ts';
+import { accountProblem, apiPathOf, filesOf, formatsProblem, isoTime } from './twilio-links.ts';
 
 const SIGNATURE = 'x-twilio-signature';
 const MAC_BYTES = 20;
-
-/** A shorter secret is reported as weak: so is one that a comma has cut in two. Twilio's have 32 letters. */
-const MIN_SECRET_LENGTH = 16;
 
 /**
  * Twilio: recording status callbacks, a form signed together with the URL by HMAC-SHA1. Nothing in it tells the time:
@@ -36,8 +35,7 @@ export const twilio: Provider = {
   settings: {
     secret: 'TWILIO_AUTH_TOKEN',
     secretProblem: () => undefined, // Any string is a valid token.
-    secretWarning: (value) =>
-      value.length < MIN_SECRET_LENGTH ? `has fewer than ${MIN_SECRET_LENGTH} characters` : undefined,
+    secretWarning: shortSecret,
     options: [
       { name: 'TWILIO_ACCOUNT_SID', problem: accountProblem },
       { name: 'TWILIO_FORMATS', problem: formatsProblem },
@@ -93,22 +91,12 @@ function urlForms(url: string): string[] {
   return [url, `${scheme}://${host}:${scheme === 'https' ? 443 : 80}${rest.slice(host.length)}`];
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
-
-/** Each name with its values, decoded, sorted and once each, without anything in between. */
+/** Each name with its values, once each, without anything in between. */
 function signedPairs(rawBody: Uint8Array): Uint8Array {
-  const pairs = [...new URLSearchParams(decoder.decode(rawBody))];
-  pairs.sort(([name, value], [otherName, otherValue]) =>
-    name === otherName ? order(value, otherValue) : order(name, otherName),
-  );
+  const pairs = sortedPairs(rawBody);
   const isFirst = ([name, value]: [string, string], at: number) =>
     name !== pairs[at - 1]?.[0] || value !== pairs[at - 1]?.[1];
   return utf8(pairs.filter(isFirst).flat().join(''));
-}
-
-/** By code units. */
-function order(one: string, other: string): number {
-  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 /** The fields of a form, or of the JSON that Twilio sends with `bodySHA256`. */

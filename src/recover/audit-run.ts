@@ -1,4 +1,4 @@
-import type { ListedPage, RecordingList } from '../providers/provider-api.ts';
+import type { ListedPage, ListedRecording, RecordingList } from '../providers/provider-api.ts';
 
 import { parseTimeMs } from '../shared/time.ts';
 import type { AuditRun, AuditState } from '../storage/audit-store.ts';
@@ -35,6 +35,26 @@ export function newRun(list: RecordingList, { auditedUntil }: AuditState, nowMs:
   const startedAt = new Date(nowMs).toISOString();
   const counts = { pages: 0, listed: 0, sent: 0, restarts: 0 };
   return { from, to, until: to, path: list.firstPath(from, to), startedAt, ...counts };
+}
+
+/**
+ * The page without the recordings that ended after the run's time, such as those of a list by whole days: their webhooks
+ * may be on their way, and the next audit begins at them.
+ */
+export function settledPage(page: ListedPage, { to }: AuditRun): ListedPage {
+  const toMs = parseTimeMs(to) ?? 0;
+  const isYoung = ({ event }: ListedRecording) => (endMs(event) ?? 0) > toMs;
+  const young = page.recordings.filter(isYoung);
+  return {
+    ...page,
+    recordings: page.recordings.filter((recording) => !isYoung(recording)),
+    unfinishedAt: [...page.unfinishedAt, ...young.map(({ event }) => event.startedAt ?? event.endedAt ?? '')],
+  };
+}
+
+function endMs({ startedAt, endedAt, durationSeconds = 0 }: ListedRecording['event']): number | undefined {
+  const startedMs = parseTimeMs(startedAt);
+  return parseTimeMs(endedAt) ?? (startedMs === undefined ? undefined : startedMs + durationSeconds * 1000);
 }
 
 /** The run after a page. */

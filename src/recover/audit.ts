@@ -2,10 +2,10 @@ import type { ListedPage } from '../providers/provider-api.ts';
 import { eventFingerprint } from '../receive/event-fingerprint.ts';
 import type { Failure } from '../shared/errors.ts';
 import { describeError } from '../shared/log.ts';
-import { err, type Result } from '../shared/result.ts';
+import { err, ok, type Result } from '../shared/result.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import type { AuditRun, StoredAudit } from '../storage/audit-store.ts';
-import { AUDIT_EVERY_MS, afterPage, isDue, newRun, nextRun } from './audit-run.ts';
+import { AUDIT_EVERY_MS, afterPage, isDue, newRun, nextRun, settledPage } from './audit-run.ts';
 import { allListings, type Listing, listingOf, readListedPage } from './listing.ts';
 import { type Missing, missingOf } from './missing.ts';
 import type { RecoverServices } from './services.ts';
@@ -153,13 +153,15 @@ function logAudit(
 }
 
 async function readPage(
-  { path, pages }: AuditRun,
+  run: AuditRun,
   audited: Listing,
   services: RecoverServices,
 ): Promise<Result<ListedPage, Failure>> {
+  const { path, pages } = run;
   const detail = `More than ${MAX_AUDIT_PAGES} pages`;
   if (pages >= MAX_AUDIT_PAGES) return err({ code: 'api_unavailable', detail });
-  return readListedPage(path, audited, services);
+  const page = await readListedPage(path, audited, services);
+  return page.ok ? ok(settledPage(page.value, run)) : page;
 }
 
 async function enterMissing({ event, json }: Missing, { inbox, queue, now }: RecoverServices): Promise<void> {

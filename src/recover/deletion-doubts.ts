@@ -43,7 +43,7 @@ function isBeside(key: string, manifestKey: string): boolean {
 /** The list and the webhook must say the same. */
 function differs(manifest: Manifest, event: RecordingEvent): boolean {
   const names = ['recordingId', 'provider', 'channels', 'durationSeconds'] as const;
-  return names.some((name) => event[name] === undefined || manifest[name] !== event[name]);
+  return event.durationSeconds === undefined || names.some((name) => manifest[name] !== event[name]);
 }
 
 /** An encrypted recording needs what opens it; any other the format that its link has. */

@@ -1,4 +1,4 @@
-/** Whether a string is Unix seconds in digits, as both providers sign them. */
+/** Whether a string is Unix seconds in digits, as providers sign them. */
 export function isTimestamp(text: string): boolean {
   return /^\d{1,15}$/.test(text);
 }

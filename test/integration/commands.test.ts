@@ -311,6 +311,35 @@ describe('send, list and get, over the API of a vault', () => {
     },
   );
 
+  test.runIf(hasPerl)(
+    'the recipe of docs/proof.md shows the same MAC three times for a delivery of Plivo in sh',
+    async ({ expect }) => {
+      const out = join(folder, 'proof-plivo');
+      const key = settings.PLIVO_AUTH_TOKEN ?? '';
+      const args = [
+        '--key',
+        key,
+        '--audio',
+        `${origin.url}/audio/mono.wav`,
+        '--wait',
+        '--event-id',
+        'plivo-1',
+      ];
+
+      const { code, stdout } = await asOwner('send', 'plivo', ...args);
+
+      expect(code).toBe(0);
+      const [, id = ''] = /\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.wav/.exec(stdout) ?? [];
+      await asOwner('get', id, '--out', out);
+      renameSync(join(out, `${id}.json`), join(out, 'manifest.json'));
+      const env = { ...process.env, PLIVO_AUTH_TOKEN: key };
+      const proof = spawnSync('sh', ['-c', recipe('Plivo')], { cwd: out, env, encoding: 'utf8' });
+      const [made, ofAccount, ofMainAccount] = proof.stdout.trim().split('\n');
+      expect(made).toMatch(/^[A-Za-z0-9+/]{43}=$/);
+      expect([ofAccount, ofMainAccount]).toEqual([made, made]);
+    },
+  );
+
   const hasCurl = hasTools && spawnSync('curl', ['--version']).error === undefined;
 
   test.runIf(hasCurl)(

@@ -4,6 +4,7 @@ import { describe, test } from 'vitest';
 import { providers } from '../../src/providers/index.ts';
 import { inboxEntrySchema } from '../../src/recording.ts';
 import { utf8 } from '../../src/shared/bytes.ts';
+import plivoPayloads from '../fixtures/plivo/payloads.json';
 import sautikitPayloads from '../fixtures/sautikit/payloads.json';
 import telnyxPayloads from '../fixtures/telnyx/payloads.json';
 import twilioPayloads from '../fixtures/twilio/payloads.json';
@@ -17,7 +18,13 @@ const headerText = () =>
       maxLength: 120,
     }),
     fc.string({ unit: fc.constantFrom('t', 'v', '1', '=', ',', ' ', 'a', '0', '+', '/'), maxLength: 120 }),
-    fc.constantFrom('1782554760', `${'A'.repeat(86)}==`, 'a'.repeat(64), `t=1782554760,v1=${'a'.repeat(64)}`),
+    fc.constantFrom(
+      '1782554760',
+      `${'A'.repeat(86)}==`,
+      'a'.repeat(64),
+      `${'A'.repeat(43)}=`,
+      `t=1782554760,v1=${'a'.repeat(64)}`,
+    ),
   );
 
 const published = [
@@ -39,7 +46,10 @@ const published = [
 /** Strings that UTF-8 cannot encode, and ids that have a meaning in a path. */
 const unusualText = fc.constantFrom('\ud800', 'a\udc00b', '..', '.', '');
 
-/** Any bytes, any JSON, and the published payloads with a part of them replaced by any JSON. */
+/** Of providers that send forms. */
+const forms = [...twilioPayloads, ...plivoPayloads].flatMap(({ form }) => form ?? []);
+
+/** Any bytes, any JSON, and the published payloads with a part of them replaced by any JSON or, in a form, any string. */
 const body = () =>
   fc.oneof(
     fc.uint8Array({ maxLength: 300 }),
@@ -47,7 +57,16 @@ const body = () =>
     fc
       .tuple(fc.constantFrom(...published), fc.oneof(fc.jsonValue(), unusualText), fc.nat(40))
       .map(([payload, value, at]) => utf8(mutate(payload, value, at))),
+    fc
+      .tuple(fc.constantFrom(...forms), fc.oneof(fc.string(), unusualText), fc.nat(20))
+      .map(([form, value, at]) => utf8(mutateForm(form, value, at))),
   );
+
+/** The payload as a form; the value at the given place is replaced. */
+function mutateForm(form: object, value: string, at: number): string {
+  const pairs = Object.entries(form).map(([name, current], place) => [name, place === at ? value : current]);
+  return new URLSearchParams(pairs).toString();
+}
 
 /** The payload as JSON; the value at the given place of a walk through it is replaced. */
 function mutate(payload: unknown, value: unknown, at: number): string {

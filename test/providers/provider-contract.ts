@@ -12,6 +12,8 @@ export interface Capture {
   readonly headers: Record<string, string>;
   readonly values: readonly string[];
   readonly nowSeconds: number;
+  /** Of a scheme that signs it. */
+  readonly url?: string;
 }
 
 /** Changes one field inside the signature headers. */
@@ -95,7 +97,8 @@ export function describeContract(scheme: Scheme): void {
   describe(`provider contract, ${scheme.name}`, () => {
     for (const capture of scheme.captures) {
       test(`verify() accepts the published delivery ${capture.name}`, async ({ expect }) => {
-        const delivery = { rawBody: capture.rawBody, headers: new Headers(capture.headers) };
+        const { rawBody, url } = capture;
+        const delivery = { rawBody, headers: new Headers(capture.headers), ...(url && { url }) };
 
         const verified = await verify(delivery, provider, secretsOf(...capture.values), capture.nowSeconds);
 

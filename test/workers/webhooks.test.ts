@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { afterEach, describe, test, vi } from 'vitest';
+import { providers } from '../../src/providers/index.ts';
 import type { DeadLetter, Manifest } from '../../src/recording.ts';
 import { fakeSautikit, fakeSautikitPlain } from '../../tools/fake-providers/sautikit.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
@@ -450,7 +451,11 @@ describe('GET /healthz', () => {
     const pending = (await keysOf('inbox/')).length;
     expect(await response.json()).toEqual({
       status: 'degraded',
-      providers: { sautikit: 'ready', telnyx: 'broken', twilio: 'unset', 'standard-webhooks': 'unset' },
+      providers: {
+        ...Object.fromEntries(providers.map(({ id }) => [id, 'unset'])),
+        sautikit: 'ready',
+        telnyx: 'broken',
+      },
       problems: ['TELNYX_PUBLIC_KEY: value 1 of 1 is 3 bytes, not 32'],
       warnings: ['VAULT_TOKEN: has fewer than 20 characters'],
       pending,

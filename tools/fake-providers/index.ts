@@ -1,4 +1,5 @@
 import type { FakeProvider } from './fake-provider.ts';
+import { fakePlivo } from './plivo.ts';
 import { fakeSautikit, fakeSautikitPlain } from './sautikit.ts';
 import { fakeStandardWebhooks } from './standard-webhooks.ts';
 import { fakeTelnyx } from './telnyx.ts';
@@ -10,6 +11,7 @@ export const fakeProviders: Readonly<Record<string, FakeProvider>> = {
   'sautikit-plain': fakeSautikitPlain,
   telnyx: fakeTelnyx,
   twilio: fakeTwilio,
+  plivo: fakePlivo,
   'standard-webhooks': fakeStandardWebhooks,
 };
 
