@@ -51,7 +51,7 @@ export const plivo: Provider = {
 
 const matchingSecret = hmacMatcher({ hash: 'SHA-256', bytesOf: utf8 });
 
-/** Each header may have several signatures, while several tokens are in use: any may fit. */
+/** A header lists several signatures while several tokens are valid. One that fits is enough. */
 function readSignature(
   { headers, url }: Pick<SignedDelivery, 'headers' | 'url'>,
   { values }: Secrets,

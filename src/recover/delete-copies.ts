@@ -74,6 +74,8 @@ interface Tally {
   readBytes: number;
   /** The recordings that stay, by reason. */
   readonly left: Map<string, number>;
+  /** The first one that was deleted. */
+  firstRemoved?: string;
 }
 
 async function deletePage(
@@ -85,8 +87,8 @@ async function deletePage(
   const page = await readListedPage(path, deletion.listing, services);
   if (!page.ok) return page;
   const { recordings, next } = page.value;
-  const first = recordings[0]?.event.recordingId;
-  if (first !== undefined && first === before) return failure('The list does not move');
+  const ids = recordings.map(({ event }) => event.recordingId);
+  if (ids.some((id) => id === before)) return failure('The list does not move');
   const tally: Tally = { asked: 0, removed: 0, readBytes: 0, left: new Map() };
   const ended = await deleteListed(recordings, { ...deletion, tally }, services);
   const { removed, readBytes: bytes, left } = tally;
@@ -94,11 +96,13 @@ async function deletePage(
   const listed = recordings.length;
   services.log({ event: 'deletion', provider, outcome: 'done', listed, removed, bytes, detail });
   if (!ended.ok) return ended;
-  // What was deleted is no longer listed: the same page goes on behind it.
-  const rest = ended.value === 'full' && removed > 0 ? path : next;
+  // What was deleted is no longer listed: the same page then has the recordings after it.
+  const isAgain = ended.value === 'full' && removed > 0;
+  const rest = isAgain ? path : next;
+  const gone = isAgain ? tally.firstRemoved : ids[0];
   if (rest === undefined) return ok(undefined);
   if (pages + 1 >= MAX_DELETION_PAGES) return failure(`More than ${MAX_DELETION_PAGES} pages`);
-  await services.queue.sendChore({ ...chore, path: rest, pages: pages + 1, ...(first && { before: first }) });
+  await services.queue.sendChore({ ...chore, path: rest, pages: pages + 1, ...(gone && { before: gone }) });
   return ok(undefined);
 }
 
@@ -113,8 +117,10 @@ async function deleteListed(
     if (tally.asked >= MAX_DELETIONS || tally.readBytes >= MAX_READ_BYTES) return ok('full');
     const left = await deleteCopy(recording, deletion, services);
     if (!left.ok) return left;
-    if (left.value === 'deleted') tally.removed++;
-    else tally.left.set(left.value, (tally.left.get(left.value) ?? 0) + 1);
+    if (left.value === 'deleted') {
+      tally.removed++;
+      tally.firstRemoved ??= recording.event.recordingId;
+    } else tally.left.set(left.value, (tally.left.get(left.value) ?? 0) + 1);
   }
   return ok('all');
 }

@@ -18,7 +18,7 @@ const deletionMessage = v.object({
   chore: v.literal('deletion'),
   provider: v.string(),
   path: v.string(),
-  /** The pages before this one, and the first recording of the last: a list that does not move has no end. */
+  /** The pages before this one, and a recording that must not be listed again: a list that does not move has no end. */
   pages: v.number(),
   before: v.optional(v.string()),
 });

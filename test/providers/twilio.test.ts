@@ -20,7 +20,17 @@ describeContract({
   otherProvider: fakeTelnyx,
   scheme: '',
   foreignLetter: '-',
-  captures: [],
+  captures: vectors.vectors
+    .filter(({ accept }) => accept)
+    .map(({ name, url_as_given, params, body, signature }) => ({
+      name,
+      rawBody: utf8(body ?? formOf(params)),
+      headers: { [SIGNATURE]: signature },
+      values: [vectors.key],
+      nowSeconds: 0,
+      // What a worker's `request.url` holds of the URL that was configured.
+      url: new URL(url_as_given).href,
+    })),
   editSignature: (headers, edit) => ({ ...headers, [SIGNATURE]: edit(headers[SIGNATURE] ?? '') }),
   lacks: {
     signedTime: 'Twilio signs none; RecordingSid and RecordingStatus make a second delivery a duplicate',
@@ -46,22 +56,21 @@ async function outcomeOf({ url, body, signature }: Delivery, values = [vectors.k
   return verified.ok ? verified.value.scheme : verified.error.reason;
 }
 
-const formOf = (params: Record<string, string | string[] | undefined>) =>
-  new URLSearchParams(
-    Object.entries(params).flatMap(([name, values = []]) => [values].flat().map((value) => [name, value])),
-  ).toString();
+function formOf(params: Record<string, string | string[] | undefined>): string {
+  const pairs = Object.entries(params).flatMap(([name, values = []]) =>
+    [values].flat().map((value) => [name, value]),
+  );
+  return new URLSearchParams(pairs).toString();
+}
 
 describe('Twilio signatures', () => {
-  for (const vector of vectors.vectors) {
-    // What a worker's `request.url` holds of the URL that was configured.
-    const { href } = new URL(vector.url_as_given);
-    const body = vector.body ?? formOf(vector.params);
-    const expected = vector.accept ? /^(form|body-sha256)$/ : /^signature_/;
+  for (const { name, url_as_given, params, body, signature } of vectors.vectors.filter(
+    ({ accept }) => !accept,
+  )) {
+    test(`refuse the published vector "${name}"`, async ({ expect }) => {
+      const delivery = { url: new URL(url_as_given).href, body: body ?? formOf(params), signature };
 
-    test(`${vector.accept ? 'accept' : 'refuse'} the published vector "${vector.name}"`, async ({
-      expect,
-    }) => {
-      expect(await outcomeOf({ url: href, body, signature: vector.signature })).toMatch(expected);
+      expect(await outcomeOf(delivery)).toMatch(/^signature_/);
     });
   }
 

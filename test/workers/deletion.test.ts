@@ -29,7 +29,7 @@ interface Setup {
   readonly deletion?: number;
   readonly encryption?: object;
   readonly formats?: string;
-  /** The API answers a deletion, and lists the recording all the same. */
+  /** The API answers a deletion with 204, and keeps the recording in its list. */
   readonly isKept?: boolean;
   /** Each page of the list leads to itself. */
   readonly isLoop?: boolean;
@@ -410,6 +410,18 @@ describe('TWILIO_DELETE_AFTER_DAYS', () => {
         detail: 'The list does not move',
         isAlarm: true,
       });
+  });
+
+  test('continues a page whose first recording stays at the provider', async ({ expect }) => {
+    const world = await createWorld();
+    world.hold('stays');
+    for (let nth = 0; nth < 45; nth++) await world.archive(`after-${nth}`);
+
+    const { lines, messages } = await world.deleteAfter(30);
+
+    expect(world.deleted).toHaveLength(45);
+    expect(messages).toHaveLength(2);
+    expect(lines.some(({ outcome }) => outcome === 'failed')).toBe(false);
   });
 
   test('ends after a thousand pages of a day', async ({ expect }) => {
