@@ -65,7 +65,10 @@ function readSignature(
   const isWellFormed =
     macs.length === all.length && all.length <= MAX_SIGNATURES && /^[\w+/=-]+$/.test(nonce);
   if (!isWellFormed) return rejected('signature_malformed');
-  return ok((rawBody) => verifyBody(`${signedText(url, rawBody)}.${nonce}`, macs, values));
+  return ok(async (rawBody) => {
+    const text = signedText(url, rawBody);
+    return text === undefined ? rejected('signature_mismatch') : verifyBody(`${text}.${nonce}`, macs, values);
+  });
 }
 
 async function verifyBody(
@@ -79,18 +82,19 @@ async function verifyBody(
 }
 
 /** The URL with its query sorted, and the form's pairs; the question mark stands also where only a form follows. */
-function signedText(url: string, rawBody: Uint8Array): string {
+function signedText(url: string, rawBody: Uint8Array): string | undefined {
   const [base = '', query = ''] = url.split(/\?(.*)/s, 2);
   const asked = sortedPairs(query)
-    .map((pair) => pair.join('='))
+    ?.map((pair) => pair.join('='))
     .join('&');
   const sent = signedPairs(rawBody);
+  if (asked === undefined || sent === undefined) return undefined;
   return `${base}${asked || sent ? '?' : ''}${asked}${asked && sent ? '.' : ''}${sent}`;
 }
 
 /** Without anything in between. */
-function signedPairs(rawBody: Uint8Array): string {
-  return sortedPairs(rawBody).flat().join('');
+function signedPairs(rawBody: Uint8Array): string | undefined {
+  return sortedPairs(rawBody)?.flat().join('');
 }
 
 function parse({ rawBody, headers }: Pick<SignedDelivery, 'rawBody' | 'headers'>, options: Options): Parsed {

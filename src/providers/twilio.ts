@@ -71,6 +71,7 @@ async function verifyBody(
   const isForm = bodySha256 === null || bodySha256 === undefined;
   if (!isForm && bodySha256 !== (await sha256Hex(rawBody))) return rejected('signature_mismatch');
   const pairs = isForm ? signedPairs(rawBody) : new Uint8Array();
+  if (pairs === undefined) return rejected('signature_mismatch');
   for (const form of urlForms(url)) {
     const secret = await matchingSecret(secrets, [mac], concat(utf8(form), pairs));
     if (secret !== undefined)
@@ -92,8 +93,9 @@ function urlForms(url: string): string[] {
 }
 
 /** Each name with its values, once each, without anything in between. */
-function signedPairs(rawBody: Uint8Array): Uint8Array {
+function signedPairs(rawBody: Uint8Array): Uint8Array | undefined {
   const pairs = sortedPairs(rawBody);
+  if (pairs === undefined) return undefined;
   const isFirst = ([name, value]: [string, string], at: number) =>
     name !== pairs[at - 1]?.[0] || value !== pairs[at - 1]?.[1];
   return utf8(pairs.filter(isFirst).flat().join(''));
