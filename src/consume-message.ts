@@ -3,6 +3,7 @@ import { explain } from './archive/dead-letter.ts';
 import { continueAudit } from './recover/audit.ts';
 import { continueDeletion } from './recover/delete-copies.ts';
 import { purgeDeadLetters } from './recover/purge.ts';
+import { continueReindex } from './recover/reindex.ts';
 import type { RecoverServices } from './recover/services.ts';
 import { describeError } from './shared/log.ts';
 import { readMessage } from './storage/transfer-queue.ts';
@@ -27,7 +28,8 @@ export async function consumeMessage(body: unknown, services: RecoverServices): 
     if ('inboxKey' in message) return await consumeEntry(message.inboxKey, services);
     if (message.chore === 'audit') await continueAudit(message.provider, services);
     else if (message.chore === 'deletion') await continueDeletion(message, services);
-    else await purgeDeadLetters(services, message.cursor);
+    else if (message.chore === 'purge') await purgeDeadLetters(services, message.cursor);
+    else await continueReindex(services);
     return {};
   } catch (error) {
     return notConsumed(error, services);

@@ -7,14 +7,17 @@ import { auditWhenDue } from './recover/audit.ts';
 import { startDeletions } from './recover/delete-copies.ts';
 import { purgeDeadLetters } from './recover/purge.ts';
 import { reconcile } from './recover/reconcile.ts';
+import { resumeReindex } from './recover/reindex.ts';
 import { logToConsole } from './shared/log.ts';
 import { rateLimitedLog } from './shared/rate-limited-log.ts';
 import { withTimeout } from './shared/with-timeout.ts';
 import { createAuditStore } from './storage/audit-store.ts';
+import { createCatalog } from './storage/catalog.ts';
 import { createDeadLetters } from './storage/dead-letters.ts';
 import { createInbox } from './storage/inbox.ts';
 import { createReconcileCursor } from './storage/reconcile-cursor.ts';
 import { createRecordings } from './storage/recordings.ts';
+import { createReindexStore } from './storage/reindex-store.ts';
 import { createSeen } from './storage/seen.ts';
 import { createTransferQueue, type QueueMessage } from './storage/transfer-queue.ts';
 import { createMemoryBudget } from './transfer/memory-budget.ts';
@@ -47,10 +50,12 @@ function createServices(env: Env): Services {
     seen: createSeen(env.DEDUPE),
     reconcileCursor: createReconcileCursor(env.DEDUPE),
     auditStore: createAuditStore(env.RECORDINGS),
+    reindexStore: createReindexStore(env.RECORDINGS),
     inbox: createInbox(env.RECORDINGS),
     deadLetters: createDeadLetters(env.RECORDINGS),
     recordings: createRecordings(env.RECORDINGS),
     queue: createTransferQueue(env.TRANSFERS),
+    catalog: createCatalog(env.CATALOG),
     fetch: (input, init) => fetch(input, init),
     now,
     random: () => Math.random(),
@@ -92,7 +97,11 @@ async function scheduled({ scheduledTime }: ScheduledController, env: Env): Prom
   const time = new Date(scheduledTime);
   const isHourly = time.getUTCMinutes() === HOURLY_MINUTE;
   const chores = [() => reconcile(scheduledTime, services)];
-  if (isHourly) chores.push(() => auditWhenDue(services));
+  if (isHourly)
+    chores.push(
+      () => auditWhenDue(services),
+      () => resumeReindex(services),
+    );
   if (isHourly && time.getUTCHours() === DAILY_HOUR)
     chores.push(
       () => purgeDeadLetters(services),

@@ -177,6 +177,8 @@ export const manifestSchema = v.object({
     }),
   ),
   files: v.array(archivedFile),
+  /** By code: the failed attempts before the files were archived. */
+  failures: v.optional(v.record(v.pipe(v.string(), v.regex(/^[a-z_]{1,40}$/)), v.number())),
   delivery: storedDelivery,
 });
 
@@ -209,6 +211,15 @@ export type ArchivedFile = Immutable<v.InferOutput<typeof archivedFile>>;
 
 /** What the event said, and what is stored. */
 export type Manifest = Immutable<v.InferOutput<typeof manifestSchema>>;
+
+/** The check of a recording's files that did not pass and was tolerated: one that was overruled comes first. */
+export function warningOf(files: readonly ArchivedFile[]): string | undefined {
+  const odd = files.flatMap(({ checks = {} }) =>
+    Object.entries(checks).filter(([, result]) => result !== 'ok'),
+  );
+  const overruled = odd.find(([, result]) => result.startsWith('differs'));
+  return (overruled ?? odd[0])?.join(' ');
+}
 
 /** The links of an event with their query strings, which its fingerprint leaves out. */
 export function linksText({ files }: Pick<RecordingEvent, 'files'>): string {

@@ -100,8 +100,8 @@ describe('the rooms of src', () => {
     ['sets a timer', /setTimeout/, ['shared/with-timeout.ts']],
     ['writes to the console', /console\./, ['shared/log.ts']],
     [
-      'touches KV, R2 or the queue',
-      /\b(R2Bucket|KVNamespace|Queue)\b|\.(RECORDINGS|DEDUPE|TRANSFERS)\b/,
+      'touches KV, R2, D1 or the queue',
+      /\b(R2Bucket|KVNamespace|D1Database|Queue)\b|\.(RECORDINGS|DEDUPE|CATALOG|TRANSFERS)\b/,
       ['index.ts', 'storage/'],
     ],
     ['reads the environment', /Reflect\.get\(env/, ['config.ts']],

@@ -1,5 +1,11 @@
 import { askEncryption, askNumbers } from '../providers/api-client.ts';
-import type { ArchivedFile, InboxEntry, Manifest, RecordingEvent } from '../recording.ts';
+import {
+  type ArchivedFile,
+  type InboxEntry,
+  type Manifest,
+  type RecordingEvent,
+  warningOf,
+} from '../recording.ts';
 import type { Failure, FileFailure } from '../shared/errors.ts';
 import { describeError } from '../shared/log.ts';
 import { err, ok, type Result } from '../shared/result.ts';
@@ -154,15 +160,6 @@ async function moveStrays(place: Place, recordings: Recordings): Promise<Place> 
 
 function withoutParts({ isInParts: _, ...file }: FileEnd): ArchivedFile {
   return file;
-}
-
-/** The check for the log: one that was overruled comes first. */
-function warningOf(files: readonly ArchivedFile[]): string | undefined {
-  const odd = files.flatMap(({ checks = {} }) =>
-    Object.entries(checks).filter(([, result]) => result !== 'ok'),
-  );
-  const overruled = odd.find(([, result]) => result.startsWith('differs'));
-  return (overruled ?? odd[0])?.join(' ');
 }
 
 /** In the fast path, too little time or memory is not the link's failure: the queue continues. */

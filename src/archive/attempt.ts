@@ -9,6 +9,7 @@ import type { Mode } from './archive-file.ts';
 import { archiveRecording, type RecordingEnd } from './archive-recording.ts';
 import { closeArchived, closeGivenUp, giveUp, type Tried } from './close-entry.ts';
 import { receivedMs, withAttempt, withoutLease } from './entry.ts';
+import { hasExhaustedIndexing, indexRecording, logNotIndexed } from './index-recording.ts';
 import { type HeldLease, holdLease } from './lease.ts';
 import { exhaustedBy, nextRetry } from './retry-policy.ts';
 import type { ArchiveServices } from './services.ts';
@@ -66,15 +67,31 @@ async function attempt(lease: HeldLease, mode: Mode, services: ArchiveServices):
   );
   const { key, bytes, warning, failures } = recording;
   const isAlarm = warning?.includes('differs') ? true : undefined;
+  const tried = { lease, entry, links: linksText(entry.event) };
   const [failure, ...others] = failures.toSorted(transientFirst);
   if (failure === undefined) {
+    const unindexed = await findUnindexed(lease, exhausted !== undefined, services);
+    if (unindexed !== undefined) return { ...(await setAside(tried, [unindexed], services)), key, bytes };
     await closeArchived(lease, services);
     return { outcome: 'archived', key, bytes, detail: warning, isAlarm };
   }
-  const tried = { lease, entry, links: linksText(entry.event) };
   if (exhausted !== undefined) return giveUp(tried, exhausted, services);
   const end = await setAside(tried, [failure, ...others], services);
   return { ...end, bytes, detail: [end.detail, warning].filter(Boolean).join('; ') || undefined, isAlarm };
+}
+
+/** Writes the catalog's row. A failure for which the entry stays; after some of them it is closed all the same. */
+async function findUnindexed(
+  lease: HeldLease,
+  isExhausted: boolean,
+  services: ArchiveServices,
+): Promise<FileFailure | undefined> {
+  const { entry } = lease.pending();
+  const indexed = await indexRecording(entry.event, services);
+  if (indexed.ok) return undefined;
+  if (!isExhausted && !hasExhaustedIndexing(entry)) return indexed.error;
+  logNotIndexed(entry.event, indexed.error, services);
+  return undefined;
 }
 
 /** The failures that keep an entry pending come before the permanent ones. */

@@ -6,6 +6,7 @@ import type { SeenEvent } from '../storage/seen.ts';
 import { deadLetter } from './dead-letter.ts';
 import { withoutLease } from './entry.ts';
 import { linksSha256 } from './fresh-links.ts';
+import { indexOrAlarm } from './index-recording.ts';
 import { freeAtMs, type HeldLease } from './lease.ts';
 import { isComplete } from './place.ts';
 import type { ArchiveServices } from './services.ts';
@@ -54,6 +55,7 @@ export async function giveUp(
   await retryStoreWrite(() => deadLetters.write(deadLetter(entry, failure, nowMs)), wait);
   // Read after the letter is written: a worker that succeeds later than this read removes the letter.
   if (await isComplete(event, services)) {
+    await indexOrAlarm(event, services);
     await deadLetters.remove(event, fingerprint);
     await close(lease, { state: 'archived', fingerprint }, services);
     return { outcome: 'archived' };
@@ -88,9 +90,13 @@ async function restart(
   return freed === undefined ? { outcome: 'lost' } : { outcome: 'pending', code, retryAtMs };
 }
 
-/** Closes an entry whose dead letter is written; also one that a crashed worker has left at this point. */
+/**
+ * Closes an entry whose dead letter is written; also one that a crashed worker has left at this point. Some of its files
+ * may be archived.
+ */
 export async function closeGivenUp(lease: HeldLease, services: ArchiveServices): Promise<void> {
   const { event, fingerprint } = lease.pending().entry;
+  await indexOrAlarm(event, services);
   await close(lease, { state: 'dead', fingerprint, linksSha256: await linksSha256(event) }, services);
 }
 

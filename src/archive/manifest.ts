@@ -44,14 +44,27 @@ export async function addToManifest(
 function withFiles(
   manifest: Manifest,
   files: readonly ArchivedFile[],
-  { event, delivery }: InboxEntry,
+  { event, delivery, attempts }: InboxEntry,
 ): Manifest {
   const isOwn = manifest.delivery.rawBody === delivery.rawBody;
   const own = isOwn ? {} : { eventId: event.eventId, delivery };
   const added = files.filter((file) => !isListed(file, manifest.files)).map((file) => ({ ...file, ...own }));
   const known = manifest.files.map((file) => withChecks(file, files));
   const isSame = added.length === 0 && known.every((file, at) => file === manifest.files[at]);
-  return isSame ? manifest : { ...manifest, files: [...known, ...added] };
+  if (isSame) return manifest;
+  return { ...manifest, files: [...known, ...added], failures: withFailures(manifest.failures, attempts) };
+}
+
+/** The failed attempts by code. The larger count stays: an entry's history has those of its earlier attempts again. */
+function withFailures(
+  known: Manifest['failures'] = {},
+  attempts: InboxEntry['attempts'],
+): Manifest['failures'] {
+  const counts: Record<string, number> = {};
+  for (const { failures } of attempts)
+    for (const { code } of failures) counts[code] = (counts[code] ?? 0) + 1;
+  for (const [code, count] of Object.entries(known)) counts[code] = Math.max(count, counts[code] ?? 0);
+  return Object.keys(counts).length > 0 ? counts : undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Log } from '../shared/log.ts';
+import type { Catalog } from '../storage/catalog.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
 import type { Inbox } from '../storage/inbox.ts';
 import type { Seen } from '../storage/seen.ts';
@@ -11,6 +12,7 @@ export interface ArchiveServices extends TransferServices {
   readonly deadLetters: DeadLetters;
   readonly seen: Seen;
   readonly queue: TransferQueue;
+  readonly catalog: Catalog;
   readonly maxRecordingBytes: number;
   /** From 0 up to 1. */
   readonly random: () => number;

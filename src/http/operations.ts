@@ -1,5 +1,6 @@
 import { Hono } from 'hono/tiny';
 import { type Audit, planAudits, startAudits } from '../recover/audit.ts';
+import { startReindex } from '../recover/reindex.ts';
 import { replay } from '../recover/replay.ts';
 import { isJsonObject } from '../shared/json.ts';
 import { isObjectKey } from '../storage/keys.ts';
@@ -49,6 +50,16 @@ operations.post('/audit', async (c) => {
   const audits = await planAudits(c.env);
   return c.json({ audits: audits.map(summaryOf) }, 202);
 });
+
+/** `POST /api/reindex`: starts a rebuild of the catalog from the bucket, or resumes the one under way. */
+operations.post('/reindex', async (c) => {
+  if (!c.env.catalog.isBound)
+    return c.json({ error: 'unavailable', hint: 'Bind a D1 database as CATALOG' }, 503);
+  return c.json(await startReindex(c.env), 202);
+});
+
+/** `GET /api/reindex`: how far the last rebuild is, and what it found. */
+operations.get('/reindex', async (c) => c.json((await c.env.reindexStore.read()).run ?? {}));
 
 /** Ids and times alone: a provider's description of a recording has phone numbers and links. */
 function summaryOf({ missing, ...audit }: Audit) {

@@ -62,6 +62,7 @@ export const transientFailures = [
   'empty_body',
   'not_audio',
   'storage_failed',
+  'catalog_failed',
   'internal_error',
 ] as const;
 

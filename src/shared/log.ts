@@ -11,6 +11,7 @@ export interface LogLine {
     | 'audit'
     | 'deletion'
     | 'purge'
+    | 'reindex'
     | 'settings'
     | 'fault';
   readonly provider?: string | undefined;
@@ -31,6 +32,8 @@ export interface LogLine {
   readonly listed?: number | undefined;
   readonly sent?: number | undefined;
   readonly removed?: number | undefined;
+  /** The rows of the catalog that were missing or differed. */
+  readonly fixed?: number | undefined;
   /** The deliveries that this line stands for, where lines are rate-limited. */
   readonly count?: number | undefined;
   /** A person should look at this. */

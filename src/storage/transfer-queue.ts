@@ -7,7 +7,7 @@ export const MAX_DELAY_SECONDS = 24 * 60 * 60;
 
 /**
  * A message names an entry, which is read when the message is consumed; or the next page of an audit, of the deletions
- * at a provider, or of a purge.
+ * at a provider, of a purge, or of a rebuild of the catalog.
  */
 export type QueueMessage = EntryMessage | ChoreMessage;
 
@@ -22,13 +22,16 @@ const deletionMessage = v.object({
   pages: v.number(),
   before: v.optional(v.string()),
 });
+const reindexMessage = v.object({ version: v.literal(1), chore: v.literal('reindex') });
 const purgeMessage = v.object({ version: v.literal(1), chore: v.literal('purge'), cursor: v.string() });
 
 type EntryMessage = Readonly<v.InferOutput<typeof entryMessage>>;
 export type DeletionMessage = Readonly<v.InferOutput<typeof deletionMessage>>;
 export type ChoreMessage = Readonly<
-  v.InferOutput<typeof auditMessage | typeof deletionMessage | typeof purgeMessage>
+  v.InferOutput<typeof auditMessage | typeof deletionMessage | typeof purgeMessage | typeof reindexMessage>
 >;
+
+const anyMessage = v.union([entryMessage, auditMessage, deletionMessage, purgeMessage, reindexMessage]);
 
 /** Messages of one batch. */
 const MAX_BATCH_MESSAGES = 100;
@@ -63,6 +66,5 @@ export function delaySecondsUntil(atMs: number, nowMs: number): number {
 
 /** Reads a message of this version; `undefined` for any other. */
 export function readMessage(body: unknown): QueueMessage | undefined {
-  const isChore = v.is(auditMessage, body) || v.is(deletionMessage, body) || v.is(purgeMessage, body);
-  return isChore || v.is(entryMessage, body) ? body : undefined;
+  return v.is(anyMessage, body) ? body : undefined;
 }

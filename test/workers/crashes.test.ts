@@ -8,6 +8,7 @@ import { telnyx } from '../../src/providers/telnyx.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { reconcile } from '../../src/recover/reconcile.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
+import { rowsToFix } from './catalog-state.ts';
 import { createFaultInjector, type Fault, faults } from './fault-injector.ts';
 import {
   jsonAt,
@@ -93,6 +94,7 @@ async function findings(run: string) {
     audio: stored.length - manifests.length,
     listed: new Set(listed.map(({ key }) => key)).size,
     areProven: sums.every(Boolean),
+    rowsToFix: await rowsToFix(`recordings/telnyx/2026/06/27/call-${run}/`),
   };
 }
 
@@ -114,7 +116,7 @@ async function runWithFault(scenario: Scenario, call: number, fault: Fault) {
 
 describe.for(Object.keys(scenarios) as Scenario[])('a delivery with %s', (scenario) => {
   const { audio } = scenarios[scenario];
-  const end = { inbox: 0, dead: audio === 0 ? 1 : 0, audio, listed: audio, areProven: true };
+  const end = { inbox: 0, dead: audio === 0 ? 1 : 0, audio, listed: audio, areProven: true, rowsToFix: [] };
 
   test.for(faults)('ends the same after a fault at any call: %s', async (fault, { expect }) => {
     const { calls, ...withoutFault } = await runWithFault(scenario, 0, fault);

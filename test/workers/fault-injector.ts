@@ -1,10 +1,12 @@
 import { env } from 'cloudflare:workers';
 import { type WithTimeout, withTimeout } from '../../src/shared/with-timeout.ts';
 import { createAuditStore } from '../../src/storage/audit-store.ts';
+import { createCatalog } from '../../src/storage/catalog.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
+import { createReindexStore } from '../../src/storage/reindex-store.ts';
 import { createSeen } from '../../src/storage/seen.ts';
 import { createTransferQueue, type QueueMessage } from '../../src/storage/transfer-queue.ts';
 
@@ -70,9 +72,11 @@ export function createFaultInjector(faultyCall: number, fault: Fault) {
       seen: createSeen(kv, shortTimeout),
       reconcileCursor: createReconcileCursor(kv, shortTimeout),
       auditStore: createAuditStore(bucket, shortTimeout),
+      reindexStore: createReindexStore(bucket, shortTimeout),
       inbox: createInbox(bucket, shortTimeout),
       deadLetters: createDeadLetters(bucket, shortTimeout),
       recordings: createRecordings(bucket, shortTimeout),
+      catalog: createCatalog(wrapDatabase(env.CATALOG, pass), shortTimeout),
       queue: createTransferQueue(queue as unknown as Queue<QueueMessage>, shortTimeout),
       withTimeout: shortTimeout,
       fetch: ((input, init) => pass(() => fetch(input, init), false)) as typeof fetch,
@@ -82,10 +86,26 @@ export function createFaultInjector(faultyCall: number, fault: Fault) {
 
 type Pass = <T>(work: () => Promise<T>, isConditional: boolean) => Promise<T>;
 
-/** The same object with every method run by `pass`. An upload in parts is wrapped as well. */
-function wrap<T extends object>(target: T, pass: Pass): T {
+/** The same database with every request run by `pass`: statements are made without one. */
+function wrapDatabase(database: D1Database, pass: Pass): D1Database {
+  const statements = new WeakMap<object, D1PreparedStatement>();
+  const wrapStatement = (statement: D1PreparedStatement): D1PreparedStatement => {
+    const wrapped = wrap(statement, pass, { bind: (...values) => wrapStatement(statement.bind(...values)) });
+    statements.set(wrapped, statement);
+    return wrapped;
+  };
+  const own = (statement: D1PreparedStatement) => statements.get(statement) ?? statement;
+  return wrap(database, pass, {
+    prepare: (sql) => wrapStatement(database.prepare(sql)),
+    batch: (batch) => pass(() => database.batch(batch.map(own)), false) as never,
+  });
+}
+
+/** The same object with every method but `own` run by `pass`. An upload in parts is wrapped as well. */
+function wrap<T extends object>(target: T, pass: Pass, own: Partial<T> = {}): T {
   return new Proxy(target, {
     get(object, name) {
+      if (Reflect.has(own, name)) return Reflect.get(own, name);
       const member: unknown = Reflect.get(object, name);
       if (typeof member !== 'function') return member;
       return async (...args: unknown[]) => {

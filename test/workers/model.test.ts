@@ -12,6 +12,7 @@ import { reconcile } from '../../src/recover/reconcile.ts';
 import { replay } from '../../src/recover/replay.ts';
 import { fakeSautikit } from '../../tools/fake-providers/sautikit.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
+import { rowsToFix } from './catalog-state.ts';
 import { createFaultInjector, type Fault, faults } from './fault-injector.ts';
 import {
   fakeApis,
@@ -324,6 +325,8 @@ test('each accepted event ends archived or dead, after any sequence of deliverie
       expect(await pending()).toEqual([]);
       expect(areTrue).toBe(true);
       expect(unlisted).toEqual([]);
+      for (const id of ['telnyx', 'sautikit'])
+        expect(await rowsToFix(`recordings/${id}/2026/06/27/${run}/`)).toEqual([]);
       expect(new Set(sha256s).size, 'one object for each recording').toBe(sha256s.length);
       for (const index of world.accepted) {
         const { provider, event } = events[index] ?? events[0];

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { test } from 'vitest';
 import { telnyx } from '../../src/providers/telnyx.ts';
+import { createCatalog } from '../../src/storage/catalog.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
@@ -23,16 +24,20 @@ function countedBinding<T extends object>(binding: T, name: string, counts: Reco
   });
 }
 
-test('a recording of one file takes 1 KV read, 1 KV write and 5 R2 calls; a duplicate takes 1 KV read', async ({
+test('a recording of one file takes 1 KV read, 1 KV write, 7 R2 calls and 1 of D1; a duplicate takes 1 KV read', async ({
   expect,
 }) => {
   const counts: Record<string, number> = {};
   const bucket = countedBinding(env.RECORDINGS, 'R2', counts);
+  const catalog = createCatalog(countedBinding(env.CATALOG, 'D1', counts));
+  await catalog.put([]); // The tables are made once.
+  for (const name of Object.keys(counts)) delete counts[name];
   const services = testServices({
     seen: createSeen(countedBinding(env.DEDUPE, 'KV', counts)),
     inbox: createInbox(bucket),
     deadLetters: createDeadLetters(bucket),
     recordings: createRecordings(bucket),
+    catalog,
   });
   const key = await fakeTelnyx.newKey();
   const body = fakeTelnyx.announce(recordingFacts('paid', { wav: link('/audio/mono.wav', 'paid') }));
@@ -46,7 +51,16 @@ test('a recording of one file takes 1 KV read, 1 KV write and 5 R2 calls; a dupl
   const duplicate = await receiveSigned({ rawBody, headers }, telnyx, secrets, services);
 
   expect(services.lines.at(-1)).toMatchObject({ outcome: 'archived' });
-  expect(first).toEqual({ 'KV.get': 1, 'KV.put': 1, 'R2.put': 3, 'R2.get': 1, 'R2.delete': 1 });
+  expect(first).toEqual({
+    'KV.get': 1,
+    'KV.put': 1,
+    'R2.put': 3,
+    'R2.get': 1,
+    'R2.head': 2,
+    'R2.delete': 1,
+    'D1.prepare': 3,
+    'D1.batch': 1,
+  });
   expect(duplicate.outcome).toBe('duplicate');
   expect(counts).toEqual({ ...first, 'KV.get': 2 });
 });

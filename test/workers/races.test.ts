@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { test } from 'vitest';
 import type { Manifest } from '../../src/recording.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
+import { rowsToFix } from './catalog-state.ts';
 import { createVault, jsonAt, keysOf, link, recordingFacts, sha256At } from './support.ts';
 
 /** Two recordings, each announced by two events; the first has both formats. */
@@ -60,6 +61,7 @@ test('deliveries in any order and repetition end as one object for each file', a
         );
         for (const file of files) expect(await sha256At(file.key)).toBe(file.sha256);
       }
+      expect(await rowsToFix(folder)).toEqual([]);
       expect(await keysOf('inbox/')).toEqual([]);
       expect(await keysOf('dead/')).toEqual([]);
     }),

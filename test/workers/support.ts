@@ -14,10 +14,12 @@ import type { LogLine } from '../../src/shared/log.ts';
 import { ok } from '../../src/shared/result.ts';
 import { withTimeout } from '../../src/shared/with-timeout.ts';
 import { createAuditStore } from '../../src/storage/audit-store.ts';
+import { createCatalog } from '../../src/storage/catalog.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
 import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
+import { createReindexStore } from '../../src/storage/reindex-store.ts';
 import { createSeen } from '../../src/storage/seen.ts';
 import type { ChoreMessage, QueueMessage, TransferQueue } from '../../src/storage/transfer-queue.ts';
 import { createMemoryBudget } from '../../src/transfer/memory-budget.ts';
@@ -223,9 +225,11 @@ export function testServices(
     seen: createSeen(env.DEDUPE),
     reconcileCursor: createReconcileCursor(env.DEDUPE),
     auditStore: createAuditStore(env.RECORDINGS),
+    reindexStore: createReindexStore(env.RECORDINGS),
     inbox: createInbox(env.RECORDINGS),
     deadLetters: createDeadLetters(env.RECORDINGS),
     recordings: createRecordings(env.RECORDINGS),
+    catalog: createCatalog(env.CATALOG),
     queue,
     origins: origin === undefined ? { only: [] } : { only: [origin] },
     maxRecordingBytes: 1_000_000_000,

@@ -1,0 +1,112 @@
+-- One row for each manifest. Statements are separated by an empty line.
+CREATE TABLE recordings (
+  -- The order of the list: see `wantedId` in catalog-row.ts.
+  id INTEGER PRIMARY KEY,
+  provider TEXT NOT NULL,
+  source TEXT NOT NULL,
+  -- The parts of the manifest's key: ids from outside, encoded.
+  recording_key TEXT NOT NULL,
+  call_key TEXT NOT NULL,
+  manifest_key TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  from_digits TEXT,
+  to_digits TEXT,
+  duration_ms INTEGER NOT NULL,
+  -- `,wav,mp3,`
+  formats TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  archive_ms INTEGER NOT NULL,
+  -- By code: the attempts that it failed.
+  failures TEXT NOT NULL,
+  -- The whole row as JSON, as the manifest's metadata has it. The columns above repeat what is filtered and counted.
+  facts TEXT NOT NULL
+);
+
+CREATE UNIQUE INDEX recordings_by_key ON recordings (source, recording_key, manifest_key);
+
+CREATE INDEX recordings_by_provider ON recordings (provider, id);
+
+CREATE INDEX recordings_by_source ON recordings (source, id);
+
+CREATE INDEX recordings_by_call ON recordings (call_key, id);
+
+-- The last 7 and the last 4 digits of both numbers; a number of fewer digits as it is.
+CREATE TABLE numbers (
+  digits TEXT NOT NULL,
+  id INTEGER NOT NULL,
+  PRIMARY KEY (digits, id)
+) WITHOUT ROWID;
+
+-- By the UTC day of the recording.
+CREATE TABLE days (
+  day TEXT NOT NULL,
+  source TEXT NOT NULL,
+  recordings INTEGER NOT NULL,
+  duration_ms INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  -- Archived within 5 seconds, 15 seconds, a minute, 10 minutes, and later.
+  within_5s INTEGER NOT NULL,
+  within_15s INTEGER NOT NULL,
+  within_1min INTEGER NOT NULL,
+  within_10min INTEGER NOT NULL,
+  later INTEGER NOT NULL,
+  PRIMARY KEY (day, source)
+) WITHOUT ROWID;
+
+-- The failed attempts of archived recordings.
+CREATE TABLE failures (
+  day TEXT NOT NULL,
+  source TEXT NOT NULL,
+  code TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  PRIMARY KEY (day, source, code)
+) WITHOUT ROWID;
+
+CREATE TRIGGER recording_added AFTER INSERT ON recordings BEGIN
+  INSERT INTO numbers (digits, id)
+    SELECT DISTINCT substr(number, -suffix), NEW.id
+    FROM (SELECT NEW.from_digits AS number UNION SELECT NEW.to_digits), (SELECT 7 AS suffix UNION SELECT 4)
+    WHERE number <> '' AND (suffix = 4 OR length(number) >= suffix);
+  INSERT INTO days VALUES (
+    date(NEW.at_ms / 1000, 'unixepoch'), NEW.source, 1, NEW.duration_ms, NEW.bytes,
+    NEW.archive_ms <= 5000,
+    NEW.archive_ms > 5000 AND NEW.archive_ms <= 15000,
+    NEW.archive_ms > 15000 AND NEW.archive_ms <= 60000,
+    NEW.archive_ms > 60000 AND NEW.archive_ms <= 600000,
+    NEW.archive_ms > 600000
+  ) ON CONFLICT (day, source) DO UPDATE SET
+    recordings = recordings + 1,
+    duration_ms = duration_ms + excluded.duration_ms,
+    bytes = bytes + excluded.bytes,
+    within_5s = within_5s + excluded.within_5s,
+    within_15s = within_15s + excluded.within_15s,
+    within_1min = within_1min + excluded.within_1min,
+    within_10min = within_10min + excluded.within_10min,
+    later = later + excluded.later;
+  INSERT INTO failures
+    SELECT date(NEW.at_ms / 1000, 'unixepoch'), NEW.source, key, value FROM json_each(NEW.failures) WHERE true
+    ON CONFLICT (day, source, code) DO UPDATE SET attempts = attempts + excluded.attempts;
+END;
+
+CREATE TRIGGER recording_removed AFTER DELETE ON recordings BEGIN
+  DELETE FROM numbers WHERE id = OLD.id AND digits IN (
+    substr(OLD.from_digits, -7), substr(OLD.from_digits, -4), substr(OLD.to_digits, -7), substr(OLD.to_digits, -4)
+  );
+  UPDATE days SET
+    recordings = recordings - 1,
+    duration_ms = duration_ms - OLD.duration_ms,
+    bytes = bytes - OLD.bytes,
+    within_5s = within_5s - (OLD.archive_ms <= 5000),
+    within_15s = within_15s - (OLD.archive_ms > 5000 AND OLD.archive_ms <= 15000),
+    within_1min = within_1min - (OLD.archive_ms > 15000 AND OLD.archive_ms <= 60000),
+    within_10min = within_10min - (OLD.archive_ms > 60000 AND OLD.archive_ms <= 600000),
+    later = later - (OLD.archive_ms > 600000)
+    WHERE day = date(OLD.at_ms / 1000, 'unixepoch') AND source = OLD.source;
+  DELETE FROM days
+    WHERE day = date(OLD.at_ms / 1000, 'unixepoch') AND source = OLD.source AND recordings = 0;
+  UPDATE failures SET attempts = attempts - (SELECT value FROM json_each(OLD.failures) WHERE key = code)
+    WHERE day = date(OLD.at_ms / 1000, 'unixepoch') AND source = OLD.source
+    AND code IN (SELECT key FROM json_each(OLD.failures));
+  DELETE FROM failures
+    WHERE day = date(OLD.at_ms / 1000, 'unixepoch') AND source = OLD.source AND attempts = 0;
+END;
