@@ -92,10 +92,15 @@ export function rowMetadata(manifest: Manifest): Record<string, string> {
   return row.length > MAX_ROW_BYTES ? {} : { row };
 }
 
+/** The row in the catalog; `undefined` where callvault did not write it. */
+export function parseRow(facts: string): CatalogRow | undefined {
+  const row: unknown = parseJsonObject(facts);
+  return v.is(catalogRowSchema, row) ? row : undefined;
+}
+
 /** The row in the metadata of a manifest; `undefined` where callvault did not write one. */
 export function readRow(metadata: Readonly<Record<string, string>> = {}): CatalogRow | undefined {
-  const row: unknown = parseJsonObject(metadata.row ?? '');
-  return v.is(catalogRowSchema, row) ? row : undefined;
+  return parseRow(metadata.row ?? '');
 }
 
 /** Custom metadata takes ASCII only, and D1 no lone surrogates: what is not ASCII is escaped. */
@@ -154,8 +159,12 @@ const MAX_MS = Math.floor(Number.MAX_SAFE_INTEGER / HASH_VALUES) - 1;
  * JavaScript number for recordings of 1950 to 2089. The catalog takes the next free one where it is taken.
  */
 function wantedId(atMs: number, name: string): number {
-  const ms = Math.min(Math.max(atMs - EPOCH_MS, -MAX_MS), MAX_MS);
-  return ms * HASH_VALUES + (hash(name) % HASH_VALUES);
+  return firstIdAt(atMs) + (hash(name) % HASH_VALUES);
+}
+
+/** The lowest id of a time, in ms since 1970. */
+export function firstIdAt(atMs: number): number {
+  return Math.min(Math.max(atMs - EPOCH_MS, -MAX_MS), MAX_MS) * HASH_VALUES;
 }
 
 /** FNV-1a, of 32 bits. */

@@ -1,5 +1,6 @@
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
-import { columnsOf, type PlacedRow, placeOf } from './catalog-row.ts';
+import { endOfScan, type RowSearch, type Statement, searchStatement } from './catalog-query.ts';
+import { columnsOf, type PlacedRow, parseRow, placeOf } from './catalog-row.ts';
 import recordings from './migrations/0001-recordings.sql';
 import { STORE_MS } from './objects.ts';
 
@@ -44,6 +45,35 @@ const ADD_AT_NEXT_ID = insert(`(
 
 const LIST_KEYS = 'SELECT id, manifest_key AS manifestKey FROM recordings WHERE id > ?1 ORDER BY id LIMIT ?2';
 
+/** A row, with its place in the list. */
+export type FoundRow = PlacedRow & { readonly id: number };
+
+/** A page of rows; `cursor` is absent where there are no more. A page that has read enough may be short, or empty. */
+export interface FoundPage {
+  readonly rows: readonly FoundRow[];
+  readonly cursor?: number | undefined;
+}
+
+interface StoredRow {
+  readonly id: number;
+  readonly manifest_key: string;
+  readonly facts: string;
+}
+
+function readFound({ id, manifest_key: manifestKey, facts }: StoredRow): FoundRow[] {
+  const row = parseRow(facts);
+  return row === undefined ? [] : [{ id, manifestKey, row }];
+}
+
+async function run<T>(database: D1Database, { sql, values }: Statement): Promise<T[]> {
+  return (
+    await database
+      .prepare(sql)
+      .bind(...values)
+      .all<T>()
+  ).results;
+}
+
 /** The place of a row in the list, and its manifest. */
 export interface RowKey {
   readonly id: number;
@@ -85,6 +115,19 @@ export function createCatalog(database: D1Database | undefined, limit: WithTimeo
       for (let at = 0; at < rows.length; at += MAX_ROWS)
         changed += await putRows(opened, rows.slice(at, at + MAX_ROWS));
       return changed;
+    },
+
+    /** The rows of a page. */
+    async search(search: RowSearch): Promise<FoundPage> {
+      const opened = await open();
+      const found = await limit(STORE_MS, run<StoredRow>(opened, searchStatement(search)));
+      if (found.length > search.limit) {
+        const rows = found.slice(0, search.limit);
+        return { rows: rows.flatMap(readFound), cursor: rows.at(-1)?.id };
+      }
+      const end = endOfScan(search);
+      const [last] = end === undefined ? [] : await limit(STORE_MS, run<{ id: number }>(opened, end));
+      return { rows: found.flatMap(readFound), cursor: last?.id };
     },
 
     /** Removes the rows of manifests. */

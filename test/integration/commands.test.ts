@@ -53,6 +53,7 @@ describe('a wrong call', () => {
     ['get', 'Give one id'],
     ['replay', '--to is missing'],
     ['audit --to http://vault.example', '--to must be an https URL, or one on this machine'],
+    ['reindex', '--to is missing'],
     ['start --port x', '--port must be a number: x'],
   ] as const)('%s ends with exit code 2, the reason and the usage', async ([args, reason], { expect }) => {
     const { code, stdout, stderr } = await command(args.split(' '));
@@ -62,7 +63,7 @@ describe('a wrong call', () => {
     expect(stderr).toMatch(/^Usage: npm (run )?[a-z]+/m);
   });
 
-  test.for(['demo', 'start', 'send', 'list', 'get', 'replay', 'audit'])(
+  test.for(['demo', 'start', 'send', 'list', 'get', 'replay', 'audit', 'reindex'])(
     '%s --help prints the usage with exit code 0',
     async (name, { expect }) => {
       const { code, stdout, stderr } = await command([name, '--help']);
@@ -366,6 +367,17 @@ describe('send, list and get, over the API of a vault', () => {
 
     expect(status).not.toBe(0);
     expect(stderr).toContain('401');
+  });
+
+  test('reindex waits for the end of a rebuild, which finds nothing to fix', async ({ expect }) => {
+    const plain = await command(['reindex', '--to', vault.url]);
+    const { code, stdout } = await command(['reindex', '--to', vault.url, '--json']);
+
+    expect(plain.stdout).toMatch(
+      /^done: [1-9]\d* manifests, 0 rows fixed, 0 rows without a manifest removed$/m,
+    );
+    expect([plain.code, code]).toEqual([0, 0]);
+    expect(JSON.parse(stdout)).toMatchObject({ fixed: 0, removed: 0, endedAt: expect.any(String) });
   });
 
   test('get says that it has no recording of an id', async ({ expect }) => {

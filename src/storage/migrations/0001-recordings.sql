@@ -22,7 +22,7 @@ CREATE TABLE recordings (
   facts TEXT NOT NULL
 );
 
-CREATE UNIQUE INDEX recordings_by_key ON recordings (source, recording_key, manifest_key);
+CREATE UNIQUE INDEX recordings_by_key ON recordings (recording_key, source, manifest_key);
 
 CREATE INDEX recordings_by_provider ON recordings (provider, id);
 

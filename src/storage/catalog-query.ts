@@ -1,0 +1,147 @@
+import { firstIdAt } from './catalog-row.ts';
+
+/** The most rows that one search reads for filters that have no index. */
+export const MAX_SCANNED_ROWS = 50_000;
+
+/** Which rows to find; all, without a filter. */
+export interface RowFilter {
+  readonly provider?: string | undefined;
+  readonly source?: string | undefined;
+  /** Of one of these sources alone. */
+  readonly sources?: readonly string[] | undefined;
+  /** The parts of a key that an id may mean. */
+  readonly recordingKeys?: readonly string[] | undefined;
+  readonly callKeys?: readonly string[] | undefined;
+  /** A whole number, or its last digits. */
+  readonly digits?: string | undefined;
+  /** The recording's time: from this, and before that; in ms since 1970. */
+  readonly fromMs?: number | undefined;
+  readonly beforeMs?: number | undefined;
+  readonly format?: string | undefined;
+  readonly minSeconds?: number | undefined;
+  readonly maxSeconds?: number | undefined;
+}
+
+/** A part of the list; `cursor` is the id at which the part before ended. */
+export interface RowSearch {
+  readonly filter: RowFilter;
+  readonly order: 'newest' | 'oldest';
+  readonly limit: number;
+  readonly cursor?: number | undefined;
+}
+
+/** SQL with its values. */
+export interface Statement {
+  readonly sql: string;
+  readonly values: readonly (string | number)[];
+}
+
+/**
+ * The statement of a search, for one row more than its limit. It has the conditions that are set and no others: SQLite
+ * uses no index for a condition that may be absent. One index leads; what it does not answer is looked for in the first
+ * `MAX_SCANNED_ROWS` rows that it gives.
+ */
+export function searchStatement(search: RowSearch): Statement {
+  const { scan, others } = plan(search);
+  const limit = search.limit + 1;
+  const { sql, values } = scan('recordings.*');
+  if (others.length === 0)
+    return { sql: `SELECT id, manifest_key, facts FROM (${sql} LIMIT ${limit})`, values };
+  const rows = `SELECT id, manifest_key, facts FROM (${sql} LIMIT ${MAX_SCANNED_ROWS})`;
+  return join(`${rows}${whereOf(others)} LIMIT ${limit}`, values, others);
+}
+
+/** The id at which a search stops reading; `undefined` for one that reads no more rows than it shows. */
+export function endOfScan(search: RowSearch): Statement | undefined {
+  const { scan, others } = plan(search);
+  if (others.length === 0) return undefined;
+  const { sql, values } = scan('recordings.id');
+  return { sql: `${sql} LIMIT 1 OFFSET ${MAX_SCANNED_ROWS - 1}`, values };
+}
+
+function plan({ filter, order, cursor }: RowSearch) {
+  const [table, leading, others] = conditionsOf(filter);
+  const id = `${table}.id`;
+  const { from: first, before } = rangeOf(filter, order, cursor);
+  const indexed = [...leading, ...is(`${id} >= ?`, first), ...is(`${id} < ?`, before)];
+  const direction = order === 'newest' ? 'DESC' : 'ASC';
+  const from = table === 'numbers' ? 'numbers CROSS JOIN recordings ON recordings.id = numbers.id' : table;
+  const scan = (columns: string) =>
+    join(`SELECT ${columns} FROM ${from}${whereOf(indexed)} ORDER BY ${id} ${direction}`, [], indexed);
+  return { scan, others };
+}
+
+/** The ids of the days and after the cursor: one bound at each end, since SQLite begins at one and reads to the other. */
+function rangeOf({ fromMs, beforeMs }: RowFilter, order: RowSearch['order'], cursor: number | undefined) {
+  const lower = [
+    ...(fromMs === undefined ? [] : [firstIdAt(fromMs)]),
+    ...(cursor === undefined || order === 'newest' ? [] : [cursor + 1]),
+  ];
+  const upper = [
+    ...(beforeMs === undefined ? [] : [firstIdAt(beforeMs)]),
+    ...(cursor === undefined || order === 'oldest' ? [] : [cursor]),
+  ];
+  return {
+    from: lower.length === 0 ? undefined : Math.max(...lower),
+    before: upper.length === 0 ? undefined : Math.min(...upper),
+  };
+}
+
+/** The conditions of the index that leads, which is the most selective one, and all others. */
+function conditionsOf(filter: RowFilter): ['recordings' | 'numbers', Statement[], Statement[]] {
+  const { provider, source, sources, recordingKeys, callKeys, digits, format } = filter;
+  const { minSeconds, maxSeconds } = filter;
+  const only = sources?.length === 1 ? sources[0] : undefined;
+  const candidates = [
+    isOneOf('recording_key', recordingKeys),
+    isOneOf('call_key', callKeys),
+    [...is('source = ?', source), ...is('source = ?', only)],
+    is('provider = ?', provider),
+  ];
+  const lead = digits === undefined ? candidates.findIndex((conditions) => conditions.length > 0) : -1;
+  const others = [
+    ...candidates.filter((_, at) => at !== lead).flat(),
+    ...(only === undefined ? isOneOf('source', sources) : []),
+    ...(digits === undefined ? [] : endsWith(digits)),
+    ...is("instr(formats, ',' || ? || ',') > 0", format),
+    ...is('duration_ms >= ?', inMs(minSeconds)),
+    ...is('duration_ms <= ?', inMs(maxSeconds)),
+  ];
+  if (digits !== undefined) return ['numbers', is('numbers.digits = ?', suffixOf(digits)), others];
+  return ['recordings', candidates[lead] ?? [], others];
+}
+
+/** Digits that the table of numbers has a key for; longer ones, and those in between, are compared in the row. */
+const SUFFIXES = [7, 4];
+
+function suffixOf(digits: string): string {
+  const length = SUFFIXES.find((one) => digits.length >= one);
+  return length === undefined ? digits : digits.slice(-length);
+}
+
+function endsWith(digits: string): Statement[] {
+  if (suffixOf(digits) === digits) return [];
+  const sql = `(substr(from_digits, -${digits.length}) = ? OR substr(to_digits, -${digits.length}) = ?)`;
+  return [{ sql, values: [digits, digits] }];
+}
+
+function inMs(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : Math.round(seconds * 1000);
+}
+
+function is(sql: string, value: string | number | undefined): Statement[] {
+  return value === undefined ? [] : [{ sql, values: [value] }];
+}
+
+function isOneOf(column: string, values: readonly string[] | undefined): Statement[] {
+  if (values === undefined) return [];
+  return [{ sql: `${column} IN (${values.map(() => '?').join(', ')})`, values }];
+}
+
+function whereOf(conditions: readonly Statement[]): string {
+  return conditions.length === 0 ? '' : ` WHERE ${conditions.map(({ sql }) => sql).join(' AND ')}`;
+}
+
+function join(sql: string, values: Statement['values'], conditions: readonly Statement[]): Statement {
+  return { sql, values: [...values, ...conditions.flatMap((condition) => condition.values)] };
+}
