@@ -50,9 +50,9 @@ async function replayAll(
   for (const letter of letters.filter((one) => names.some((name) => isNamed(one, name)))) {
     const body = JSON.stringify({ key: letter.key });
     const response = await ask('/api/dead-letters/replay', { method: 'POST', body });
-    const { outcome, error }: { outcome?: string; error?: string } = await response.json();
+    const { outcome, code }: { outcome?: string; code?: string } = await response.json();
     if (!response.ok) failed++;
-    print(letter, outcome ?? error);
+    print(letter, outcome ?? code);
   }
   for (const name of unknown) console.error(`No dead letter has the key or the code ${name}`);
   return failed === 0 ? 0 : 1;

@@ -19,6 +19,7 @@ import { createReconcileCursor } from './storage/reconcile-cursor.ts';
 import { createRecordings } from './storage/recordings.ts';
 import { createReindexStore } from './storage/reindex-store.ts';
 import { createSeen } from './storage/seen.ts';
+import { createTokens } from './storage/tokens.ts';
 import { createTransferQueue, type QueueMessage } from './storage/transfer-queue.ts';
 import { createMemoryBudget } from './transfer/memory-budget.ts';
 
@@ -56,6 +57,7 @@ function createServices(env: Env): Services {
     recordings: createRecordings(env.RECORDINGS),
     queue: createTransferQueue(env.TRANSFERS),
     catalog: createCatalog(env.CATALOG),
+    tokens: createTokens(env.RECORDINGS, now),
     fetch: (input, init) => fetch(input, init),
     now,
     random: () => Math.random(),

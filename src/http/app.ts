@@ -1,6 +1,12 @@
 import { Hono } from 'hono/tiny';
 import { describeError } from '../shared/log.ts';
+import openapi from './api/openapi.json';
+import { problem } from './api/problem.ts';
+import { recordings } from './api/recordings.ts';
+import { stats } from './api/stats.ts';
+import { tokens } from './api/tokens.ts';
 import { health } from './health.ts';
+import { allow } from './identity.ts';
 import { operations } from './operations.ts';
 import type { AppEnv } from './services.ts';
 import { webhooks } from './webhooks.ts';
@@ -10,9 +16,13 @@ export const app = new Hono<AppEnv>();
 
 app.route('/webhooks', webhooks);
 app.route('/healthz', health);
+app.route('/api/recordings', recordings);
+app.route('/api/stats', stats);
+app.route('/api/tokens', tokens);
+app.get('/api/openapi.json', allow('read'), (c) => c.json(openapi));
 app.route('/api', operations);
 app.notFound((c) => c.json({ error: 'not_found' }, 404));
 app.onError((error, c) => {
   c.env.log({ event: 'fault', outcome: 'internal_error', detail: describeError(error) });
-  return c.json({ error: 'internal_error' }, 500);
+  return problem('internal_error');
 });

@@ -1,6 +1,6 @@
 import { Hono } from 'hono/tiny';
 import type { Config } from '../config.ts';
-import { ownerOnly } from './owner-only.ts';
+import { operatorOnly } from './identity.ts';
 import type { AppEnv, Services } from './services.ts';
 
 /** `GET /healthz`: public and bare; behind the token also the settings and the counts of pending and dead. */
@@ -12,7 +12,7 @@ health.get('/', async (c, next) => {
   return c.json({ status }, codes[status]);
 });
 
-health.get('/', ownerOnly, async (c) => c.json(await report(c.env), codes[statusOf(c.env.config)]));
+health.get('/', operatorOnly, async (c) => c.json(await report(c.env), codes[statusOf(c.env.config)]));
 
 const codes = { ok: 200, degraded: 200, unavailable: 503 } as const;
 

@@ -2,40 +2,51 @@ import { Hono } from 'hono/tiny';
 import { type Audit, planAudits, startAudits } from '../recover/audit.ts';
 import { startReindex } from '../recover/reindex.ts';
 import { replay } from '../recover/replay.ts';
-import { isJsonObject } from '../shared/json.ts';
 import { isObjectKey } from '../storage/keys.ts';
-import { ownerOnly } from './owner-only.ts';
+import { readParameters } from './api/list-query.ts';
+import { problem } from './api/problem.ts';
+import { readBody } from './api/read-body.ts';
+import { objectQuerySchema, objectsQuerySchema, pageQuerySchema, replayBodySchema } from './api/schemas.ts';
+import { operatorOnly } from './identity.ts';
 import type { AppEnv } from './services.ts';
 
 /** The operator's routes, behind the token. */
 export const operations = new Hono<AppEnv>();
 
-operations.use(ownerOnly);
+operations.use(operatorOnly);
 
 /** `GET /api/dead-letters?cursor=`: the key, code and time of each. */
-operations.get('/dead-letters', async (c) => c.json(await c.env.deadLetters.list(c.req.query('cursor'))));
+operations.get('/dead-letters', async (c) => {
+  const query = readParameters(pageQuerySchema, new URL(c.req.url).searchParams);
+  if (!query.ok) return problem('invalid_parameter', query.error);
+  const { deadLetters, ...page } = await c.env.deadLetters.list(query.value.cursor);
+  return c.json({ deadLetters: deadLetters.map(({ facts: _, ...letter }) => letter), ...page });
+});
 
 /** `POST /api/dead-letters/replay` with `{"key":"dead/…"}`: moves the letter back into the inbox. */
 operations.post('/dead-letters/replay', async (c) => {
-  const body: unknown = await c.req.json().catch(() => undefined); // A body that is not JSON names no key.
-  const key = isJsonObject(body) && typeof body.key === 'string' ? body.key : undefined;
-  if (key === undefined) return c.json({ error: 'bad_request', hint: 'Send {"key":"dead/…"}' }, 400);
+  const body = await readBody(c, replayBodySchema);
+  if (!body.ok) return problem('invalid_body', body.error);
+  const { key } = body.value;
   const outcome = isObjectKey(key) ? await replay(key, c.env) : 'not_found';
-  const statuses = { replayed: 202, not_found: 404, still_pending: 409, nothing_to_archive: 409 } as const;
-  return c.json(outcome === 'replayed' ? { outcome } : { error: outcome }, statuses[outcome]);
+  return outcome === 'replayed' ? c.json({ outcome }, 202) : problem(outcome);
 });
 
 /** `GET /api/objects?prefix=&cursor=`: the objects of the bucket, page by page. */
 operations.get('/objects', async (c) => {
-  const { prefix = '', cursor } = c.req.query();
+  const query = readParameters(objectsQuerySchema, new URL(c.req.url).searchParams);
+  if (!query.ok) return problem('invalid_parameter', query.error);
+  const { prefix = '', cursor } = query.value;
   return c.json(await c.env.recordings.list(prefix, cursor));
 });
 
 /** `GET /api/object?key=`: one object as it is. */
 operations.get('/object', async (c) => {
-  const key = c.req.query('key') ?? '';
+  const query = readParameters(objectQuerySchema, new URL(c.req.url).searchParams);
+  if (!query.ok) return problem('invalid_parameter', query.error);
+  const { key } = query.value;
   const object = isObjectKey(key) ? await c.env.recordings.readObject(key) : null;
-  if (object === null) return c.json({ error: 'not_found' }, 404);
+  if (object === null) return problem('not_found');
   const headers = new Headers({ ETag: object.httpEtag, 'Content-Length': String(object.size) });
   object.writeHttpMetadata(headers);
   return new Response(object.body, { headers });
@@ -54,12 +65,14 @@ operations.post('/audit', async (c) => {
 /** `POST /api/reindex`: starts a rebuild of the catalog from the bucket, or resumes the one under way. */
 operations.post('/reindex', async (c) => {
   if (!c.env.catalog.isBound)
-    return c.json({ error: 'unavailable', hint: 'Bind a D1 database as CATALOG' }, 503);
+    return problem('catalog_unavailable', { detail: 'Bind a D1 database as CATALOG' });
   return c.json(await startReindex(c.env), 202);
 });
 
 /** `GET /api/reindex`: how far the last rebuild is, and what it found. */
 operations.get('/reindex', async (c) => c.json((await c.env.reindexStore.read()).run ?? {}));
+
+operations.all('*', () => problem('not_found'));
 
 /** Ids and times alone: a provider's description of a recording has phone numbers and links. */
 function summaryOf({ missing, ...audit }: Audit) {

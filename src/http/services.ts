@@ -1,10 +1,13 @@
 import type { Config } from '../config.ts';
 import type { RecoverServices } from '../recover/services.ts';
 import type { Log } from '../shared/log.ts';
+import type { Tokens } from '../storage/tokens.ts';
+import type { Identity } from './identity.ts';
 
 /** What a request, a message or the cron needs: the settings, the stores, and the outside passed in. */
 export interface Services extends RecoverServices {
   readonly config: Config;
+  readonly tokens: Tokens;
   /** For lines that any client can cause. */
   readonly logUnverified: Log;
 }
@@ -12,4 +15,5 @@ export interface Services extends RecoverServices {
 /** Hono's environment: the services that were made from the worker's bindings. */
 export interface AppEnv {
   readonly Bindings: Services;
+  readonly Variables: { readonly identity: Identity };
 }

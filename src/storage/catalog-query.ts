@@ -36,6 +36,12 @@ export interface Statement {
   readonly values: readonly (string | number)[];
 }
 
+const IS_SHARED = `EXISTS (
+  SELECT 1 FROM shared_ids WHERE shared_ids.source = found.source AND shared_ids.recording_key = found.recording_key
+)`;
+
+const COLUMNS = `id, manifest_key, facts, ${IS_SHARED} AS is_shared`;
+
 /**
  * The statement of a search, for one row more than its limit. It has the conditions that are set and no others: SQLite
  * uses no index for a condition that may be absent. One index leads; what it does not answer is looked for in the first
@@ -45,16 +51,28 @@ export function searchStatement(search: RowSearch): Statement {
   const { scan, others } = plan(search);
   const limit = search.limit + 1;
   const { sql, values } = scan('recordings.*');
-  if (others.length === 0)
-    return { sql: `SELECT id, manifest_key, facts FROM (${sql} LIMIT ${limit})`, values };
-  const rows = `SELECT id, manifest_key, facts FROM (${sql} LIMIT ${MAX_SCANNED_ROWS})`;
+  if (others.length === 0) return { sql: `SELECT ${COLUMNS} FROM (${sql} LIMIT ${limit}) AS found`, values };
+  const rows = `SELECT ${COLUMNS} FROM (${sql} LIMIT ${MAX_SCANNED_ROWS}) AS found`;
   return join(`${rows}${whereOf(others)} LIMIT ${limit}`, values, others);
+}
+
+/** Days from and to, both meant whole, as `yyyy-mm-dd`. */
+export interface DayFilter {
+  readonly from: string;
+  readonly to: string;
+  readonly sources?: readonly string[] | undefined;
+}
+
+export function daysStatement(table: 'days' | 'failures', { from, to, sources }: DayFilter): Statement {
+  const conditions = [...is('day >= ?', from), ...is('day <= ?', to), ...isOneOf('source', sources)];
+  return join(`SELECT * FROM ${table}${whereOf(conditions)} ORDER BY day, source`, [], conditions);
 }
 
 /** The id at which a search stops reading; `undefined` for one that reads no more rows than it shows. */
 export function endOfScan(search: RowSearch): Statement | undefined {
   const { scan, others } = plan(search);
-  if (others.length === 0) return undefined;
+  // An id has a recording or two.
+  if (others.length === 0 || search.filter.recordingKeys !== undefined) return undefined;
   const { sql, values } = scan('recordings.id');
   return { sql: `${sql} LIMIT 1 OFFSET ${MAX_SCANNED_ROWS - 1}`, values };
 }

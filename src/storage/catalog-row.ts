@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { type Manifest, warningOf } from '../recording.ts';
 import { parseJsonObject } from '../shared/json.ts';
 import { parseTimeMs } from '../shared/time.ts';
+import { asciiJson, sortTimeMs } from './entry-facts.ts';
 
 const optionalString = v.optional(v.string());
 const optionalNumber = v.optional(v.number());
@@ -42,22 +43,14 @@ const catalogRowSchema = v.object({
 export type CatalogRow = Readonly<v.InferOutput<typeof catalogRowSchema>>;
 
 export function rowOf(manifest: Manifest): CatalogRow {
-  const {
-    provider: source,
-    recordingId,
-    callId,
-    startedAt,
-    occurredAt,
-    durationSeconds,
-    channels,
-  } = manifest;
+  const { provider: source, recordingId, callId, startedAt, durationSeconds, channels } = manifest;
   const receivedMs = parseTimeMs(manifest.delivery.receivedAt) ?? 0;
   const archivedMs = Math.max(0, ...manifest.files.map(({ archivedAt }) => parseTimeMs(archivedAt) ?? 0));
   return {
     source,
     recordingId,
     callId,
-    atMs: parseTimeMs(startedAt) ?? parseTimeMs(occurredAt) ?? receivedMs,
+    atMs: sortTimeMs(manifest, manifest.delivery),
     startedAt,
     durationSeconds,
     channels,
@@ -101,12 +94,6 @@ export function parseRow(facts: string): CatalogRow | undefined {
 /** The row in the metadata of a manifest; `undefined` where callvault did not write one. */
 export function readRow(metadata: Readonly<Record<string, string>> = {}): CatalogRow | undefined {
   return parseRow(metadata.row ?? '');
-}
-
-/** Custom metadata takes ASCII only, and D1 no lone surrogates: what is not ASCII is escaped. */
-export function asciiJson(value: unknown): string {
-  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return JSON.stringify(value).replace(/[\x7f-\uffff]/g, escaped);
 }
 
 /** A row, and where its manifest lies. */

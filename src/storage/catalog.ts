@@ -1,5 +1,15 @@
+import type { Failure } from '../shared/errors.ts';
+import { describeError } from '../shared/log.ts';
+import { err, ok, type Result } from '../shared/result.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
-import { endOfScan, type RowSearch, type Statement, searchStatement } from './catalog-query.ts';
+import {
+  type DayFilter,
+  daysStatement,
+  endOfScan,
+  type RowSearch,
+  type Statement,
+  searchStatement,
+} from './catalog-query.ts';
 import { columnsOf, type PlacedRow, parseRow, placeOf } from './catalog-row.ts';
 import recordings from './migrations/0001-recordings.sql';
 import { STORE_MS } from './objects.ts';
@@ -46,7 +56,11 @@ const ADD_AT_NEXT_ID = insert(`(
 const LIST_KEYS = 'SELECT id, manifest_key AS manifestKey FROM recordings WHERE id > ?1 ORDER BY id LIMIT ?2';
 
 /** A row, with its place in the list. */
-export type FoundRow = PlacedRow & { readonly id: number };
+export interface FoundRow extends PlacedRow {
+  readonly id: number;
+  /** Another recording of the source has the same id. */
+  readonly isShared: boolean;
+}
 
 /** A page of rows; `cursor` is absent where there are no more. A page that has read enough may be short, or empty. */
 export interface FoundPage {
@@ -58,20 +72,38 @@ interface StoredRow {
   readonly id: number;
   readonly manifest_key: string;
   readonly facts: string;
+  readonly is_shared: number;
 }
 
-function readFound({ id, manifest_key: manifestKey, facts }: StoredRow): FoundRow[] {
+function readFound({ id, manifest_key: manifestKey, facts, is_shared }: StoredRow): FoundRow[] {
   const row = parseRow(facts);
-  return row === undefined ? [] : [{ id, manifestKey, row }];
+  return row === undefined ? [] : [{ id, manifestKey, row, isShared: is_shared === 1 }];
 }
 
-async function run<T>(database: D1Database, { sql, values }: Statement): Promise<T[]> {
-  return (
-    await database
-      .prepare(sql)
-      .bind(...values)
-      .all<T>()
-  ).results;
+/** What was archived of a day and a source: the length of the audio, and how long archiving took. */
+export interface DayStats {
+  readonly day: string;
+  readonly source: string;
+  readonly recordings: number;
+  readonly duration_ms: number;
+  readonly bytes: number;
+  readonly within_5s: number;
+  readonly within_15s: number;
+  readonly within_1min: number;
+  readonly within_10min: number;
+  readonly later: number;
+}
+
+export interface FailureStats {
+  readonly day: string;
+  readonly source: string;
+  readonly code: string;
+  readonly attempts: number;
+}
+
+export interface Stats {
+  readonly days: readonly DayStats[];
+  readonly failures: readonly FailureStats[];
 }
 
 /** The place of a row in the list, and its manifest. */
@@ -80,29 +112,25 @@ export interface RowKey {
   readonly manifestKey: string;
 }
 
+/** A database whose tables exist, and whose requests have a time limit. */
+interface Open {
+  readonly database: D1Database;
+  readonly withTimeout: WithTimeout;
+}
+
 /**
  * The index of archived recordings in D1. It is derived: a row that is missing or wrong costs a search, never a
  * recording. The worker makes its tables itself, since `wrangler deploy` does not. Without a binding every call rejects.
  */
 export function createCatalog(database: D1Database | undefined, limit: WithTimeout = withTimeout) {
-  let isOpen = false;
+  let hasTables = false;
 
-  /** Kept by no promise: one that another request waits for would end with the request that began it. */
-  async function open(): Promise<D1Database> {
+  /** No promise is kept: one that another request waits for would end with the request that began it. */
+  async function open(): Promise<Open> {
     if (database === undefined) throw new Error('There is no binding CATALOG');
-    if (!isOpen) await limit(STORE_MS, migrate(database));
-    isOpen = true;
-    return database;
-  }
-
-  async function putRows(database: D1Database, rows: readonly PlacedRow[]): Promise<number> {
-    const columns = rows.map(columnsOf);
-    const bind = (sql: string, values: unknown) => database.prepare(sql).bind(JSON.stringify(values));
-    const steps = [REMOVE_CHANGED, ADD_MISSING, FIND_MISSING].map((sql) => bind(sql, columns));
-    const [, added, missing] = await limit(STORE_MS, database.batch<{ at: number }>(steps));
-    const others = missing?.results.map(({ at }) => bind(ADD_AT_NEXT_ID, [columns[at]])) ?? [];
-    if (others.length > 0) await limit(STORE_MS, database.batch(others));
-    return (added?.results.length ?? 0) + others.length;
+    if (!hasTables) await limit(STORE_MS, migrate(database));
+    hasTables = true;
+    return { database, withTimeout: limit };
   }
 
   return {
@@ -117,34 +145,68 @@ export function createCatalog(database: D1Database | undefined, limit: WithTimeo
       return changed;
     },
 
-    /** The rows of a page. */
-    async search(search: RowSearch): Promise<FoundPage> {
-      const opened = await open();
-      const found = await limit(STORE_MS, run<StoredRow>(opened, searchStatement(search)));
-      if (found.length > search.limit) {
-        const rows = found.slice(0, search.limit);
-        return { rows: rows.flatMap(readFound), cursor: rows.at(-1)?.id };
+    /** The rows of a page. That the database fails or hangs is expected: only the search is not possible then. */
+    async search(search: RowSearch): Promise<Result<FoundPage, Failure>> {
+      try {
+        return ok(await find(await open(), search));
+      } catch (error) {
+        return err({ code: 'catalog_failed', detail: describeError(error) });
       }
-      const end = endOfScan(search);
-      const [last] = end === undefined ? [] : await limit(STORE_MS, run<{ id: number }>(opened, end));
-      return { rows: found.flatMap(readFound), cursor: last?.id };
+    },
+
+    /** What was archived, and what failed on the way, by UTC day and source. */
+    async stats(days: DayFilter): Promise<Result<Stats, Failure>> {
+      try {
+        const opened = await open();
+        const archived = await run<DayStats>(opened, daysStatement('days', days));
+        return ok({
+          days: archived,
+          failures: await run<FailureStats>(opened, daysStatement('failures', days)),
+        });
+      } catch (error) {
+        return err({ code: 'catalog_failed', detail: describeError(error) });
+      }
     },
 
     /** Removes the rows of manifests. */
     async remove(manifestKeys: readonly string[]): Promise<void> {
-      const json = JSON.stringify(manifestKeys.map((key) => ({ manifestKey: key, ...placeOf(key) })));
-      await limit(STORE_MS, (await open()).prepare(REMOVE).bind(json).run());
+      const places = manifestKeys.map((manifestKey) => ({ manifestKey, ...placeOf(manifestKey) }));
+      await run(await open(), { sql: REMOVE, values: [JSON.stringify(places)] });
     },
 
     /** The manifests of the rows after an id, in its order. */
-    async listKeys(afterId: number, count: number): Promise<RowKey[]> {
-      const statement = (await open()).prepare(LIST_KEYS).bind(afterId, count);
-      return (await limit(STORE_MS, statement.all<RowKey>())).results;
-    },
+    listKeys: async (afterId: number, count: number): Promise<RowKey[]> =>
+      run(await open(), { sql: LIST_KEYS, values: [afterId, count] }),
   };
 }
 
 export type Catalog = ReturnType<typeof createCatalog>;
+
+async function putRows({ database, withTimeout }: Open, rows: readonly PlacedRow[]): Promise<number> {
+  const columns = rows.map(columnsOf);
+  const bind = (sql: string, values: unknown) => database.prepare(sql).bind(JSON.stringify(values));
+  const steps = [REMOVE_CHANGED, ADD_MISSING, FIND_MISSING].map((sql) => bind(sql, columns));
+  const [, added, missing] = await withTimeout(STORE_MS, database.batch<{ at: number }>(steps));
+  const others = missing?.results.map(({ at }) => bind(ADD_AT_NEXT_ID, [columns[at]])) ?? [];
+  if (others.length > 0) await withTimeout(STORE_MS, database.batch(others));
+  return (added?.results.length ?? 0) + others.length;
+}
+
+async function find(opened: Open, search: RowSearch): Promise<FoundPage> {
+  const found = await run<StoredRow>(opened, searchStatement(search));
+  if (found.length > search.limit) {
+    const rows = found.slice(0, search.limit);
+    return { rows: rows.flatMap(readFound), cursor: rows.at(-1)?.id };
+  }
+  const end = endOfScan(search);
+  const [last] = end === undefined ? [] : await run<{ id: number }>(opened, end);
+  return { rows: found.flatMap(readFound), cursor: last?.id };
+}
+
+async function run<T>({ database, withTimeout }: Open, { sql, values }: Statement): Promise<T[]> {
+  const statement = database.prepare(sql).bind(...values);
+  return (await withTimeout(STORE_MS, statement.all<T>())).results;
+}
 
 /** Applies what is missing, each migration whole or not at all, in any number of isolates at once. */
 async function migrate(database: D1Database): Promise<void> {

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { type DeadLetter, deadLetterSchema } from '../recording.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
+import { type EntryFacts, factsMetadata, readFacts } from './entry-facts.ts';
 import { deadLetterKey } from './keys.ts';
 import {
   countObjects,
@@ -8,7 +9,10 @@ import {
   eventKeys,
   hasObjects,
   listObjects,
+  listPage,
   MAX_CONFLICTS,
+  type Page,
+  prefixOf,
   putJson,
   readJson,
   type Store,
@@ -41,6 +45,7 @@ export interface ListedLetter {
   readonly code: string | undefined;
   readonly detail: string | undefined;
   readonly deadAt: string | undefined;
+  readonly facts: EntryFacts | undefined;
 }
 
 /** One page of the dead letters; `cursor` is absent on the last. */
@@ -100,6 +105,11 @@ export function createDeadLetters(bucket: R2Bucket, limit: WithTimeout = withTim
 
     /** Lists one page, from the metadata alone. */
     list: (cursor: string | undefined, limit?: number) => listLetters(store, cursor, limit),
+
+    /** Lists a page of the letters after a key, of all sources or of one, for a person. */
+    async listAfter(key: string, source: string | undefined): Promise<Page<ListedLetter>> {
+      return listPage(store, { prefix: prefixOf('dead', source), afterKey: key }, describe);
+    },
 
     /** Stores a message of the queue that callvault could not read. */
     async quarantineMessage({ id, body, failure, deadAt }: UnreadableMessage): Promise<void> {
@@ -180,13 +190,12 @@ export function withHistory(
 async function listLetters(store: Store, cursor: string | undefined, limit = 1_000): Promise<DeadLetterPage> {
   const options: R2ListOptions = { prefix: 'dead/', include: ['customMetadata'], limit };
   const { objects, ...rest } = await listObjects(store, options, cursor);
-  const deadLetters = objects.map(({ key, customMetadata = {} }) => ({
-    key,
-    code: customMetadata.code,
-    detail: decodeDetail(customMetadata.detail),
-    deadAt: customMetadata.deadAt,
-  }));
-  return { deadLetters, ...rest };
+  return { deadLetters: objects.map(describe), ...rest };
+}
+
+function describe({ key, customMetadata = {} }: R2Object): ListedLetter {
+  const { code, detail, deadAt } = customMetadata;
+  return { key, code, detail: decodeDetail(detail), deadAt, facts: readFacts(customMetadata) };
 }
 
 /** A longer detail is cut: R2 takes 8 KB of metadata an object. */
@@ -202,9 +211,10 @@ function decodeDetail(encoded = ''): string | undefined {
 }
 
 /** Custom metadata takes ASCII only. */
-function metadataOf({ failure, deadAt }: DeadLetter): Record<string, string> {
+function metadataOf(letter: DeadLetter): Record<string, string> {
+  const { failure, deadAt } = letter;
   const { code, detail = '' } = failure;
-  const metadata = { code, deadAt };
+  const metadata = { code, deadAt, ...factsMetadata(letter) };
   const encoded = encodeURIComponent(detail.slice(0, MAX_DETAIL_LENGTH).toWellFormed());
   return encoded === '' ? metadata : { ...metadata, detail: encoded };
 }

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { type InboxEntry, inboxEntrySchema, linksText, type RecordingEvent } from '../recording.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
+import { type EntryFacts, factsMetadata, readFacts } from './entry-facts.ts';
 import { inboxKey } from './keys.ts';
 import {
   countObjects,
@@ -10,7 +11,10 @@ import {
   hasObjects,
   jsonText,
   listObjects,
+  listPage,
   MAX_CONFLICTS,
+  type Page,
+  prefixOf,
   putJson,
   readJson,
   type Store,
@@ -18,9 +22,6 @@ import {
 
 /** Pages of the inbox that an audit lists when a recording is missing. */
 const MAX_PENDING_PAGES = 10;
-
-/** R2 takes 8 KB of metadata an object: a longer id is left out. */
-const MAX_METADATA_LENGTH = 500;
 
 /** An entry as it is in the bucket; the etag is its version. */
 export interface PendingEntry {
@@ -47,6 +48,18 @@ export interface InboxPage {
   readonly entries: readonly ListedEntry[];
   /** Absent on the last page. */
   readonly cursor?: string | undefined;
+}
+
+/** A pending entry in a list: what its metadata tells. */
+export interface PendingFacts {
+  readonly key: string;
+  readonly facts: EntryFacts | undefined;
+  /** Failed attempts. */
+  readonly attempts: number;
+  /** The code of the last failure. */
+  readonly code: string | undefined;
+  /** The time the next attempt is due; absent while a worker holds the entry. */
+  readonly dueAt: string | undefined;
 }
 
 /** The accepted deliveries that are not finished: `inbox/`. */
@@ -98,6 +111,11 @@ export function createInbox(bucket: R2Bucket, limit: WithTimeout = withTimeout) 
       const options: R2ListOptions = { prefix: 'inbox/', include: ['customMetadata'] };
       const page = await listObjects(store, options, cursor);
       return { entries: page.objects.map(listed), cursor: page.cursor };
+    },
+
+    /** Lists a page of the entries after a key, of all sources or of one, for a person. */
+    async listAfter(key: string, source: string | undefined): Promise<Page<PendingFacts>> {
+      return listPage(store, { prefix: prefixOf('inbox', source), afterKey: key }, describe);
     },
 
     pendingRecordings: (provider: string): Promise<Set<string>> => listRecordings(provider, store),
@@ -166,8 +184,10 @@ async function listRecordings(provider: string, store: Store): Promise<Set<strin
   let cursor: string | undefined;
   for (let pages = 0; pages < MAX_PENDING_PAGES; pages++) {
     const page = await listObjects(store, options, cursor);
-    const recordings = page.objects.flatMap(({ customMetadata }) => customMetadata?.recording ?? []);
-    for (const recording of recordings) ids.add(decodeURIComponent(recording));
+    for (const { customMetadata } of page.objects) {
+      const { recordingId } = readFacts(customMetadata) ?? {};
+      if (recordingId !== undefined) ids.add(recordingId);
+    }
     cursor = page.cursor;
     if (cursor === undefined) break;
   }
@@ -179,15 +199,21 @@ function isLive({ entry }: PendingEntry, fingerprint: string): boolean {
 }
 
 /** The fields that the cron, the audit and a person need without opening the entry. */
-function metadataOf({ event, attempts, lease, dueAt, waitsFor }: InboxEntry): Record<string, string> {
-  const recording = encodeURIComponent(event.recordingId.toWellFormed());
+function metadataOf(entry: InboxEntry): Record<string, string> {
+  const { event, delivery, attempts, lease, dueAt, waitsFor } = entry;
   return {
-    ...(recording.length <= MAX_METADATA_LENGTH && { recording }),
+    ...factsMetadata({ eventId: event.eventId, event, delivery }),
     attempts: String(attempts.length),
     lastFailure: waitsFor?.code ?? attempts.at(-1)?.failures[0]?.code ?? '',
     ...(lease && { leaseUntil: lease.until }),
     ...(dueAt !== undefined && { dueAt }),
   };
+}
+
+function describe({ key, customMetadata = {} }: R2Object): PendingFacts {
+  const { attempts, lastFailure, dueAt } = customMetadata;
+  const facts = readFacts(customMetadata);
+  return { key, facts, attempts: Number(attempts ?? 0), code: lastFailure || undefined, dueAt };
 }
 
 /** Without a lease and a due time, the entry has been due since it was written. */

@@ -91,6 +91,32 @@ export async function listObjects(
   return page.truncated ? { objects, cursor: page.cursor } : { objects };
 }
 
+/** A page of what is listed; `lastKey` is absent on the last. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly lastKey?: string | undefined;
+}
+
+/** Lists a page of the objects after a key, with their metadata. */
+export async function listPage<T>(
+  store: Store,
+  { prefix, afterKey }: { readonly prefix: string; readonly afterKey: string },
+  describe: (object: R2Object) => T,
+): Promise<Page<T>> {
+  const start = afterKey === '' ? {} : { startAfter: afterKey };
+  const { objects, cursor } = await listObjects(
+    store,
+    { prefix, include: ['customMetadata'], ...start },
+    undefined,
+  );
+  return { items: objects.map(describe), lastKey: cursor === undefined ? undefined : objects.at(-1)?.key };
+}
+
+/** The beginning of the keys of all sources, or of one. */
+export function prefixOf(folder: string, source: string | undefined): string {
+  return source === undefined ? `${folder}/` : `${folder}/${source}/`;
+}
+
 /**
  * The keys under which an event fingerprint may be: the event's first key, then one of the fingerprint's own.
  */

@@ -7,6 +7,7 @@ import {
   type Expected,
   headObject,
   listObjects,
+  listPage,
   putJson,
   readJson,
   STORE_MS,
@@ -90,8 +91,20 @@ export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTime
 
     readObject: (key: string): Promise<R2ObjectBody | null> => limit(STORE_MS, bucket.get(key)),
 
+    /**
+     * The bytes of a file, or a part of them, as a stream; `undefined` when the object is gone or another one.
+     */
+    async readRange(
+      { key, etag }: { readonly key: string; readonly etag: string },
+      range: { readonly offset: number; readonly length: number } | undefined,
+    ): Promise<ReadableStream | undefined> {
+      const options = { onlyIf: { etagMatches: etag }, ...(range && { range }) };
+      const object = await limit(STORE_MS, bucket.get(key, options));
+      return object !== null && 'body' in object ? object.body : undefined;
+    },
+
     list: (prefix: string, cursor: string | undefined): Promise<ObjectPage> =>
-      listPage(store, prefix, cursor),
+      listObjectPage(store, prefix, cursor),
 
     /** Removes an object that this worker has just stored. */
     removeAudio: (key: string): Promise<void> => deleteObject(store, key),
@@ -100,17 +113,7 @@ export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTime
      * Moves an object of one put to another key, create-once; `undefined` when other bytes are there. R2's etag
      * of such an object is its MD5.
      */
-    async move(from: string, to: string): Promise<StoredObject | undefined> {
-      const object = await limit(STORE_MS, bucket.get(from));
-      if (object === null) return undefined;
-      const { httpMetadata = {}, customMetadata = {}, etag } = object;
-      const options = { httpMetadata, customMetadata, onlyIf: { etagDoesNotMatch: '*' } };
-      await limit(COMMIT_MS, bucket.put(to, object.body, options));
-      const moved = await headObject(store, to);
-      if (moved?.etag !== etag) return undefined;
-      await deleteObject(store, from);
-      return describe(moved);
-    },
+    move: (from: string, to: string): Promise<StoredObject | undefined> => moveObject(store, from, to),
   };
 }
 
@@ -128,12 +131,10 @@ async function readManifest(store: Store, key: string): Promise<StoredManifest> 
 const MAX_ROW_READS = 200;
 
 async function listRows(store: Store, afterKey: string): Promise<RowPage> {
-  const start = afterKey === '' ? {} : { startAfter: afterKey };
-  const options: R2ListOptions = { prefix: 'recordings/', include: ['customMetadata'], ...start };
-  const { objects, cursor } = await listObjects(store, options, undefined);
+  const page = await listPage(store, { prefix: 'recordings/', afterKey }, (object) => object);
+  const manifests = page.items.filter(({ key }) => key.endsWith('.json'));
   const rows: (PlacedRow & ListedRow)[] = [];
   let reads = 0;
-  const manifests = objects.filter(({ key }) => key.endsWith('.json'));
   for (const [at, { key, etag, customMetadata }] of manifests.entries()) {
     if (reads === MAX_ROW_READS) return { rows, lastKey: manifests[at - 1]?.key };
     const row = readRow(customMetadata);
@@ -141,7 +142,7 @@ async function listRows(store: Store, afterKey: string): Promise<RowPage> {
     const listed = row === undefined ? await readListedRow(store, key) : { etag, row };
     if (listed !== undefined) rows.push({ manifestKey: key, ...listed });
   }
-  return { rows, lastKey: cursor === undefined ? undefined : objects.at(-1)?.key };
+  return { rows, lastKey: page.lastKey };
 }
 
 /** The catalog's row of a manifest, from its metadata alone; `undefined` when there is no manifest of callvault's. */
@@ -155,8 +156,21 @@ async function readListedRow(store: Store, key: string): Promise<ListedRow | und
   return stored.state === 'present' ? { etag, row: rowOf(stored.manifest) } : undefined;
 }
 
+async function moveObject(store: Store, from: string, to: string): Promise<StoredObject | undefined> {
+  const { bucket, withTimeout } = store;
+  const object = await withTimeout(STORE_MS, bucket.get(from));
+  if (object === null) return undefined;
+  const { httpMetadata = {}, customMetadata = {}, etag } = object;
+  const options = { httpMetadata, customMetadata, onlyIf: { etagDoesNotMatch: '*' } };
+  await withTimeout(COMMIT_MS, bucket.put(to, object.body, options));
+  const moved = await headObject(store, to);
+  if (moved?.etag !== etag) return undefined;
+  await deleteObject(store, from);
+  return describe(moved);
+}
+
 /** Lists one page of the objects with a prefix, of any kind. */
-async function listPage(store: Store, prefix: string, cursor: string | undefined): Promise<ObjectPage> {
+async function listObjectPage(store: Store, prefix: string, cursor: string | undefined): Promise<ObjectPage> {
   const page = await listObjects(store, { prefix }, cursor);
   const objects = page.objects.map(({ key, size, uploaded }) => ({
     key,

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import fc from 'fast-check';
 import { beforeAll, describe, test } from 'vitest';
-import { createCatalog } from '../../src/storage/catalog.ts';
+import { createCatalog, type FoundPage } from '../../src/storage/catalog.ts';
 import {
   MAX_SCANNED_ROWS,
   type RowFilter,
@@ -91,10 +91,15 @@ function matches({ manifestKey, row }: PlacedRow, wanted: RowFilter): boolean {
   );
 }
 
+function pageOf(result: Awaited<ReturnType<typeof catalog.search>>): FoundPage {
+  if (!result.ok) throw new Error(result.error.detail);
+  return result.value;
+}
+
 async function* pages(search: Omit<RowSearch, 'cursor'>) {
   let cursor: number | undefined;
   do {
-    const page = await catalog.search({ ...search, cursor });
+    const page = pageOf(await catalog.search({ ...search, cursor }));
     yield page.rows.map(({ row }) => row.recordingId);
     cursor = page.cursor;
   } while (cursor !== undefined);
@@ -194,7 +199,9 @@ describe('catalog.search()', () => {
     let count = 0;
     let cursor: number | undefined;
     do {
-      const page = await createCatalog(short).search({ filter: wanted, order: 'newest', limit: 20, cursor });
+      const page = pageOf(
+        await createCatalog(short).search({ filter: wanted, order: 'newest', limit: 20, cursor }),
+      );
       found.push(...page.rows.map(({ row }) => row.recordingId));
       cursor = page.cursor;
       count++;

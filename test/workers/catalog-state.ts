@@ -1,7 +1,8 @@
 import { env } from 'cloudflare:workers';
 import type { Manifest } from '../../src/recording.ts';
 import { createCatalog } from '../../src/storage/catalog.ts';
-import { asciiJson, rowOf } from '../../src/storage/catalog-row.ts';
+import { rowOf } from '../../src/storage/catalog-row.ts';
+import { asciiJson } from '../../src/storage/entry-facts.ts';
 import { jsonAt, keysOf } from './support.ts';
 
 /** The rows of a query, after the tables were made. */

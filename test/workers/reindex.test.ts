@@ -7,13 +7,14 @@ import type { Services } from '../../src/http/services.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { resumeReindex, startReindex } from '../../src/recover/reindex.ts';
 import { createCatalog } from '../../src/storage/catalog.ts';
-import { asciiJson, rowOf } from '../../src/storage/catalog-row.ts';
+import { rowOf } from '../../src/storage/catalog-row.ts';
+import { asciiJson } from '../../src/storage/entry-facts.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { rowsOf } from './catalog-state.ts';
 import { createVault, keysOf, testServices } from './support.ts';
 
 const recordings = createRecordings(env.RECORDINGS);
-const tables = ['recordings', 'numbers', 'days', 'failures'];
+const tables = ['recordings', 'numbers', 'shared_ids', 'days', 'failures'];
 
 beforeEach(async () => {
   for (const key of await keysOf()) await env.RECORDINGS.delete(key);
@@ -27,6 +28,7 @@ async function contents() {
     numbers:
       'SELECT manifest_key, digits FROM numbers JOIN recordings USING (id) ORDER BY manifest_key, digits',
     orphans: 'SELECT * FROM numbers WHERE id NOT IN (SELECT id FROM recordings)',
+    shared: 'SELECT * FROM shared_ids ORDER BY source, recording_key',
     days: 'SELECT * FROM days ORDER BY day, source',
     failures: 'SELECT * FROM failures ORDER BY day, source, code',
   };
@@ -54,6 +56,7 @@ const ids = ['r1', 'r2', 'a/b', '☎', '\ud800', 'x'.repeat(300)];
 const manifest = fc.record({
   recordingId: fc.constantFrom(...ids),
   provider: fc.constantFrom('telnyx', 'twilio', 'twilio.shop'),
+  callId: fc.constantFrom('call', 'call', 'other'),
   startedAt: fc.constantFrom(
     '2026-06-27T10:06:00Z',
     '2026-06-27',
@@ -75,8 +78,8 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('erase' as const), manifest }) },
 );
 
-const keyOf = ({ provider, recordingId }: Wanted) =>
-  `recordings/${provider}/2026/06/27/call/${encodeURIComponent(recordingId.toWellFormed()).replaceAll('%', '~').slice(0, 200)}.json`;
+const keyOf = ({ provider, callId, recordingId }: Wanted) =>
+  `recordings/${provider}/2026/06/27/${callId}/${encodeURIComponent(recordingId.toWellFormed()).replaceAll('%', '~').slice(0, 200)}.json`;
 
 function manifestOf({ files, delayMs, ...facts }: Wanted): Manifest {
   const receivedMs = Date.UTC(2026, 5, 27, 10, 7);
@@ -84,7 +87,6 @@ function manifestOf({ files, delayMs, ...facts }: Wanted): Manifest {
     schema: 1,
     eventId: 'e',
     eventType: 'call.recording.saved',
-    callId: 'call',
     ...facts,
     files: files.map((format, at) => ({
       format,
@@ -159,6 +161,7 @@ describe('a rebuild of the catalog', () => {
 
   const wanted: Wanted = {
     recordingId: 'r1',
+    callId: 'call',
     provider: 'telnyx',
     startedAt: '2026-06-27T10:06:00Z',
     from: '101',

@@ -128,7 +128,7 @@ describe('POST /api/dead-letters/replay', () => {
 
     const response = await replayKey(key);
 
-    expect([response.status, await response.json()]).toEqual([409, { error: 'still_pending' }]);
+    expect([response.status, await response.json()]).toMatchObject([409, { code: 'still_pending' }]);
     expect(await keysOf(key)).toHaveLength(1);
   });
 
@@ -185,7 +185,7 @@ test('POST /api/dead-letters/replay answers 404 to a key over 1,024 bytes', asyn
 
   const response = await ask('/dead-letters/replay', { method: 'POST', body });
 
-  expect([response.status, await response.json()]).toEqual([404, { error: 'not_found' }]);
+  expect([response.status, await response.json()]).toMatchObject([404, { code: 'not_found' }]);
 });
 
 describe('GET /api/dead-letters', () => {
@@ -281,7 +281,7 @@ describe('GET /api/objects and GET /api/object', () => {
   ] as const)('answers 404 to %s', async ([, query], { expect }) => {
     const response = await ask(`/object${query}`);
 
-    expect([response.status, await response.json()]).toEqual([404, { error: 'not_found' }]);
+    expect([response.status, await response.json()]).toMatchObject([404, { code: 'not_found' }]);
   });
 });
 
@@ -305,9 +305,9 @@ describe('the API', () => {
       'Basic the token',
     ]) {
       const response = await ask(path, { method, headers: { authorization } });
-      expect([response.status, await response.json()], authorization).toEqual([
+      expect([response.status, await response.json()], authorization).toMatchObject([
         401,
-        { error: 'unauthorized' },
+        { code: 'unauthorized' },
       ]);
     }
   });
@@ -320,6 +320,6 @@ describe('the API', () => {
     );
 
     expect(response.status).toBe(503);
-    expect(await response.json()).toMatchObject({ error: 'unavailable' });
+    expect(await response.json()).toMatchObject({ code: 'api_closed' });
   });
 });

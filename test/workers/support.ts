@@ -21,6 +21,7 @@ import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createReindexStore } from '../../src/storage/reindex-store.ts';
 import { createSeen } from '../../src/storage/seen.ts';
+import { createTokens } from '../../src/storage/tokens.ts';
 import type { ChoreMessage, QueueMessage, TransferQueue } from '../../src/storage/transfer-queue.ts';
 import { createMemoryBudget } from '../../src/transfer/memory-budget.ts';
 import { parseOriginPattern } from '../../src/transfer/url-policy.ts';
@@ -230,6 +231,7 @@ export function testServices(
     deadLetters: createDeadLetters(env.RECORDINGS),
     recordings: createRecordings(env.RECORDINGS),
     catalog: createCatalog(env.CATALOG),
+    tokens: createTokens(env.RECORDINGS, () => Date.now()),
     queue,
     origins: origin === undefined ? { only: [] } : { only: [origin] },
     maxRecordingBytes: 1_000_000_000,

@@ -37,6 +37,13 @@ CREATE TABLE numbers (
   PRIMARY KEY (digits, id)
 ) WITHOUT ROWID;
 
+-- Ids that several recordings of a source have: a sender may use one again for another call.
+CREATE TABLE shared_ids (
+  source TEXT NOT NULL,
+  recording_key TEXT NOT NULL,
+  PRIMARY KEY (source, recording_key)
+) WITHOUT ROWID;
+
 -- By the UTC day of the recording.
 CREATE TABLE days (
   day TEXT NOT NULL,
@@ -67,6 +74,10 @@ CREATE TRIGGER recording_added AFTER INSERT ON recordings BEGIN
     SELECT DISTINCT substr(number, -suffix), NEW.id
     FROM (SELECT NEW.from_digits AS number UNION SELECT NEW.to_digits), (SELECT 7 AS suffix UNION SELECT 4)
     WHERE number <> '' AND (suffix = 4 OR length(number) >= suffix);
+  INSERT INTO shared_ids
+    SELECT NEW.source, NEW.recording_key WHERE EXISTS (
+      SELECT 1 FROM recordings WHERE recording_key = NEW.recording_key AND source = NEW.source AND id <> NEW.id
+    ) ON CONFLICT DO NOTHING;
   INSERT INTO days VALUES (
     date(NEW.at_ms / 1000, 'unixepoch'), NEW.source, 1, NEW.duration_ms, NEW.bytes,
     NEW.archive_ms <= 5000,
@@ -91,6 +102,9 @@ END;
 CREATE TRIGGER recording_removed AFTER DELETE ON recordings BEGIN
   DELETE FROM numbers WHERE id = OLD.id AND digits IN (
     substr(OLD.from_digits, -7), substr(OLD.from_digits, -4), substr(OLD.to_digits, -7), substr(OLD.to_digits, -4)
+  );
+  DELETE FROM shared_ids WHERE source = OLD.source AND recording_key = OLD.recording_key AND 2 > (
+    SELECT count(*) FROM recordings WHERE recording_key = OLD.recording_key AND source = OLD.source
   );
   UPDATE days SET
     recordings = recordings - 1,

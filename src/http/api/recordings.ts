@@ -1,0 +1,137 @@
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
+import { filterOf, findArchived, findRecording, type RecordingName } from '../../catalog/find-recording.ts';
+import { type Listed, listRecordings, type Unarchived } from '../../catalog/list-recordings.ts';
+import { retryRecording } from '../../recover/retry-recording.ts';
+import type { FoundRow } from '../../storage/catalog.ts';
+import { placeOf } from '../../storage/catalog-row.ts';
+import type { EntryFacts } from '../../storage/entry-facts.ts';
+import { keyPart } from '../../storage/keys.ts';
+import { allow, maySee } from '../identity.ts';
+import type { AppEnv } from '../services.ts';
+import { findFile, serveAudio } from './audio.ts';
+import { type QuerySchema, readListQuery, readParameters } from './list-query.ts';
+import { problem } from './problem.ts';
+import { audioQuerySchema, recordingQuerySchema } from './schemas.ts';
+
+/** What the vault holds: `/api/recordings`. */
+export const recordings = new Hono<AppEnv>();
+
+recordings.use(allow('read'));
+
+/** `GET /api/recordings`: a list, the newest first. */
+recordings.get('/', async (c) => {
+  const query = await readListQuery(new URL(c.req.url).searchParams);
+  if (!query.ok) return problem('invalid_parameter', query.error);
+  const { sources } = c.var.identity;
+  const page = await listRecordings({ ...query.value, filter: { ...query.value.filter, sources } }, c.env);
+  if (!page.ok && page.error === 'catalog_unavailable') return problem(page.error);
+  if (!page.ok)
+    return problem('invalid_parameter', { parameter: 'cursor', allowed: 'the cursor of the page before' });
+  const { recordings: listed, ...rest } = page.value;
+  return c.json({ recordings: await Promise.all(listed.map(describe)), ...rest });
+});
+
+/** `GET /api/recordings/:source/:recordingId`: one, with its files; or why it is not archived. */
+recordings.get('/:source/:recordingId', async (c) => {
+  const name = nameIn(c, recordingQuerySchema);
+  if (name instanceof Response) return name;
+  const found = await findRecording(name, c.env);
+  if (!found.ok) return problem('catalog_unavailable');
+  return found.value === undefined ? problem('not_found') : c.json(await describe(found.value));
+});
+
+/** `GET …/manifest`: the manifest as it is in the bucket. */
+recordings.get('/:source/:recordingId/manifest', async (c) => {
+  const found = await findVisible(c, recordingQuerySchema);
+  if (found instanceof Response) return found;
+  const object = await c.env.recordings.readObject(found.manifestKey);
+  if (object === null) return problem('not_found');
+  return new Response(object.body, {
+    headers: { 'Content-Type': 'application/json', ETag: object.httpEtag },
+  });
+});
+
+/** `GET` or `HEAD …/audio/:format`: the bytes, whole or in part; `?sha256=` tells files of one format apart. */
+recordings.get('/:source/:recordingId/audio/:format', async (c) => {
+  const found = await findVisible(c, audioQuerySchema);
+  if (found instanceof Response) return found;
+  const file = findFile(found.row, c.req.param('format'), c.req.query('sha256'));
+  return file === undefined ? problem('not_found') : serveAudio(c, found.row, file);
+});
+
+/** `POST …/retry`: replays a dead letter, or makes a pending entry due now. */
+recordings.post('/:source/:recordingId/retry', allow('manage'), async (c) => {
+  const name = nameIn(c, recordingQuerySchema);
+  if (name instanceof Response) return name;
+  const outcome = await retryRecording(await filterOf(name), c.env);
+  return outcome === 'nothing_to_retry' ? problem(outcome) : c.json({ outcome }, 202);
+});
+
+recordings.all('*', () => problem('not_found'));
+
+/** The recording that a request names, if the client may see its source and the parameters are valid; else the answer. */
+function nameIn(c: Context<AppEnv>, schema: QuerySchema): RecordingName | Response {
+  const { source = '', recordingId = '' } = c.req.param();
+  if (!maySee(c.var.identity, source)) return problem('not_found');
+  const parameters = readParameters(schema, new URL(c.req.url).searchParams);
+  if (!parameters.ok) return problem('invalid_parameter', parameters.error);
+  return { source, recordingId, call: c.req.query('call') };
+}
+
+/** The archived recording that a request names; else the answer. */
+async function findVisible(c: Context<AppEnv>, schema: QuerySchema): Promise<FoundRow | Response> {
+  const name = nameIn(c, schema);
+  if (name instanceof Response) return name;
+  const found = await findArchived(name, c.env);
+  if (!found.ok) return problem('catalog_unavailable');
+  return found.value ?? problem('not_found');
+}
+
+async function describe(one: Listed) {
+  return one.state === 'archived' ? describeRow(one) : describeUnarchived(one);
+}
+
+/** The path of a recording, or of a part of it. */
+function pathOf(
+  { manifestKey, isShared }: FoundRow,
+  part = '',
+  parameters: Record<string, string> = {},
+): string {
+  const { source, recordingKey, callKey } = placeOf(manifestKey);
+  const query = new URLSearchParams({ ...(isShared && { call: callKey }), ...parameters }).toString();
+  return `/api/recordings/${source}/${recordingKey}${part}${query && `?${query}`}`;
+}
+
+function describeRow(found: FoundRow) {
+  const { files, atMs, archiveMs, ...row } = found.row;
+  return {
+    path: pathOf(found),
+    state: 'archived',
+    provider: providerOf(row.source),
+    ...row,
+    at: new Date(atMs).toISOString(),
+    archiveSeconds: archiveMs / 1000,
+    files: files.map(({ etag: _, ...file }) => {
+      const isFirst = files.find(({ format }) => format === file.format)?.sha256 === file.sha256;
+      const path = pathOf(found, `/audio/${file.format}`, isFirst ? {} : { sha256: file.sha256 });
+      return { ...file, path };
+    }),
+  };
+}
+
+async function describeUnarchived({ facts, ...one }: Unarchived) {
+  const { atMs, ...told }: Partial<EntryFacts> = facts ?? {};
+  const { recordingId } = told;
+  return {
+    ...(recordingId !== undefined && { path: `/api/recordings/${one.source}/${await keyPart(recordingId)}` }),
+    ...one,
+    provider: providerOf(one.source),
+    ...told,
+    at: atMs === undefined ? undefined : new Date(atMs).toISOString(),
+  };
+}
+
+function providerOf(source: string): string {
+  return source.replace(/\..*/, '');
+}

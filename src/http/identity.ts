@@ -1,0 +1,71 @@
+import type { Context } from 'hono';
+import { createMiddleware } from 'hono/factory';
+import { sha256Hex, utf8 } from '../shared/bytes.ts';
+import { parseTimeMs } from '../shared/time.ts';
+import { matchingSharedSecret } from '../signatures/shared-secret.ts';
+import { problem } from './api/problem.ts';
+import type { AppEnv, Services } from './services.ts';
+
+/** What a client may: read, or also change. */
+export type Right = 'read' | 'manage';
+
+/** Who asks, and what for. */
+export interface Identity {
+  /** `owner`, or `token:<id>`. */
+  readonly name: string;
+  readonly right: Right;
+  /** The only sources that it sees; all, without. */
+  readonly sources?: readonly string[] | undefined;
+}
+
+/** Allows clients that have a right. One that may see some sources alone is for the route to restrict. */
+export function allow(right: Right) {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const refused = await identify(c);
+    if (refused !== undefined) return refused;
+    return right === 'manage' && c.var.identity.right !== 'manage' ? problem('forbidden') : next();
+  });
+}
+
+/** Allows clients that may change everything: what they ask for concerns all sources. */
+export const operatorOnly = createMiddleware<AppEnv>(async (c, next) => {
+  const refused = await identify(c);
+  if (refused !== undefined) return refused;
+  const { right, sources } = c.var.identity;
+  return right === 'manage' && sources === undefined ? next() : problem('forbidden');
+});
+
+/** Whether a client may know of a source. */
+export function maySee({ sources }: Identity, source: string): boolean {
+  return sources?.includes(source) ?? true;
+}
+
+/** Sets the identity of a request, or gives the answer that refuses it. */
+async function identify(c: Context<AppEnv>): Promise<Response | undefined> {
+  const { vaultToken } = c.env.config;
+  if (vaultToken === undefined)
+    return problem('api_closed', { detail: 'Set it with: npx wrangler secret put VAULT_TOKEN' });
+  const [, token] = /^Bearer +(.+)$/i.exec(c.req.header('Authorization') ?? '') ?? [];
+  const identity = token === undefined ? undefined : await identityOf(token, vaultToken, c.env);
+  if (identity === undefined) return problem('unauthorized', {}, { 'WWW-Authenticate': 'Bearer' });
+  c.set('identity', identity);
+  return undefined;
+}
+
+async function identityOf(
+  given: string,
+  vaultToken: string,
+  { tokens, now }: Services,
+): Promise<Identity | undefined> {
+  if ((await matchingSharedSecret([vaultToken], given)) !== undefined)
+    return { name: 'owner', right: 'manage' };
+  const [, id, secret] = /^cvt_([0-9a-f]{12})_([0-9a-f]{64})$/.exec(given) ?? [];
+  if (id === undefined || secret === undefined) return undefined;
+  const token = await tokens.find(id);
+  if (token === undefined) return undefined;
+  const { secretSha256, expiresAt, right, sources } = token;
+  // A digest of a random secret: comparing it may take as long as it takes.
+  if ((await sha256Hex(utf8(secret))) !== secretSha256) return undefined;
+  if (expiresAt !== undefined && !((parseTimeMs(expiresAt) ?? 0) > now())) return undefined;
+  return { name: `token:${id}`, right, sources };
+}
