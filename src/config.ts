@@ -35,6 +35,8 @@ export interface Config {
   readonly publicUrl: string | undefined;
   readonly maxRecordingBytes: number;
   readonly vaultToken: string | undefined;
+  /** The trail has the addresses of clients. */
+  readonly trailIp: boolean;
   /** Each names an invalid setting and what is wrong with it, never its value. */
   readonly problems: readonly string[];
   /** The same for settings that are valid and weak. */
@@ -62,6 +64,7 @@ export function readConfig(env: object, providers: readonly Provider[] = allProv
     publicUrl: readPublicUrl(reader),
     maxRecordingBytes: readNumber('MAX_RECORDING_BYTES', recordingSize, reader),
     vaultToken: readToken(reader),
+    trailIp: readTrailIp(reader),
   };
   problems.push(...misspelt(env, known));
   return { ...config, problems, warnings };
@@ -105,6 +108,14 @@ function readToken({ read, warnings }: Reader): string | undefined {
   if (text !== undefined && text.length < MIN_TOKEN_LENGTH)
     warnings.push(`VAULT_TOKEN: has fewer than ${MIN_TOKEN_LENGTH} characters`);
   return text;
+}
+
+/** Invalid counts as `false`: no address is kept by mistake. */
+function readTrailIp({ read, problems }: Reader): boolean {
+  const { text } = read('TRAIL_IP');
+  if (text !== undefined && text !== 'true' && text !== 'false')
+    problems.push('TRAIL_IP: must be true or false');
+  return text === 'true';
 }
 
 function readNumber(

@@ -20,6 +20,7 @@ import { createRecordings } from './storage/recordings.ts';
 import { createReindexStore } from './storage/reindex-store.ts';
 import { createSeen } from './storage/seen.ts';
 import { createTokens } from './storage/tokens.ts';
+import { createTrail } from './storage/trail.ts';
 import { createTransferQueue, type QueueMessage } from './storage/transfer-queue.ts';
 import { createMemoryBudget } from './transfer/memory-budget.ts';
 
@@ -57,6 +58,7 @@ function createServices(env: Env): Services {
     recordings: createRecordings(env.RECORDINGS),
     queue: createTransferQueue(env.TRANSFERS),
     catalog: createCatalog(env.CATALOG),
+    trail: createTrail(env.RECORDINGS, (ms) => scheduler.wait(ms)),
     tokens: createTokens(env.RECORDINGS, now),
     fetch: (input, init) => fetch(input, init),
     now,

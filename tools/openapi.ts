@@ -60,7 +60,13 @@ export const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> =
       right: 'read',
       query: requests.audioQuerySchema,
       answers: bytes,
-      problems: ['not_found', 'precondition_failed', 'range_not_satisfiable', 'catalog_unavailable'],
+      problems: [
+        'not_found',
+        'precondition_failed',
+        'range_not_satisfiable',
+        'catalog_unavailable',
+        'trail_unavailable',
+      ],
     },
     head: {
       id: 'headAudio',
@@ -69,6 +75,16 @@ export const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> =
       query: requests.audioQuerySchema,
       answers: { 200: '', 304: '' },
       problems: ['not_found', 'precondition_failed', 'catalog_unavailable'],
+    },
+  },
+  [`${one}/trail`]: {
+    get: {
+      id: 'getTrail',
+      summary: 'Who did what with the recording, the oldest first',
+      right: 'read',
+      query: requests.trailQuerySchema,
+      answers: { 200: answers.trail },
+      problems: ['not_found', 'catalog_unavailable'],
     },
   },
   [`${one}/retry`]: {

@@ -12,7 +12,9 @@ export type Right = 'read' | 'manage';
 /** Who asks, and what for. */
 export interface Identity {
   /** `owner`, or `token:<id>`. */
-  readonly name: string;
+  readonly id: string;
+  /** Of a token. */
+  readonly name?: string | undefined;
   readonly right: Right;
   /** The only sources that it sees; all, without. */
   readonly sources?: readonly string[] | undefined;
@@ -58,14 +60,14 @@ async function identityOf(
   { tokens, now }: Services,
 ): Promise<Identity | undefined> {
   if ((await matchingSharedSecret([vaultToken], given)) !== undefined)
-    return { name: 'owner', right: 'manage' };
+    return { id: 'owner', right: 'manage' };
   const [, id, secret] = /^cvt_([0-9a-f]{12})_([0-9a-f]{64})$/.exec(given) ?? [];
   if (id === undefined || secret === undefined) return undefined;
   const token = await tokens.find(id);
   if (token === undefined) return undefined;
-  const { secretSha256, expiresAt, right, sources } = token;
+  const { name, secretSha256, expiresAt, right, sources } = token;
   // A digest of a random secret: comparing it may take as long as it takes.
   if ((await sha256Hex(utf8(secret))) !== secretSha256) return undefined;
   if (expiresAt !== undefined && !((parseTimeMs(expiresAt) ?? 0) > now())) return undefined;
-  return { name: `token:${id}`, right, sources };
+  return { id: `token:${id}`, name, right, sources };
 }

@@ -22,6 +22,7 @@ import { createRecordings } from '../../src/storage/recordings.ts';
 import { createReindexStore } from '../../src/storage/reindex-store.ts';
 import { createSeen } from '../../src/storage/seen.ts';
 import { createTokens } from '../../src/storage/tokens.ts';
+import { createTrail } from '../../src/storage/trail.ts';
 import type { ChoreMessage, QueueMessage, TransferQueue } from '../../src/storage/transfer-queue.ts';
 import { createMemoryBudget } from '../../src/transfer/memory-budget.ts';
 import { parseOriginPattern } from '../../src/transfer/url-policy.ts';
@@ -231,6 +232,7 @@ export function testServices(
     deadLetters: createDeadLetters(env.RECORDINGS),
     recordings: createRecordings(env.RECORDINGS),
     catalog: createCatalog(env.CATALOG),
+    trail: createTrail(env.RECORDINGS, async () => undefined),
     tokens: createTokens(env.RECORDINGS, () => Date.now()),
     queue,
     origins: origin === undefined ? { only: [] } : { only: [origin] },

@@ -61,6 +61,20 @@ export const recordingList = v.object({
   more: v.optional(v.object({ pending: v.number(), dead: v.number() })),
 });
 
+export const trail = v.object({
+  trail: v.array(
+    v.object({
+      at: v.string(),
+      action: v.string(),
+      who: v.string(),
+      name: text,
+      address: text,
+      detail: text,
+    }),
+  ),
+  cursor: text,
+});
+
 export const outcome = v.object({ outcome: v.string() });
 
 export const statistics = v.object({

@@ -1,9 +1,11 @@
 import type { Context } from 'hono';
+import type { FoundRow } from '../../storage/catalog.ts';
 import type { CatalogRow } from '../../storage/catalog-row.ts';
 import type { AppEnv } from '../services.ts';
 import { type ByteRange, checkPreconditions, mayUseRange, readRange } from './byte-range.ts';
 import { disposition, fileName } from './file-name.ts';
 import { problem } from './problem.ts';
+import { writeTrail } from './write-trail.ts';
 
 type AudioFile = CatalogRow['files'][number];
 
@@ -16,13 +18,17 @@ export function findFile(
   return files.find((file) => file.format === format && (sha256 === undefined || file.sha256 === sha256));
 }
 
-/** Answers with a file or a part of it. Size and ETag are the catalog's: the bucket is asked for the bytes alone. */
-export async function serveAudio(c: Context<AppEnv>, row: CatalogRow, file: AudioFile): Promise<Response> {
+/**
+ * Answers with a file or a part of it. Size and ETag are the catalog's: the bucket is asked for the bytes alone, after the
+ * trail is written.
+ */
+export async function serveAudio(c: Context<AppEnv>, found: FoundRow, file: AudioFile): Promise<Response> {
   const request = c.req.raw.headers;
   const etag = `"${file.etag}"`;
   const precondition = checkPreconditions(request, etag);
   if (precondition === 'failed') return problem('precondition_failed');
-  const headers = headersOf(row, file);
+  const isDownload = c.req.query('download') === 'true';
+  const headers = headersOf(found.row, file, isDownload ? 'attachment' : 'inline');
   if (precondition === 'not_modified') return new Response(null, { status: 304, headers });
   headers.set('Content-Type', file.contentType);
   headers.set('Content-Length', String(file.bytes));
@@ -35,6 +41,8 @@ export async function serveAudio(c: Context<AppEnv>, row: CatalogRow, file: Audi
       {},
       { 'Content-Range': `bytes */${file.bytes}`, 'Accept-Ranges': 'bytes' },
     );
+  const line = { action: isDownload ? 'downloaded' : 'listened', detail: file.format } as const;
+  if (!(await writeTrail(c, found.manifestKey, line))) return problem('trail_unavailable');
   return serveRange(c, { file, headers, range });
 }
 
@@ -55,13 +63,17 @@ async function serveRange(
   return new Response(body, { status: 206, headers });
 }
 
-function headersOf(row: CatalogRow, { etag, sha256, format }: AudioFile): Headers {
+function headersOf(
+  row: CatalogRow,
+  { etag, sha256, format }: AudioFile,
+  type: 'inline' | 'attachment',
+): Headers {
   return new Headers({
     'Accept-Ranges': 'bytes',
     ETag: `"${etag}"`,
     'Repr-Digest': `sha-256=:${base64OfHex(sha256)}:`,
     'Cache-Control': 'private, no-store',
-    'Content-Disposition': disposition('inline', fileName(row, format)),
+    'Content-Disposition': disposition(type, fileName(row, format)),
     'X-Content-Type-Options': 'nosniff',
   });
 }

@@ -6,13 +6,13 @@ import { retryRecording } from '../../recover/retry-recording.ts';
 import type { FoundRow } from '../../storage/catalog.ts';
 import { placeOf } from '../../storage/catalog-row.ts';
 import type { EntryFacts } from '../../storage/entry-facts.ts';
-import { keyPart } from '../../storage/keys.ts';
+import { isObjectKey, keyPart } from '../../storage/keys.ts';
 import { allow, maySee } from '../identity.ts';
 import type { AppEnv } from '../services.ts';
 import { findFile, serveAudio } from './audio.ts';
 import { type QuerySchema, readListQuery, readParameters } from './list-query.ts';
 import { problem } from './problem.ts';
-import { audioQuerySchema, recordingQuerySchema } from './schemas.ts';
+import { audioQuerySchema, recordingQuerySchema, trailQuerySchema } from './schemas.ts';
 
 /** What the vault holds: `/api/recordings`. */
 export const recordings = new Hono<AppEnv>();
@@ -57,7 +57,17 @@ recordings.get('/:source/:recordingId/audio/:format', async (c) => {
   const found = await findVisible(c, audioQuerySchema);
   if (found instanceof Response) return found;
   const file = findFile(found.row, c.req.param('format'), c.req.query('sha256'));
-  return file === undefined ? problem('not_found') : serveAudio(c, found.row, file);
+  return file === undefined ? problem('not_found') : serveAudio(c, found, file);
+});
+
+/** `GET …/trail`: who did what with it, the oldest first. */
+recordings.get('/:source/:recordingId/trail', async (c) => {
+  const found = await findVisible(c, trailQuerySchema);
+  if (found instanceof Response) return found;
+  const cursor = c.req.query('cursor') ?? '';
+  if (cursor !== '' && !isObjectKey(cursor)) return problem('invalid_parameter', { parameter: 'cursor' });
+  const { items, lastKey } = await c.env.trail.list(found.manifestKey, cursor);
+  return c.json({ trail: items, cursor: lastKey });
 });
 
 /** `POST …/retry`: replays a dead letter, or makes a pending entry due now. */

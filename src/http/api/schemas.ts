@@ -32,6 +32,8 @@ function isTime(value: string): boolean {
   return value === day || parseTimeMs(value) !== undefined;
 }
 
+const cursor = v.optional(v.pipe(v.string(), v.maxLength(2_000, 'the cursor of the page before')));
+
 /** The parameters of `GET /api/recordings`, as they stand in the URL. */
 export const listQuerySchema = v.strictObject({
   provider: text(/^[a-z][a-z0-9-]{0,40}$/, 'the id of a provider'),
@@ -61,7 +63,7 @@ export const listQuerySchema = v.strictObject({
       v.check((value) => /^[1-9]\d{0,2}$/.test(value) && Number(value) <= MAX_LIMIT, `1 to ${MAX_LIMIT}`),
     ),
   ),
-  cursor: v.optional(v.pipe(v.string(), v.maxLength(2_000, 'the cursor of the page before'))),
+  cursor,
 });
 
 export const statsQuerySchema = v.strictObject({ from: dayParameter, to: dayParameter });
@@ -72,9 +74,11 @@ export const recordingQuerySchema = v.strictObject({ call: idParameter });
 export const audioQuerySchema = v.strictObject({
   call: idParameter,
   sha256: text(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex'),
+  /** As a file to be saved; without it, to be played. */
+  download: v.optional(v.literal('true', 'true')),
 });
 
-const cursor = v.optional(v.pipe(v.string(), v.maxLength(2_000, 'the cursor of the page before')));
+export const trailQuerySchema = v.strictObject({ call: idParameter, cursor });
 
 export const pageQuerySchema = v.strictObject({ cursor });
 
