@@ -5,6 +5,7 @@ import { app } from './http/app.ts';
 import type { Services } from './http/services.ts';
 import { auditWhenDue } from './recover/audit.ts';
 import { startDeletions } from './recover/delete-copies.ts';
+import { finishErasures } from './recover/erase.ts';
 import { purgeDeadLetters } from './recover/purge.ts';
 import { reconcile } from './recover/reconcile.ts';
 import { resumeReindex } from './recover/reindex.ts';
@@ -14,12 +15,14 @@ import { withTimeout } from './shared/with-timeout.ts';
 import { createAuditStore } from './storage/audit-store.ts';
 import { createCatalog } from './storage/catalog.ts';
 import { createDeadLetters } from './storage/dead-letters.ts';
+import { createHolds } from './storage/holds.ts';
 import { createInbox } from './storage/inbox.ts';
 import { createReconcileCursor } from './storage/reconcile-cursor.ts';
 import { createRecordings } from './storage/recordings.ts';
 import { createReindexStore } from './storage/reindex-store.ts';
 import { createSeen } from './storage/seen.ts';
 import { createTokens } from './storage/tokens.ts';
+import { createTombstones } from './storage/tombstones.ts';
 import { createTrail } from './storage/trail.ts';
 import { createTransferQueue, type QueueMessage } from './storage/transfer-queue.ts';
 import { createMemoryBudget } from './transfer/memory-budget.ts';
@@ -53,6 +56,8 @@ function createServices(env: Env): Services {
     reconcileCursor: createReconcileCursor(env.DEDUPE),
     auditStore: createAuditStore(env.RECORDINGS),
     reindexStore: createReindexStore(env.RECORDINGS),
+    tombstones: createTombstones(env.RECORDINGS, () => crypto.randomUUID()),
+    holds: createHolds(env.RECORDINGS),
     inbox: createInbox(env.RECORDINGS),
     deadLetters: createDeadLetters(env.RECORDINGS),
     recordings: createRecordings(env.RECORDINGS),
@@ -100,7 +105,7 @@ async function scheduled({ scheduledTime }: ScheduledController, env: Env): Prom
   const services = servicesOf(env);
   const time = new Date(scheduledTime);
   const isHourly = time.getUTCMinutes() === HOURLY_MINUTE;
-  const chores = [() => reconcile(scheduledTime, services)];
+  const chores = [() => reconcile(scheduledTime, services), () => finishErasures(services)];
   if (isHourly)
     chores.push(
       () => auditWhenDue(services),

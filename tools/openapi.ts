@@ -42,6 +42,33 @@ export const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> =
       answers: { 200: answers.recording },
       problems: ['not_found', 'catalog_unavailable'],
     },
+    delete: {
+      id: 'eraseRecording',
+      summary: 'Erases the audio, the manifest and the row for good; 202 where the cron has to finish it',
+      right: 'manage',
+      query: recordingQuerySchema,
+      answers: { 200: answers.outcome, 202: answers.outcome },
+      problems: ['not_found', 'on_hold', 'locked', 'catalog_unavailable'],
+    },
+  },
+  [`${one}/hold`]: {
+    post: {
+      id: 'holdRecording',
+      summary: 'Blocks erasing, until the hold is released',
+      right: 'manage',
+      query: recordingQuerySchema,
+      body: requests.holdBodySchema,
+      answers: { 201: answers.hold },
+      problems: ['not_found', 'erasing', 'catalog_unavailable', 'trail_unavailable'],
+    },
+    delete: {
+      id: 'releaseRecording',
+      summary: 'Releases the hold',
+      right: 'manage',
+      query: recordingQuerySchema,
+      answers: { 200: answers.released },
+      problems: ['not_found', 'catalog_unavailable', 'trail_unavailable'],
+    },
   },
   [`${one}/manifest`]: {
     get: {
@@ -220,6 +247,7 @@ const parameterHelp: Readonly<Record<string, string>> = {
   tz: 'The time zone of the days; UTC without it',
   state: '`archived` without it',
   order: '`newest` without it',
+  hold: 'On hold, or not',
   cursor: 'The `cursor` of the page before',
 };
 

@@ -17,6 +17,7 @@ import type { HeldLease } from './lease.ts';
 import { addToManifest, noteSameAudio, verifyFiles } from './manifest.ts';
 import { missingFiles, type Place, placeOf } from './place.ts';
 import { recoverOrphans } from './recover-orphan.ts';
+import { erasureOf, removeStored } from './remove-recording.ts';
 import type { ArchiveServices } from './services.ts';
 
 /** The time limit of what is asked of the API: the lease is renewed just before. */
@@ -29,6 +30,8 @@ export interface RecordingEnd {
   readonly failures: readonly FileFailure[];
   /** A check that did not pass and was overruled. */
   readonly warning?: string | undefined;
+  /** The owner has erased it: there is nothing left to do. */
+  readonly isErased?: true;
 }
 
 /**
@@ -36,6 +39,31 @@ export interface RecordingEnd {
  * exhausted its attempts gets no further download: only what is in the bucket already is listed.
  */
 export async function archiveRecording(
+  lease: HeldLease,
+  mode: Mode | 'exhausted',
+  services: ArchiveServices,
+): Promise<RecordingEnd> {
+  const { event } = lease.pending().entry;
+  const before = await endIfErased(event, services);
+  if (before !== undefined) return before;
+  const end = await archiveFiles(lease, mode, services);
+  // An erasure that began meanwhile has not seen these objects.
+  return (await endIfErased(event, services)) ?? end;
+}
+
+/** The end of an attempt at a recording that is erased: what it may have stored goes as well. */
+async function endIfErased(
+  event: RecordingEvent,
+  services: ArchiveServices,
+): Promise<RecordingEnd | undefined> {
+  const erasure = await erasureOf(event, services);
+  if (erasure === undefined) return undefined;
+  if (erasure === 'erasing') return { failures: [{ code: 'erasing' }] };
+  await removeStored(event, services);
+  return { failures: [], isErased: true };
+}
+
+async function archiveFiles(
   lease: HeldLease,
   mode: Mode | 'exhausted',
   services: ArchiveServices,

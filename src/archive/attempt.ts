@@ -7,7 +7,7 @@ import type { PendingEntry } from '../storage/inbox.ts';
 import { linkExpiresMs } from '../transfer/link.ts';
 import type { Mode } from './archive-file.ts';
 import { archiveRecording, type RecordingEnd } from './archive-recording.ts';
-import { closeArchived, closeGivenUp, giveUp, type Tried } from './close-entry.ts';
+import { closeArchived, closeErased, closeGivenUp, giveUp, type Tried } from './close-entry.ts';
 import { receivedMs, withAttempt, withoutLease } from './entry.ts';
 import { hasExhaustedIndexing, indexRecording, logNotIndexed } from './index-recording.ts';
 import { type HeldLease, holdLease } from './lease.ts';
@@ -19,7 +19,7 @@ import type { ArchiveServices } from './services.ts';
  * without `retryAtMs`: the outcome could not be saved, so the lease must expire first.
  */
 export interface AttemptEnd {
-  readonly outcome: 'archived' | 'pending' | 'dead' | 'lost';
+  readonly outcome: 'archived' | 'pending' | 'dead' | 'lost' | 'erased';
   readonly retryAtMs?: number | undefined;
   readonly key?: string | undefined;
   readonly bytes?: number | undefined;
@@ -66,6 +66,10 @@ async function attempt(lease: HeldLease, mode: Mode, services: ArchiveServices):
     (error: unknown): RecordingEnd => ({ failures: [internalError(error)] }),
   );
   const { key, bytes, warning, failures } = recording;
+  if (recording.isErased) {
+    await closeErased(lease, services);
+    return { outcome: 'erased' };
+  }
   const isAlarm = warning?.includes('differs') ? true : undefined;
   const tried = { lease, entry, links: linksText(entry.event) };
   const [failure, ...others] = failures.toSorted(transientFirst);
@@ -75,7 +79,8 @@ async function attempt(lease: HeldLease, mode: Mode, services: ArchiveServices):
     await closeArchived(lease, services);
     return { outcome: 'archived', key, bytes, detail: warning, isAlarm };
   }
-  if (exhausted !== undefined) return giveUp(tried, exhausted, services);
+  const isErasing = failures.some(({ code }) => code === 'erasing');
+  if (exhausted !== undefined && !isErasing) return giveUp(tried, exhausted, services);
   const end = await setAside(tried, [failure, ...others], services);
   return { ...end, bytes, detail: [end.detail, warning].filter(Boolean).join('; ') || undefined, isAlarm };
 }

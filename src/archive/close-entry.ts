@@ -26,6 +26,13 @@ export async function closeArchived(lease: HeldLease, services: ArchiveServices)
   await close(lease, { state: 'archived', fingerprint }, services);
 }
 
+/** Closes an entry whose recording the owner has erased; its dead letter goes as well. */
+export async function closeErased(lease: HeldLease, services: ArchiveServices): Promise<void> {
+  const { event, fingerprint } = lease.pending().entry;
+  await services.deadLetters.remove(event, fingerprint);
+  await close(lease, { state: 'archived', fingerprint }, services);
+}
+
 /** The entry with the failed attempt in its history, and the links that the attempt had. */
 export interface Tried {
   readonly lease: HeldLease;

@@ -43,7 +43,7 @@ export interface RetryContext {
 }
 
 /** Failures that are not the recording's, its link's or its provider's: they use up no attempt. */
-const uncountedFailures: readonly FailureCode[] = ['setting_broken', 'isolate_busy'];
+const uncountedFailures: readonly FailureCode[] = ['setting_broken', 'isolate_busy', 'erasing'];
 
 /**
  * Decides what follows a failed attempt, which is in the entry's history already. While one file may still be

@@ -3,6 +3,7 @@ import type { Catalog } from '../storage/catalog.ts';
 import type { DeadLetters } from '../storage/dead-letters.ts';
 import type { Inbox } from '../storage/inbox.ts';
 import type { Seen } from '../storage/seen.ts';
+import type { Tombstones } from '../storage/tombstones.ts';
 import type { TransferQueue } from '../storage/transfer-queue.ts';
 import type { TransferServices } from '../transfer/services.ts';
 
@@ -13,6 +14,7 @@ export interface ArchiveServices extends TransferServices {
   readonly seen: Seen;
   readonly queue: TransferQueue;
   readonly catalog: Catalog;
+  readonly tombstones: Tombstones;
   readonly maxRecordingBytes: number;
   /** From 0 up to 1. */
   readonly random: () => number;

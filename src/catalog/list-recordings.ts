@@ -160,11 +160,11 @@ function sourceOf(key: string): string {
 
 /** Whether an entry or a letter is meant; what only an archived recording has, none of them has. */
 async function matches({ source, facts }: Unarchived, filter: RowFilter): Promise<boolean> {
-  const { provider, source: only, sources, format } = filter;
+  const { provider, source: only, sources, format, hold } = filter;
   if (provider !== undefined && source.split('.')[0] !== provider) return false;
   if (only !== undefined && source !== only) return false;
   if (sources !== undefined && !sources.includes(source)) return false;
-  if (format !== undefined) return false;
+  if (format !== undefined || hold === true) return false;
   return matchesFacts(facts, filter);
 }
 

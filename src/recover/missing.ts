@@ -31,15 +31,15 @@ export async function missingOf(
   return missing.filter(({ names }) => !names.some((name) => pending.has(name)));
 }
 
-/** Whether the recording has a manifest, under any of the ids that a webhook may have used. */
+/** Whether the recording has a manifest, under any of the ids that a webhook may have used, or was erased. */
 async function isArchived(
   event: RecordingEvent,
   listed: ListedRecording,
-  { recordings }: ArchiveServices,
+  { recordings, tombstones }: ArchiveServices,
 ): Promise<boolean> {
-  for (const key of await manifestKeysOf(event, listed))
-    if ((await recordings.etagOf(key)) !== undefined) return true;
-  return false;
+  const keys = await manifestKeysOf(event, listed);
+  for (const key of keys) if ((await recordings.etagOf(key)) !== undefined) return true;
+  return (await tombstones.find(...keys)) !== undefined;
 }
 
 /** The keys that the manifest of a listed recording may have: a webhook may have named it otherwise than the list. */

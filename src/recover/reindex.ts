@@ -47,8 +47,7 @@ export async function continueReindex(services: RecoverServices): Promise<void> 
   const { reindexStore, queue, log, now } = services;
   const { run, expected } = await reindexStore.read();
   if (run === undefined || run.endedAt !== undefined) return;
-  const moved =
-    run.after.phase === 'manifests' ? await indexPage(run, services) : await sweepRows(run, services);
+  const moved = await steps[run.after.phase](run, services);
   const next = { ...moved, movedAt: new Date(now()).toISOString() };
   // Another message of the same run may have saved it: then that one continues, and this one ends.
   if (!(await reindexStore.write(next, expected))) return;
@@ -82,7 +81,7 @@ async function indexPage(run: ReindexRun, { catalog, recordings }: RecoverServic
 
 /** Removes the rows without a manifest among the next ones. */
 async function sweepRows(run: ReindexRun, services: RecoverServices): Promise<ReindexRun> {
-  const { catalog, recordings, now } = services;
+  const { catalog, recordings } = services;
   const after = run.after.phase === 'rows' ? run.after.id : 0;
   const rows = await catalog.listKeys(after, MAX_ROWS);
   const waiting = rows.values();
@@ -96,6 +95,25 @@ async function sweepRows(run: ReindexRun, services: RecoverServices): Promise<Re
   for (const key of ghosts) await indexManifest(key, services); // It may have been archived since it was looked for.
   const last = rows.length < MAX_ROWS ? undefined : rows.at(-1);
   const removed = run.removed + ghosts.length;
-  if (last === undefined) return { ...run, removed, endedAt: new Date(now()).toISOString() };
+  if (last === undefined) return { ...run, removed, after: { phase: 'holds', key: '' } };
   return { ...run, removed, after: { phase: 'rows', id: last.id } };
 }
+
+/** After all manifests of the bucket. */
+const END = 'recordings0';
+
+/** Writes the flags of one page of holds, and removes those without a hold. */
+async function indexHolds(run: ReindexRun, services: RecoverServices): Promise<ReindexRun> {
+  const { catalog, holds, now } = services;
+  const after = run.after.phase === 'holds' ? run.after.key : '';
+  const { items, lastKey } = await holds.list(after);
+  await catalog.holds.put(items);
+  const held = new Set(items.map(({ manifestKey }) => manifestKey));
+  const flagged = await catalog.holds.list(after, lastKey ?? END);
+  for (const key of flagged.filter((one) => !held.has(one)))
+    if (!(await holds.isHeld(key))) await catalog.holds.remove([key]);
+  if (lastKey !== undefined) return { ...run, after: { phase: 'holds', key: lastKey } };
+  return { ...run, endedAt: new Date(now()).toISOString() };
+}
+
+const steps = { manifests: indexPage, rows: sweepRows, holds: indexHolds } as const;

@@ -19,7 +19,7 @@ export async function retryRecording(
 }
 
 /** Makes a pending entry due now, unless a worker has it. */
-async function wakeEntry(key: string, { inbox, queue, now }: RecoverServices): Promise<Retried> {
+export async function wakeEntry(key: string, { inbox, queue, now }: RecoverServices): Promise<Retried> {
   const present = await inbox.read(key);
   if (present.state !== 'present') return 'nothing_to_retry';
   const { lease } = present.entry;

@@ -1,6 +1,7 @@
 import type { ArchiveServices } from '../archive/services.ts';
 import type { Source } from '../sources.ts';
 import type { AuditStore } from '../storage/audit-store.ts';
+import type { Holds } from '../storage/holds.ts';
 import type { ReconcileCursor } from '../storage/reconcile-cursor.ts';
 import type { ReindexStore } from '../storage/reindex-store.ts';
 
@@ -10,4 +11,5 @@ export interface RecoverServices extends ArchiveServices {
   readonly reconcileCursor: ReconcileCursor;
   readonly auditStore: AuditStore;
   readonly reindexStore: ReindexStore;
+  readonly holds: Holds;
 }

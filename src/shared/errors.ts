@@ -63,6 +63,7 @@ export const transientFailures = [
   'not_audio',
   'storage_failed',
   'catalog_failed',
+  'erasing',
   'internal_error',
 ] as const;
 

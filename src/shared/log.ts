@@ -12,6 +12,7 @@ export interface LogLine {
     | 'deletion'
     | 'purge'
     | 'reindex'
+    | 'erase'
     | 'settings'
     | 'fault';
   readonly provider?: string | undefined;

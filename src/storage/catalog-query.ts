@@ -18,6 +18,8 @@ export interface RowFilter {
   readonly fromMs?: number | undefined;
   readonly beforeMs?: number | undefined;
   readonly format?: string | undefined;
+  /** On hold, or not. */
+  readonly hold?: boolean | undefined;
   readonly minSeconds?: number | undefined;
   readonly maxSeconds?: number | undefined;
 }
@@ -40,7 +42,8 @@ const IS_SHARED = `EXISTS (
   SELECT 1 FROM shared_ids WHERE shared_ids.source = found.source AND shared_ids.recording_key = found.recording_key
 )`;
 
-const COLUMNS = `id, manifest_key, facts, ${IS_SHARED} AS is_shared`;
+const COLUMNS = `id, manifest_key, facts, ${IS_SHARED} AS is_shared,
+  (SELECT holds.facts FROM holds WHERE holds.manifest_key = found.manifest_key) AS hold`;
 
 /**
  * The statement of a search, for one row more than its limit. It has the conditions that are set and no others: SQLite
@@ -79,14 +82,28 @@ export function endOfScan(search: RowSearch): Statement | undefined {
 
 function plan({ filter, order, cursor }: RowSearch) {
   const [table, leading, others] = conditionsOf(filter);
-  const id = `${table}.id`;
+  const id = table === 'numbers' ? 'numbers.id' : 'recordings.id';
   const { from: first, before } = rangeOf(filter, order, cursor);
   const indexed = [...leading, ...is(`${id} >= ?`, first), ...is(`${id} < ?`, before)];
   const direction = order === 'newest' ? 'DESC' : 'ASC';
-  const from = table === 'numbers' ? 'numbers CROSS JOIN recordings ON recordings.id = numbers.id' : table;
+  const from = tables[table];
   const scan = (columns: string) =>
     join(`SELECT ${columns} FROM ${from}${whereOf(indexed)} ORDER BY ${id} ${direction}`, [], indexed);
   return { scan, others };
+}
+
+type Table = 'recordings' | 'numbers' | 'holds';
+
+const tables: Readonly<Record<Table, string>> = {
+  recordings: 'recordings',
+  numbers: 'numbers CROSS JOIN recordings ON recordings.id = numbers.id',
+  holds: `holds CROSS JOIN recordings ON recordings.recording_key = holds.recording_key
+    AND recordings.source = holds.source AND recordings.manifest_key = holds.manifest_key`,
+};
+
+function isHeld(hold: boolean): Statement {
+  const sql = `manifest_key ${hold ? '' : 'NOT '}IN (SELECT manifest_key FROM holds)`;
+  return { sql, values: [] };
 }
 
 /** The ids of the days and after the cursor: one bound at each end, since SQLite begins at one and reads to the other. */
@@ -106,7 +123,7 @@ function rangeOf({ fromMs, beforeMs }: RowFilter, order: RowSearch['order'], cur
 }
 
 /** The conditions of the index that leads, which is the most selective one, and all others. */
-function conditionsOf(filter: RowFilter): ['recordings' | 'numbers', Statement[], Statement[]] {
+function conditionsOf(filter: RowFilter): [Table, Statement[], Statement[]] {
   const { provider, source, sources, recordingKeys, callKeys, digits, format } = filter;
   const { minSeconds, maxSeconds } = filter;
   const only = sources?.length === 1 ? sources[0] : undefined;
@@ -116,15 +133,19 @@ function conditionsOf(filter: RowFilter): ['recordings' | 'numbers', Statement[]
     [...is('source = ?', source), ...is('source = ?', only)],
     is('provider = ?', provider),
   ];
-  const lead = digits === undefined ? candidates.findIndex((conditions) => conditions.length > 0) : -1;
+  const leadsByHold = digits === undefined && filter.hold === true;
+  const lead =
+    digits === undefined && !leadsByHold ? candidates.findIndex((conditions) => conditions.length > 0) : -1;
   const others = [
     ...candidates.filter((_, at) => at !== lead).flat(),
     ...(only === undefined ? isOneOf('source', sources) : []),
     ...(digits === undefined ? [] : endsWith(digits)),
+    ...(filter.hold === undefined || leadsByHold ? [] : [isHeld(filter.hold)]),
     ...is("instr(formats, ',' || ? || ',') > 0", format),
     ...is('duration_ms >= ?', inMs(minSeconds)),
     ...is('duration_ms <= ?', inMs(maxSeconds)),
   ];
+  if (leadsByHold) return ['holds', [], others];
   if (digits !== undefined) return ['numbers', is('numbers.digits = ?', suffixOf(digits)), others];
   return ['recordings', candidates[lead] ?? [], others];
 }

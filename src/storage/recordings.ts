@@ -106,7 +106,9 @@ export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTime
     list: (prefix: string, cursor: string | undefined): Promise<ObjectPage> =>
       listObjectPage(store, prefix, cursor),
 
-    /** Removes an object that this worker has just stored. */
+    removeManifest: (key: string): Promise<void> => deleteObject(store, key),
+
+    /** Removes an object that this worker has just stored, or one of a recording that is erased. */
     removeAudio: (key: string): Promise<void> => deleteObject(store, key),
 
     /**

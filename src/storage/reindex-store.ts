@@ -8,10 +8,11 @@ const reindexRun = v.object({
   /** The last step. */
   movedAt: v.string(),
   endedAt: v.optional(v.string()),
-  /** First the manifests are listed, then the rows are checked for a manifest. */
+  /** First the manifests are listed, then the rows are checked for a manifest, then the holds are listed. */
   after: v.variant('phase', [
     v.object({ phase: v.literal('manifests'), key: v.string() }),
     v.object({ phase: v.literal('rows'), id: v.number() }),
+    v.object({ phase: v.literal('holds'), key: v.string() }),
   ]),
   /** The manifests so far. */
   listed: v.number(),

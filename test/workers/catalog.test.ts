@@ -160,7 +160,7 @@ function manifestOf(run: string, more: Partial<Manifest> = {}): Manifest {
 
 describe('the tables', () => {
   const drop = async () => {
-    const tables = ['recordings', 'numbers', 'shared_ids', 'days', 'failures', 'migrations'];
+    const tables = ['recordings', 'numbers', 'shared_ids', 'holds', 'days', 'failures', 'migrations'];
     for (const table of tables) await env.CATALOG.prepare(`DROP TABLE IF EXISTS ${table}`).run();
   };
 

@@ -3,11 +3,14 @@ import { type WithTimeout, withTimeout } from '../../src/shared/with-timeout.ts'
 import { createAuditStore } from '../../src/storage/audit-store.ts';
 import { createCatalog } from '../../src/storage/catalog.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
+import { createHolds } from '../../src/storage/holds.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createReindexStore } from '../../src/storage/reindex-store.ts';
 import { createSeen } from '../../src/storage/seen.ts';
+import { createTombstones } from '../../src/storage/tombstones.ts';
+import { createTrail } from '../../src/storage/trail.ts';
 import { createTransferQueue, type QueueMessage } from '../../src/storage/transfer-queue.ts';
 
 /**
@@ -73,6 +76,9 @@ export function createFaultInjector(faultyCall: number, fault: Fault) {
       reconcileCursor: createReconcileCursor(kv, shortTimeout),
       auditStore: createAuditStore(bucket, shortTimeout),
       reindexStore: createReindexStore(bucket, shortTimeout),
+      trail: createTrail(bucket, async () => undefined, shortTimeout),
+      tombstones: createTombstones(bucket, () => crypto.randomUUID(), shortTimeout),
+      holds: createHolds(bucket, shortTimeout),
       inbox: createInbox(bucket, shortTimeout),
       deadLetters: createDeadLetters(bucket, shortTimeout),
       recordings: createRecordings(bucket, shortTimeout),

@@ -6,6 +6,7 @@ import { createDeadLetters } from '../../src/storage/dead-letters.ts';
 import { createInbox } from '../../src/storage/inbox.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createSeen } from '../../src/storage/seen.ts';
+import { createTombstones } from '../../src/storage/tombstones.ts';
 import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
 import { attempt, link, receiveSigned, recordingFacts, testServices } from './support.ts';
 
@@ -24,7 +25,7 @@ function countedBinding<T extends object>(binding: T, name: string, counts: Reco
   });
 }
 
-test('a recording of one file takes 1 KV read, 1 KV write, 7 R2 calls and 1 of D1; a duplicate takes 1 KV read', async ({
+test('a recording of one file takes 1 KV read, 1 KV write, 9 R2 calls and 1 of D1; a duplicate takes 1 KV read', async ({
   expect,
 }) => {
   const counts: Record<string, number> = {};
@@ -38,6 +39,7 @@ test('a recording of one file takes 1 KV read, 1 KV write, 7 R2 calls and 1 of D
     deadLetters: createDeadLetters(bucket),
     recordings: createRecordings(bucket),
     catalog,
+    tombstones: createTombstones(bucket, () => crypto.randomUUID()),
   });
   const key = await fakeTelnyx.newKey();
   const body = fakeTelnyx.announce(recordingFacts('paid', { wav: link('/audio/mono.wav', 'paid') }));
@@ -55,7 +57,7 @@ test('a recording of one file takes 1 KV read, 1 KV write, 7 R2 calls and 1 of D
     'KV.get': 1,
     'KV.put': 1,
     'R2.put': 3,
-    'R2.get': 1,
+    'R2.get': 3,
     'R2.head': 2,
     'R2.delete': 1,
     'D1.prepare': 3,

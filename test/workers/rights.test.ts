@@ -46,6 +46,8 @@ const routes = [
   ['HEAD', '/api/recordings/telnyx/own/audio/wav', 'read'],
   ['GET', '/api/recordings/telnyx/own/trail', 'read'],
   ['POST', '/api/recordings/telnyx/own/retry', 'manage'],
+  ['POST', '/api/recordings/telnyx/own/hold', 'manage'],
+  ['DELETE', '/api/recordings/telnyx/own/hold', 'manage'],
   ['GET', '/api/stats', 'read'],
   ['GET', '/api/openapi.json', 'read'],
   ['GET', '/api/tokens', 'operator'],
@@ -60,6 +62,7 @@ const routes = [
   ['GET', '/api/reindex', 'operator'],
   ['POST', '/api/reindex', 'operator'],
   ['GET', '/healthz', 'operator'],
+  ['DELETE', '/api/recordings/telnyx/own', 'manage'],
 ] as const;
 
 describe('each route with each credential', () => {

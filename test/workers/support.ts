@@ -16,12 +16,14 @@ import { withTimeout } from '../../src/shared/with-timeout.ts';
 import { createAuditStore } from '../../src/storage/audit-store.ts';
 import { createCatalog } from '../../src/storage/catalog.ts';
 import { createDeadLetters } from '../../src/storage/dead-letters.ts';
+import { createHolds } from '../../src/storage/holds.ts';
 import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
 import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createReindexStore } from '../../src/storage/reindex-store.ts';
 import { createSeen } from '../../src/storage/seen.ts';
 import { createTokens } from '../../src/storage/tokens.ts';
+import { createTombstones } from '../../src/storage/tombstones.ts';
 import { createTrail } from '../../src/storage/trail.ts';
 import type { ChoreMessage, QueueMessage, TransferQueue } from '../../src/storage/transfer-queue.ts';
 import { createMemoryBudget } from '../../src/transfer/memory-budget.ts';
@@ -228,6 +230,8 @@ export function testServices(
     reconcileCursor: createReconcileCursor(env.DEDUPE),
     auditStore: createAuditStore(env.RECORDINGS),
     reindexStore: createReindexStore(env.RECORDINGS),
+    tombstones: createTombstones(env.RECORDINGS, () => crypto.randomUUID()),
+    holds: createHolds(env.RECORDINGS),
     inbox: createInbox(env.RECORDINGS),
     deadLetters: createDeadLetters(env.RECORDINGS),
     recordings: createRecordings(env.RECORDINGS),

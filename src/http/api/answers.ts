@@ -32,6 +32,7 @@ const archived = v.object({
   warning: text,
   archivedAt: v.string(),
   archiveSeconds: v.number(),
+  hold: v.optional(v.object({ reason: v.string(), by: v.string(), at: v.string() })),
   failures: v.optional(v.record(v.string(), v.number())),
 });
 
@@ -74,6 +75,9 @@ export const trail = v.object({
   ),
   cursor: text,
 });
+
+export const hold = v.object({ reason: v.string(), by: v.string(), at: v.string() });
+export const released = v.object({ released: v.literal(true) });
 
 export const outcome = v.object({ outcome: v.string() });
 

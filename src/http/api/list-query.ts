@@ -40,6 +40,7 @@ export async function readListQuery(parameters: URLSearchParams): Promise<Result
     provider,
     source,
     format,
+    hold: given.hold === undefined ? undefined : given.hold === 'true',
     recordingKeys: given.recording === undefined ? undefined : await keysOf(given.recording),
     callKeys: given.call === undefined ? undefined : await keysOf(given.call),
     digits: digitsOf(given.number),

@@ -13,6 +13,9 @@ export const problems = {
   still_pending: 409,
   nothing_to_archive: 409,
   catalog_unavailable: 503,
+  on_hold: 409,
+  erasing: 409,
+  locked: 409,
   trail_unavailable: 503,
   internal_error: 500,
 } as const;

@@ -1,7 +1,9 @@
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import { filterOf, findArchived, findRecording, type RecordingName } from '../../catalog/find-recording.ts';
+import { releaseHold, setHold } from '../../catalog/hold.ts';
 import { type Listed, listRecordings, type Unarchived } from '../../catalog/list-recordings.ts';
+import { eraseRecording } from '../../recover/erase.ts';
 import { retryRecording } from '../../recover/retry-recording.ts';
 import type { FoundRow } from '../../storage/catalog.ts';
 import { placeOf } from '../../storage/catalog-row.ts';
@@ -12,7 +14,9 @@ import type { AppEnv } from '../services.ts';
 import { findFile, serveAudio } from './audio.ts';
 import { type QuerySchema, readListQuery, readParameters } from './list-query.ts';
 import { problem } from './problem.ts';
-import { audioQuerySchema, recordingQuerySchema, trailQuerySchema } from './schemas.ts';
+import { readBody } from './read-body.ts';
+import { audioQuerySchema, holdBodySchema, recordingQuerySchema, trailQuerySchema } from './schemas.ts';
+import { writeTrail } from './write-trail.ts';
 
 /** What the vault holds: `/api/recordings`. */
 export const recordings = new Hono<AppEnv>();
@@ -78,6 +82,41 @@ recordings.post('/:source/:recordingId/retry', allow('manage'), async (c) => {
   return outcome === 'nothing_to_retry' ? problem(outcome) : c.json({ outcome }, 202);
 });
 
+/** `POST …/hold` with `{"reason":"…"}`: blocks erasing, until it is released. */
+recordings.post('/:source/:recordingId/hold', allow('manage'), async (c) => {
+  const found = await findVisible(c, recordingQuerySchema);
+  if (found instanceof Response) return found;
+  const body = await readBody(c, holdBodySchema);
+  if (!body.ok) return problem('invalid_body', body.error);
+  const { reason } = body.value;
+  if (!(await writeTrail(c, found.manifestKey, { action: 'held', detail: reason })))
+    return problem('trail_unavailable');
+  const { id, name } = c.var.identity;
+  const hold = { reason, by: name ?? id, at: new Date(c.env.now()).toISOString() };
+  const outcome = await setHold(found.manifestKey, hold, c.env);
+  return outcome === 'held' ? c.json(hold, 201) : problem('erasing');
+});
+
+/** `DELETE …/hold`: releases it. */
+recordings.delete('/:source/:recordingId/hold', allow('manage'), async (c) => {
+  const found = await findVisible(c, recordingQuerySchema);
+  if (found instanceof Response) return found;
+  if (!(await c.env.holds.isHeld(found.manifestKey))) return problem('not_found');
+  if (!(await writeTrail(c, found.manifestKey, { action: 'released' }))) return problem('trail_unavailable');
+  await releaseHold(found.manifestKey, c.env);
+  return c.json({ released: true });
+});
+
+/** `DELETE /api/recordings/:source/:recordingId`: erases it for good. */
+recordings.delete('/:source/:recordingId', allow('manage'), async (c) => {
+  const found = await findVisible(c, recordingQuerySchema);
+  if (found instanceof Response) return found;
+  const { id: by, name: byName } = c.var.identity;
+  const outcome = await eraseRecording({ manifestKey: found.manifestKey, by, byName }, c.env);
+  if (outcome === 'erased') return c.json({ outcome });
+  return outcome === 'erasing' ? c.json({ outcome }, 202) : problem(outcome);
+});
+
 recordings.all('*', () => problem('not_found'));
 
 /** The recording that a request names, if the client may see its source and the parameters are valid; else the answer. */
@@ -121,6 +160,7 @@ function describeRow(found: FoundRow) {
     provider: providerOf(row.source),
     ...row,
     at: new Date(atMs).toISOString(),
+    hold: found.hold,
     archiveSeconds: archiveMs / 1000,
     files: files.map(({ etag: _, ...file }) => {
       const isFirst = files.find(({ format }) => format === file.format)?.sha256 === file.sha256;

@@ -53,6 +53,7 @@ export const listQuerySchema = v.strictObject({
   to: time,
   tz: v.optional(v.pipe(v.string(), v.check(isTimeZone, 'a time zone, such as Europe/Berlin'))),
   state: v.optional(v.picklist(['archived', 'pending', 'dead', 'all'], 'archived, pending, dead or all')),
+  hold: v.optional(v.picklist(['true', 'false'], 'true or false')),
   format: text(/^[a-z0-9]{1,8}$/, 'a format, such as wav'),
   minSeconds: number('seconds, 0 or more'),
   maxSeconds: number('seconds, 0 or more'),
@@ -87,6 +88,13 @@ export const objectsQuerySchema = v.strictObject({ prefix: v.optional(v.string()
 export const objectQuerySchema = v.strictObject({ key: v.string('the key of an object') });
 
 export const noQuerySchema = v.strictObject({});
+
+export const holdBodySchema = v.strictObject({
+  reason: v.pipe(
+    v.string('1 to 500 characters'),
+    v.regex(/^[^\p{Cc}\p{Cf}]{1,500}$/u, '1 to 500 characters'),
+  ),
+});
 
 export const replayBodySchema = v.strictObject({ key: v.string('the key of a dead letter') });
 

@@ -44,6 +44,14 @@ CREATE TABLE shared_ids (
   PRIMARY KEY (source, recording_key)
 ) WITHOUT ROWID;
 
+-- The recordings on hold. Under holds/ in the bucket is what decides.
+CREATE TABLE holds (
+  manifest_key TEXT PRIMARY KEY,
+  source TEXT NOT NULL,
+  recording_key TEXT NOT NULL,
+  facts TEXT NOT NULL
+) WITHOUT ROWID;
+
 -- By the UTC day of the recording.
 CREATE TABLE days (
   day TEXT NOT NULL,

@@ -1,0 +1,63 @@
+import { columnsOf, type PlacedRow, placeOf } from './catalog-row.ts';
+import { type OpenCatalog, run } from './catalog-tables.ts';
+import { STORE_MS } from './objects.ts';
+
+/** Rows of one statement: far below the 2 MB of a parameter. */
+const MAX_ROWS = 500;
+
+/** The rows of the JSON that the catalog has. */
+const KNOWN = `
+  json_each(?1) JOIN recordings AS known ON known.source = value ->> 'source'
+  AND known.recording_key = value ->> 'recordingKey' AND known.manifest_key = value ->> 'manifestKey'`;
+
+const REMOVE = `DELETE FROM recordings WHERE id IN (SELECT known.id FROM ${KNOWN})`;
+
+/** A row that differs is written anew: so there is one way to count it, and one to count it no more. */
+const REMOVE_CHANGED = `
+  DELETE FROM recordings WHERE id IN (SELECT known.id FROM ${KNOWN} WHERE known.facts <> value ->> 'facts')`;
+
+const insert = (id: string) => `
+  INSERT INTO recordings SELECT ${id},
+    value ->> 'provider', value ->> 'source', value ->> 'recordingKey', value ->> 'callKey', value ->> 'manifestKey',
+    value ->> 'atMs', value ->> 'fromDigits', value ->> 'toDigits', value ->> 'durationMs', value ->> 'formats',
+    value ->> 'bytes', value ->> 'archiveMs', value ->> 'failures', value ->> 'facts'
+  FROM json_each(?1) WHERE true`;
+
+const ADD_MISSING = `${insert("value ->> 'id'")} ON CONFLICT DO NOTHING RETURNING id`;
+
+/** Rows whose id another recording has. */
+const FIND_MISSING = `
+  SELECT key AS at FROM json_each(?1) WHERE NOT EXISTS (
+    SELECT 1 FROM recordings WHERE source = value ->> 'source'
+    AND recording_key = value ->> 'recordingKey' AND manifest_key = value ->> 'manifestKey'
+  )`;
+
+const ADD_AT_NEXT_ID = insert(`(
+  SELECT taken.id + 1 FROM recordings AS taken WHERE taken.id >= value ->> 'id'
+  AND NOT EXISTS (SELECT 1 FROM recordings AS following WHERE following.id = taken.id + 1)
+  ORDER BY taken.id LIMIT 1
+)`);
+
+/** Writes rows, and leaves those that are the same; the number of rows that were missing or differed. */
+export async function putRows(opened: OpenCatalog, rows: readonly PlacedRow[]): Promise<number> {
+  let changed = 0;
+  for (let at = 0; at < rows.length; at += MAX_ROWS)
+    changed += await putSome(opened, rows.slice(at, at + MAX_ROWS));
+  return changed;
+}
+
+/** Removes the rows of manifests. */
+export async function removeRows(opened: OpenCatalog, manifestKeys: readonly string[]): Promise<void> {
+  const places = manifestKeys.map((manifestKey) => ({ manifestKey, ...placeOf(manifestKey) }));
+  await run(opened, { sql: REMOVE, values: [JSON.stringify(places)] });
+}
+
+async function putSome({ database, withTimeout }: OpenCatalog, rows: readonly PlacedRow[]): Promise<number> {
+  const columns = rows.map(columnsOf);
+  const bind = (sql: string, values: unknown) => database.prepare(sql).bind(JSON.stringify(values));
+  const steps = [REMOVE_CHANGED, ADD_MISSING, FIND_MISSING].map((sql) => bind(sql, columns));
+  const [, added, missing] = await withTimeout(STORE_MS, database.batch<{ at: number }>(steps));
+  const others = missing?.results.map(({ at }) => bind(ADD_AT_NEXT_ID, [columns[at]])) ?? [];
+  if (others.length > 0) await withTimeout(STORE_MS, database.batch(others));
+  return (added?.results.length ?? 0) + others.length;
+}
