@@ -91,6 +91,7 @@ export const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> =
         'not_found',
         'precondition_failed',
         'range_not_satisfiable',
+        'audio_missing',
         'catalog_unavailable',
         'trail_unavailable',
       ],
@@ -102,6 +103,16 @@ export const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> =
       query: requests.audioQuerySchema,
       answers: { 200: '', 304: '' },
       problems: ['not_found', 'precondition_failed', 'catalog_unavailable'],
+    },
+  },
+  [`${one}/waveform/{format}`]: {
+    get: {
+      id: 'getWaveform',
+      summary: "The waveform, as BBC audiowaveform's .dat of version 2: 8 bits, 10 pixels a second",
+      right: 'read',
+      query: requests.waveformQuerySchema,
+      answers: { 200: 'application/octet-stream' },
+      problems: ['not_found', 'no_waveform', 'audio_missing', 'catalog_unavailable'],
     },
   },
   [`${one}/trail`]: {

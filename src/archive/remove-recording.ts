@@ -51,8 +51,10 @@ export async function removeRecording(
   // Under an id that names only a call, another event's audio may lie beside the manifest.
   const own = beside.filter(({ metadata }) => metadata.event === undefined || parts.has(metadata.event));
   const listed = manifest?.files.map(({ key }) => key) ?? [];
-  for (const key of new Set([...listed, ...own.map((object) => object.key)]))
+  for (const key of new Set([...listed, ...own.map((object) => object.key)])) {
+    await recordings.removeWaveform(key);
     await recordings.removeAudio(key);
+  }
   await recordings.removeManifest(manifestKey);
   if (catalog.isBound) await catalog.remove([manifestKey]);
 }

@@ -106,6 +106,15 @@ export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTime
     list: (prefix: string, cursor: string | undefined): Promise<ObjectPage> =>
       listObjectPage(store, prefix, cursor),
 
+    readWaveform: (audioKey: string): Promise<Uint8Array | undefined> =>
+      readBytesAt(store, waveformKey(audioKey)),
+
+    async writeWaveform(audioKey: string, waveform: Uint8Array): Promise<void> {
+      await limit(STORE_MS, bucket.put(waveformKey(audioKey), waveform));
+    },
+
+    removeWaveform: (audioKey: string): Promise<void> => deleteObject(store, waveformKey(audioKey)),
+
     removeManifest: (key: string): Promise<void> => deleteObject(store, key),
 
     /** Removes an object that this worker has just stored, or one of a recording that is erased. */
@@ -169,6 +178,19 @@ async function moveObject(store: Store, from: string, to: string): Promise<Store
   if (moved?.etag !== etag) return undefined;
   await deleteObject(store, from);
   return describe(moved);
+}
+
+/** Never beside the audio: what lies there is taken for audio. */
+function waveformKey(audioKey: string): string {
+  return `${audioKey.replace(/^recordings\//, 'waveforms/')}.dat`;
+}
+
+async function readBytesAt({ bucket, withTimeout }: Store, key: string): Promise<Uint8Array | undefined> {
+  const read = async () => {
+    const object = await bucket.get(key);
+    return object === null ? undefined : new Uint8Array(await object.arrayBuffer());
+  };
+  return withTimeout(STORE_MS, read());
 }
 
 /** Lists one page of the objects with a prefix, of any kind. */

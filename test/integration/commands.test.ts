@@ -370,8 +370,8 @@ describe('send, list and get, over the API of a vault', () => {
   });
 
   test('reindex waits for the end of a rebuild, which finds nothing to fix', async ({ expect }) => {
-    const plain = await command(['reindex', '--to', vault.url]);
-    const { code, stdout } = await command(['reindex', '--to', vault.url, '--json']);
+    const plain = await asOwner('reindex');
+    const { code, stdout } = await asOwner('reindex', '--json');
 
     expect(plain.stdout).toMatch(
       /^done: [1-9]\d* manifests, 0 rows fixed, 0 rows without a manifest removed$/m,

@@ -276,12 +276,17 @@ describe('GET /api/objects and GET /api/object', () => {
   test.for([
     ['a key without an object', '?key=recordings/objects/none'],
     ['an empty key', '?key='],
-    ['no key', ''],
     ['a key over 1,024 bytes', `?key=${'ä'.repeat(513)}`],
   ] as const)('answers 404 to %s', async ([, query], { expect }) => {
     const response = await ask(`/object${query}`);
 
     expect([response.status, await response.json()]).toMatchObject([404, { code: 'not_found' }]);
+  });
+
+  test('answers 400 to no key', async ({ expect }) => {
+    const response = await ask('/object');
+
+    expect([response.status, await response.json()]).toMatchObject([400, { parameter: 'key' }]);
   });
 });
 

@@ -44,6 +44,7 @@ const routes = [
   ['GET', '/api/recordings/telnyx/own/manifest', 'read'],
   ['GET', '/api/recordings/telnyx/own/audio/wav', 'read'],
   ['HEAD', '/api/recordings/telnyx/own/audio/wav', 'read'],
+  ['GET', '/api/recordings/telnyx/own/waveform/wav', 'read'],
   ['GET', '/api/recordings/telnyx/own/trail', 'read'],
   ['POST', '/api/recordings/telnyx/own/retry', 'manage'],
   ['POST', '/api/recordings/telnyx/own/hold', 'manage'],

@@ -197,7 +197,7 @@ describe('runAttempt()', () => {
       });
       const entry = await env.RECORDINGS.head(inbox);
       expect(entry?.customMetadata).toEqual({
-        recording: `rec-${id}`,
+        facts: expect.stringContaining(`"recordingId":"rec-${id}"`),
         attempts: '1',
         lastFailure: code,
         dueAt: expect.stringMatching(/^\d{4}-.*Z$/),

@@ -9,6 +9,7 @@ export const problems = {
   range_not_satisfiable: 416,
   precondition_failed: 412,
   audio_missing: 404,
+  no_waveform: 404,
   nothing_to_retry: 409,
   still_pending: 409,
   nothing_to_archive: 409,

@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
+import { drawWaveform } from '../../catalog/draw-waveform.ts';
 import { filterOf, findArchived, findRecording, type RecordingName } from '../../catalog/find-recording.ts';
 import { releaseHold, setHold } from '../../catalog/hold.ts';
 import { type Listed, listRecordings, type Unarchived } from '../../catalog/list-recordings.ts';
@@ -15,7 +16,13 @@ import { findFile, serveAudio } from './audio.ts';
 import { type QuerySchema, readListQuery, readParameters } from './list-query.ts';
 import { problem } from './problem.ts';
 import { readBody } from './read-body.ts';
-import { audioQuerySchema, holdBodySchema, recordingQuerySchema, trailQuerySchema } from './schemas.ts';
+import {
+  audioQuerySchema,
+  holdBodySchema,
+  recordingQuerySchema,
+  trailQuerySchema,
+  waveformQuerySchema,
+} from './schemas.ts';
 import { writeTrail } from './write-trail.ts';
 
 /** What the vault holds: `/api/recordings`. */
@@ -62,6 +69,18 @@ recordings.get('/:source/:recordingId/audio/:format', async (c) => {
   if (found instanceof Response) return found;
   const file = findFile(found.row, c.req.param('format'), c.req.query('sha256'));
   return file === undefined ? problem('not_found') : serveAudio(c, found, file);
+});
+
+/** `GET …/waveform/:format`: the waveform of a file, as BBC audiowaveform's `.dat`. */
+recordings.get('/:source/:recordingId/waveform/:format', async (c) => {
+  const found = await findVisible(c, waveformQuerySchema);
+  if (found instanceof Response) return found;
+  const file = findFile(found.row, c.req.param('format'), c.req.query('sha256'));
+  if (file === undefined) return problem('not_found');
+  const drawn = await drawWaveform(file, c.env);
+  if (!drawn.ok) return problem(drawn.error);
+  const headers = { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'private, no-store' };
+  return new Response(drawn.value, { headers });
 });
 
 /** `GET …/trail`: who did what with it, the oldest first. */

@@ -72,9 +72,13 @@ export const statsQuerySchema = v.strictObject({ from: dayParameter, to: dayPara
 /** Of a recording's route: `call` tells those apart that have the same id. */
 export const recordingQuerySchema = v.strictObject({ call: idParameter });
 
+const sha256 = text(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex');
+
+export const waveformQuerySchema = v.strictObject({ call: idParameter, sha256 });
+
 export const audioQuerySchema = v.strictObject({
   call: idParameter,
-  sha256: text(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex'),
+  sha256,
   /** As a file to be saved; without it, to be played. */
   download: v.optional(v.literal('true', 'true')),
 });
