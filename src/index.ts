@@ -21,6 +21,7 @@ import { createReconcileCursor } from './storage/reconcile-cursor.ts';
 import { createRecordings } from './storage/recordings.ts';
 import { createReindexStore } from './storage/reindex-store.ts';
 import { createSeen } from './storage/seen.ts';
+import { createShares } from './storage/shares.ts';
 import { createTokens } from './storage/tokens.ts';
 import { createTombstones } from './storage/tombstones.ts';
 import { createTrail } from './storage/trail.ts';
@@ -57,6 +58,7 @@ function createServices(env: Env): Services {
     auditStore: createAuditStore(env.RECORDINGS),
     reindexStore: createReindexStore(env.RECORDINGS),
     tombstones: createTombstones(env.RECORDINGS, () => crypto.randomUUID()),
+    shares: createShares(env.RECORDINGS, now),
     holds: createHolds(env.RECORDINGS),
     inbox: createInbox(env.RECORDINGS),
     deadLetters: createDeadLetters(env.RECORDINGS),

@@ -70,6 +70,35 @@ export const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> =
       problems: ['not_found', 'catalog_unavailable', 'trail_unavailable'],
     },
   },
+  [`${one}/shares`]: {
+    get: {
+      id: 'listShares',
+      summary: 'The links to the recording, without their secrets',
+      right: 'manage',
+      query: recordingQuerySchema,
+      answers: { 200: answers.shareList },
+      problems: ['not_found', 'catalog_unavailable'],
+    },
+    post: {
+      id: 'shareRecording',
+      summary: 'Makes a link for an outsider; this answer alone has it',
+      right: 'manage',
+      query: recordingQuerySchema,
+      body: requests.shareBodySchema,
+      answers: { 201: answers.madeShare },
+      problems: ['not_found', 'on_hold', 'erasing', 'catalog_unavailable', 'trail_unavailable'],
+    },
+  },
+  [`${one}/shares/{id}`]: {
+    delete: {
+      id: 'revokeShare',
+      summary: 'Revokes a link, everywhere within 30 seconds',
+      right: 'manage',
+      query: recordingQuerySchema,
+      answers: { 200: answers.revokedToken },
+      problems: ['not_found', 'catalog_unavailable'],
+    },
+  },
   [`${one}/manifest`]: {
     get: {
       id: 'getManifest',

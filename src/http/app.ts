@@ -3,11 +3,13 @@ import { describeError } from '../shared/log.ts';
 import openapi from './api/openapi.json';
 import { problem } from './api/problem.ts';
 import { recordings } from './api/recordings.ts';
+import { shares } from './api/shares.ts';
 import { stats } from './api/stats.ts';
 import { tokens } from './api/tokens.ts';
 import { health } from './health.ts';
 import { allow } from './identity.ts';
 import { operations } from './operations.ts';
+import { outside } from './outside.ts';
 import type { AppEnv } from './services.ts';
 import { webhooks } from './webhooks.ts';
 
@@ -16,6 +18,8 @@ export const app = new Hono<AppEnv>();
 
 app.route('/webhooks', webhooks);
 app.route('/healthz', health);
+app.route('/s', outside);
+app.route('/api/recordings', shares);
 app.route('/api/recordings', recordings);
 app.route('/api/stats', stats);
 app.route('/api/tokens', tokens);

@@ -3,6 +3,7 @@ import { lookThrough } from '../catalog/list-recordings.ts';
 import { describeError } from '../shared/log.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import { placeOf } from '../storage/catalog-row.ts';
+import type { Shares } from '../storage/shares.ts';
 import { type Erasure, eventName } from '../storage/tombstones.ts';
 import type { Trail } from '../storage/trail.ts';
 import { wakeEntry } from './retry-recording.ts';
@@ -10,6 +11,7 @@ import type { RecoverServices } from './services.ts';
 
 export interface EraseServices extends RecoverServices {
   readonly trail: Trail;
+  readonly shares: Shares;
 }
 
 /** Whose recording is erased, and who does it. */
@@ -69,6 +71,7 @@ async function continueErasure(erasure: Erasure, services: EraseServices): Promi
 
 async function eraseAll(erasure: Erasure, services: EraseServices): Promise<void> {
   const { manifestKey, by, byName } = erasure;
+  await services.shares.removeOf(manifestKey);
   await removeRecording(manifestKey, [], services);
   await removeEntries(manifestKey, services);
   const atMs = parseTimeMs(erasure.startedAt) ?? services.now();

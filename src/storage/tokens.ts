@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { createMemory } from '../shared/memory.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
 import { deleteObject, listPage, putJson, readJson, type Store } from './objects.ts';
 
@@ -22,15 +23,12 @@ export type Token = Readonly<v.InferOutput<typeof tokenSchema>>;
 /** A token is read again after this: one that was revoked elsewhere opens until then. */
 export const TOKEN_MEMORY_MS = 30_000;
 
-/** Tokens that an isolate remembers. */
-const MAX_REMEMBERED = 1_000;
-
 const keyOf = (id: string) => `tokens/${id}.json`;
 
 /** The further tokens: `tokens/<id>.json`. */
 export function createTokens(bucket: R2Bucket, now: () => number, limit: WithTimeout = withTimeout) {
   const store: Store = { bucket, withTimeout: limit };
-  const remembered = new Map<string, { readonly token: Token; readonly untilMs: number }>();
+  const memory = createMemory<Token>(TOKEN_MEMORY_MS, now);
 
   async function read(id: string): Promise<Token | undefined> {
     const token: unknown = (await readJson(store, keyOf(id)))?.json;
@@ -39,15 +37,7 @@ export function createTokens(bucket: R2Bucket, now: () => number, limit: WithTim
 
   return {
     /** Finds a token, also one that was revoked in the last 30 s elsewhere. */
-    async find(id: string): Promise<Token | undefined> {
-      const known = remembered.get(id);
-      if (known !== undefined && known.untilMs > now()) return known.token;
-      remembered.delete(id);
-      const token = await read(id);
-      if (remembered.size >= MAX_REMEMBERED) remembered.clear();
-      if (token !== undefined) remembered.set(id, { token, untilMs: now() + TOKEN_MEMORY_MS });
-      return token;
-    },
+    find: (id: string): Promise<Token | undefined> => memory.find(id, () => read(id)),
 
     /** `false` when there is one of this id. */
     create: async (token: Token): Promise<boolean> =>
@@ -72,7 +62,7 @@ export function createTokens(bucket: R2Bucket, now: () => number, limit: WithTim
 
     /** `false` when there was none. */
     async remove(id: string): Promise<boolean> {
-      remembered.delete(id);
+      memory.forget(id);
       if ((await read(id)) === undefined) return false;
       await deleteObject(store, keyOf(id));
       return true;

@@ -68,6 +68,9 @@ export function createTrail(
       written.add(key);
     },
 
+    /** The lines of listening and downloading, by who. */
+    countBy: (manifestKey: string): Promise<Map<string, number>> => countBy(store, prefixOf(manifestKey)),
+
     /** Lists a page after a key, the oldest first. */
     list: (manifestKey: string, afterKey: string): Promise<Page<TrailEntry>> =>
       listTrail(store, prefixOf(manifestKey), afterKey),
@@ -100,6 +103,17 @@ function prefixOf(manifestKey: string): string {
 async function keyOf(manifestKey: string, line: TrailEntry): Promise<string> {
   const digest = await sha256Hex(utf8(JSON.stringify(line)));
   return `${prefixOf(manifestKey)}${line.at.replace(/[:.]/g, '-')}-${line.action}-${digest.slice(0, 16)}.json`;
+}
+
+async function countBy(store: Store, prefix: string): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (let key: string | undefined = ''; key !== undefined; ) {
+    const page: Page<TrailEntry> = await listTrail(store, prefix, key);
+    for (const { who, action } of page.items)
+      if (action === 'listened' || action === 'downloaded') counts.set(who, (counts.get(who) ?? 0) + 1);
+    key = page.lastKey;
+  }
+  return counts;
 }
 
 async function listTrail(store: Store, prefix: string, afterKey: string): Promise<Page<TrailEntry>> {

@@ -31,6 +31,7 @@ describe('the description of the API', () => {
   test('has every route that the code has', ({ expect }) => {
     const files = {
       'recordings.ts': '/api/recordings',
+      'shares.ts': '/api/recordings',
       'tokens.ts': '/api/tokens',
       'stats.ts': '/api/stats',
       '../operations.ts': '/api',

@@ -9,6 +9,7 @@ import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createReindexStore } from '../../src/storage/reindex-store.ts';
 import { createSeen } from '../../src/storage/seen.ts';
+import { createShares } from '../../src/storage/shares.ts';
 import { createTombstones } from '../../src/storage/tombstones.ts';
 import { createTrail } from '../../src/storage/trail.ts';
 import { createTransferQueue, type QueueMessage } from '../../src/storage/transfer-queue.ts';
@@ -78,6 +79,7 @@ export function createFaultInjector(faultyCall: number, fault: Fault) {
       reindexStore: createReindexStore(bucket, shortTimeout),
       trail: createTrail(bucket, async () => undefined, shortTimeout),
       tombstones: createTombstones(bucket, () => crypto.randomUUID(), shortTimeout),
+      shares: createShares(bucket, () => Date.now(), shortTimeout),
       holds: createHolds(bucket, shortTimeout),
       inbox: createInbox(bucket, shortTimeout),
       deadLetters: createDeadLetters(bucket, shortTimeout),

@@ -22,6 +22,7 @@ import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createReindexStore } from '../../src/storage/reindex-store.ts';
 import { createSeen } from '../../src/storage/seen.ts';
+import { createShares } from '../../src/storage/shares.ts';
 import { createTokens } from '../../src/storage/tokens.ts';
 import { createTombstones } from '../../src/storage/tombstones.ts';
 import { createTrail } from '../../src/storage/trail.ts';
@@ -231,6 +232,7 @@ export function testServices(
     auditStore: createAuditStore(env.RECORDINGS),
     reindexStore: createReindexStore(env.RECORDINGS),
     tombstones: createTombstones(env.RECORDINGS, () => crypto.randomUUID()),
+    shares: createShares(env.RECORDINGS, () => Date.now()),
     holds: createHolds(env.RECORDINGS),
     inbox: createInbox(env.RECORDINGS),
     deadLetters: createDeadLetters(env.RECORDINGS),

@@ -79,6 +79,18 @@ export const trail = v.object({
 export const hold = v.object({ reason: v.string(), by: v.string(), at: v.string() });
 export const released = v.object({ released: v.literal(true) });
 
+const share = {
+  id: v.string(),
+  numbers: v.boolean(),
+  download: v.boolean(),
+  by: v.string(),
+  createdAt: v.string(),
+  expiresAt: v.string(),
+};
+
+export const shareList = v.object({ shares: v.array(v.object({ ...share, opened: v.number() })) });
+export const madeShare = v.object({ ...share, url: v.string() });
+
 export const outcome = v.object({ outcome: v.string() });
 
 export const statistics = v.object({

@@ -1,7 +1,6 @@
-import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import { drawWaveform } from '../../catalog/draw-waveform.ts';
-import { filterOf, findArchived, findRecording, type RecordingName } from '../../catalog/find-recording.ts';
+import { filterOf, findRecording } from '../../catalog/find-recording.ts';
 import { releaseHold, setHold } from '../../catalog/hold.ts';
 import { type Listed, listRecordings, type Unarchived } from '../../catalog/list-recordings.ts';
 import { eraseRecording } from '../../recover/erase.ts';
@@ -10,10 +9,10 @@ import type { FoundRow } from '../../storage/catalog.ts';
 import { placeOf } from '../../storage/catalog-row.ts';
 import type { EntryFacts } from '../../storage/entry-facts.ts';
 import { isObjectKey, keyPart } from '../../storage/keys.ts';
-import { allow, maySee } from '../identity.ts';
+import { allow } from '../identity.ts';
 import type { AppEnv } from '../services.ts';
 import { findFile, serveAudio } from './audio.ts';
-import { type QuerySchema, readListQuery, readParameters } from './list-query.ts';
+import { readListQuery } from './list-query.ts';
 import { problem } from './problem.ts';
 import { readBody } from './read-body.ts';
 import {
@@ -23,6 +22,7 @@ import {
   trailQuerySchema,
   waveformQuerySchema,
 } from './schemas.ts';
+import { findVisible, nameIn } from './visible.ts';
 import { writeTrail } from './write-trail.ts';
 
 /** What the vault holds: `/api/recordings`. */
@@ -137,24 +137,6 @@ recordings.delete('/:source/:recordingId', allow('manage'), async (c) => {
 });
 
 recordings.all('*', () => problem('not_found'));
-
-/** The recording that a request names, if the client may see its source and the parameters are valid; else the answer. */
-function nameIn(c: Context<AppEnv>, schema: QuerySchema): RecordingName | Response {
-  const { source = '', recordingId = '' } = c.req.param();
-  if (!maySee(c.var.identity, source)) return problem('not_found');
-  const parameters = readParameters(schema, new URL(c.req.url).searchParams);
-  if (!parameters.ok) return problem('invalid_parameter', parameters.error);
-  return { source, recordingId, call: c.req.query('call') };
-}
-
-/** The archived recording that a request names; else the answer. */
-async function findVisible(c: Context<AppEnv>, schema: QuerySchema): Promise<FoundRow | Response> {
-  const name = nameIn(c, schema);
-  if (name instanceof Response) return name;
-  const found = await findArchived(name, c.env);
-  if (!found.ok) return problem('catalog_unavailable');
-  return found.value ?? problem('not_found');
-}
 
 async function describe(one: Listed) {
   return one.state === 'archived' ? describeRow(one) : describeUnarchived(one);

@@ -100,6 +100,28 @@ export const holdBodySchema = v.strictObject({
   ),
 });
 
+const MAX_SHARE_SECONDS = 365 * 86_400;
+const SHARE_SECONDS = 'seconds, 60 to 31,536,000';
+
+export const shareBodySchema = v.strictObject({
+  expiresInSeconds: v.optional(
+    v.pipe(
+      v.number(SHARE_SECONDS),
+      v.integer(SHARE_SECONDS),
+      v.minValue(60, SHARE_SECONDS),
+      v.maxValue(MAX_SHARE_SECONDS, SHARE_SECONDS),
+    ),
+  ),
+  numbers: v.optional(v.boolean('true or false')),
+  download: v.optional(v.boolean('true or false')),
+});
+
+/** Of what a share opens: `t` is the link's secret part. */
+export const outsideQuerySchema = v.strictObject({
+  t: v.string('the link as it was made'),
+  download: v.optional(v.literal('true', 'true')),
+});
+
 export const replayBodySchema = v.strictObject({ key: v.string('the key of a dead letter') });
 
 const MAX_DAYS = 3_660;

@@ -1,0 +1,75 @@
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
+import { drawWaveform } from '../catalog/draw-waveform.ts';
+import { findArchived } from '../catalog/find-recording.ts';
+import { sha256Hex, utf8 } from '../shared/bytes.ts';
+import { parseTimeMs } from '../shared/time.ts';
+import type { FoundRow } from '../storage/catalog.ts';
+import { placeOf } from '../storage/catalog-row.ts';
+import type { Share } from '../storage/shares.ts';
+import { findFile, serveAudio } from './api/audio.ts';
+import { readParameters } from './api/list-query.ts';
+import { problem } from './api/problem.ts';
+import { outsideQuerySchema } from './api/schemas.ts';
+import type { AppEnv } from './services.ts';
+
+/** What a share opens, and nothing else: `/s`. */
+export const outside = new Hono<AppEnv>();
+
+/** The link is in the URL: no page that is opened from here may learn it, and no search engine. */
+outside.use(async (c, next) => {
+  await next();
+  c.res.headers.set('Referrer-Policy', 'no-referrer');
+  c.res.headers.set('X-Robots-Tag', 'noindex');
+});
+
+/** `GET` or `HEAD /s/audio/:format?t=…`: the audio of the share's recording. */
+outside.get('/audio/:format', async (c) => {
+  const shared = await findShared(c);
+  if (shared instanceof Response) return shared;
+  const { share, found } = shared;
+  if (c.req.query('download') === 'true' && !share.download) return problem('forbidden');
+  const file = findFile(found.row, c.req.param('format'), undefined);
+  return file === undefined ? problem('not_found') : serveAudio(c, found, file);
+});
+
+/** `GET /s/waveform/:format?t=…`: its waveform. */
+outside.get('/waveform/:format', async (c) => {
+  const shared = await findShared(c);
+  if (shared instanceof Response) return shared;
+  const file = findFile(shared.found.row, c.req.param('format'), undefined);
+  if (file === undefined) return problem('not_found');
+  const drawn = await drawWaveform(file, c.env);
+  if (!drawn.ok) return problem(drawn.error);
+  const headers = { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'private, no-store' };
+  return new Response(drawn.value, { headers });
+});
+
+outside.all('*', () => problem('not_found'));
+
+/**
+ * The share that a link names and its recording, without the numbers unless the share has them. A link that is wrong, has
+ * expired or was revoked is not found, all the same.
+ */
+async function findShared(
+  c: Context<AppEnv>,
+): Promise<{ readonly share: Share; readonly found: FoundRow } | Response> {
+  const parameters = readParameters(outsideQuerySchema, new URL(c.req.url).searchParams);
+  if (!parameters.ok) return problem('invalid_parameter', parameters.error);
+  const share = await openedBy(parameters.value.t, c);
+  if (share === undefined) return problem('not_found');
+  const { source, recordingKey, callKey } = placeOf(share.manifestKey);
+  const found = await findArchived({ source, recordingId: recordingKey, call: callKey }, c.env);
+  if (!found.ok) return problem('catalog_unavailable');
+  if (found.value?.manifestKey !== share.manifestKey) return problem('not_found');
+  c.set('identity', { id: `share:${share.id}`, right: 'read', sources: [] });
+  const { from: _, to: _to, ...row } = found.value.row;
+  return { share, found: share.numbers ? found.value : { ...found.value, row } };
+}
+
+async function openedBy(link: string, c: Context<AppEnv>): Promise<Share | undefined> {
+  const [, id = '', secret = ''] = /^([0-9a-f]{12})\.([0-9a-f]{64})$/.exec(link) ?? [];
+  const share = id === '' ? undefined : await c.env.shares.find(id);
+  if (share === undefined || (await sha256Hex(utf8(secret))) !== share.secretSha256) return undefined;
+  return (parseTimeMs(share.expiresAt) ?? 0) > c.env.now() ? share : undefined;
+}
