@@ -54,6 +54,11 @@ describe('a wrong call', () => {
     ['replay', '--to is missing'],
     ['audit --to http://vault.example', '--to must be an https URL, or one on this machine'],
     ['reindex', '--to is missing'],
+    ['token', '--to is missing'],
+    ['token make --to http://127.0.0.1:9', 'Give make <name>, or revoke <id>'],
+    ['token make a --days soon --to http://127.0.0.1:9', '--days must be a number of days: soon'],
+    ['hold a --to http://127.0.0.1:9', 'Give --reason or --release'],
+    ['erase --to http://127.0.0.1:9', 'Give one id'],
     ['start --port x', '--port must be a number: x'],
   ] as const)('%s ends with exit code 2, the reason and the usage', async ([args, reason], { expect }) => {
     const { code, stdout, stderr } = await command(args.split(' '));
@@ -63,7 +68,7 @@ describe('a wrong call', () => {
     expect(stderr).toMatch(/^Usage: npm (run )?[a-z]+/m);
   });
 
-  test.for(['demo', 'start', 'send', 'list', 'get', 'replay', 'audit', 'reindex'])(
+  test.for(['demo', 'start', 'send', 'list', 'get', 'replay', 'audit', 'reindex', 'token', 'hold', 'erase'])(
     '%s --help prints the usage with exit code 0',
     async (name, { expect }) => {
       const { code, stdout, stderr } = await command([name, '--help']);
@@ -378,6 +383,34 @@ describe('send, list and get, over the API of a vault', () => {
     );
     expect([plain.code, code]).toEqual([0, 0]);
     expect(JSON.parse(stdout)).toMatchObject({ fixed: 0, removed: 0, endedAt: expect.any(String) });
+  });
+
+  test('hold blocks erase, which shows what it would erase, and erases with --yes', async ({ expect }) => {
+    const sent = await send('/audio/mono.wav', '--event-id', 'event-erased');
+    const [, id = ''] = /\/([^/\s]+)\.wav/.exec(sent.stdout) ?? [];
+    const held = await asOwner('hold', id, '--reason', 'a dispute');
+    expect([held.code, held.stdout]).toEqual([0, expect.stringContaining(id)]);
+    const shown = await asOwner('erase', id);
+    expect(shown.stdout).toContain('Nothing was erased; --yes erases it for good. It is on hold: a dispute');
+    const refused = await asOwner('erase', id, '--yes');
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('on_hold')]);
+    expect((await asOwner('hold', id, '--release')).stdout).toMatch(/^released: /);
+    const erased = await asOwner('erase', id, '--yes', '--json');
+    expect([erased.code, JSON.parse(erased.stdout)]).toEqual([0, { outcome: 'erased' }]);
+    expect((await asOwner('erase', id)).stderr).toBe(`No archived recording has the id ${id}\n`);
+  });
+
+  test('token makes, lists and revokes', async ({ expect }) => {
+    const made = await asOwner('token', 'make', 'Anna', '--source', 'telnyx', '--days', '7');
+    const token = made.stdout.trim();
+    expect([made.code, token]).toEqual([0, expect.stringMatching(/^cvt_/)]);
+    const [id = ''] = made.stderr.split(' ');
+    expect((await asOwner('token')).stdout).toMatch(
+      new RegExp(`^${id}  read    telnyx  Anna  since .* until`, 'm'),
+    );
+    expect((await asOwner('token', 'revoke', id)).stdout).toBe(`${id} is revoked\n`);
+    const listed = await command(['erase', 'any', '--to', vault.url], { VAULT_TOKEN: token });
+    expect(listed.stderr).toContain('refused the token');
   });
 
   test('get says that it has no recording of an id', async ({ expect }) => {
