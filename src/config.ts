@@ -21,6 +21,14 @@ const MIN_TOKEN_LENGTH = 20;
 /** Differences at which an unknown variable counts as a misspelt setting. */
 const MAX_MISSPELLING = 2;
 
+/** Cloudflare Access in front: its application, whose keys sign, and which addresses may manage. */
+export interface AccessSettings {
+  readonly aud: string;
+  readonly teamDomain: string | undefined;
+  /** In lower case; `*` means all. */
+  readonly managers: readonly string[];
+}
+
 /**
  * All settings, read and checked once. The safe half of an invalid setting stays in force: this is why they are checked
  * by hand, for a schema refuses a value or takes it whole.
@@ -35,6 +43,8 @@ export interface Config {
   readonly publicUrl: string | undefined;
   readonly maxRecordingBytes: number;
   readonly vaultToken: string | undefined;
+  /** Cloudflare Access in front, where its application is set. */
+  readonly access: AccessSettings | undefined;
   /** The trail has the addresses of clients. */
   readonly trailIp: boolean;
   /** Each names an invalid setting and what is wrong with it, never its value. */
@@ -64,6 +74,7 @@ export function readConfig(env: object, providers: readonly Provider[] = allProv
     publicUrl: readPublicUrl(reader),
     maxRecordingBytes: readNumber('MAX_RECORDING_BYTES', recordingSize, reader),
     vaultToken: readToken(reader),
+    access: readAccess(reader),
     trailIp: readTrailIp(reader),
   };
   problems.push(...misspelt(env, known));
@@ -108,6 +119,24 @@ function readToken({ read, warnings }: Reader): string | undefined {
   if (text !== undefined && text.length < MIN_TOKEN_LENGTH)
     warnings.push(`VAULT_TOKEN: has fewer than ${MIN_TOKEN_LENGTH} characters`);
   return text;
+}
+
+/** An invalid team or application means that no one comes in by Access; an invalid list, that no one manages by it. */
+function readAccess({ read, problems }: Reader): AccessSettings | undefined {
+  const team = read('ACCESS_TEAM_DOMAIN');
+  const aud = read('ACCESS_AUD');
+  const managers = readList(read('ACCESS_MANAGERS').text ?? '');
+  const isTeam = team.text !== undefined && /^[a-z0-9-]+\.cloudflareaccess\.com$/.test(team.text);
+  if (team.text !== undefined && !isTeam)
+    problems.push('ACCESS_TEAM_DOMAIN: must be <team>.cloudflareaccess.com');
+  const isAud = aud.text !== undefined && /^[0-9a-f]{64}$/.test(aud.text);
+  if (aud.text !== undefined && !isAud)
+    problems.push('ACCESS_AUD: must be the 64 hex digits of the application');
+  const isList = managers.every((one) => one === '*' || /^[^@\s]+@[^@\s]+$/.test(one));
+  if (!isList) problems.push('ACCESS_MANAGERS: must be addresses, or *');
+  if (!isAud || aud.text === undefined) return undefined;
+  const lower = managers.map((one) => one.toLowerCase());
+  return { teamDomain: isTeam ? team.text : undefined, aud: aud.text, managers: isList ? lower : [] };
 }
 
 /** Invalid counts as `false`: no address is kept by mistake. */

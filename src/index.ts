@@ -26,6 +26,7 @@ import { createTokens } from './storage/tokens.ts';
 import { createTombstones } from './storage/tombstones.ts';
 import { createTrail } from './storage/trail.ts';
 import { createTransferQueue, type QueueMessage } from './storage/transfer-queue.ts';
+import { createWrongTokens } from './storage/wrong-tokens.ts';
 import { createMemoryBudget } from './transfer/memory-budget.ts';
 
 /**
@@ -67,6 +68,7 @@ function createServices(env: Env): Services {
     catalog: createCatalog(env.CATALOG),
     trail: createTrail(env.RECORDINGS, (ms) => scheduler.wait(ms)),
     tokens: createTokens(env.RECORDINGS, now),
+    wrongTokens: createWrongTokens(env.WRONG_TOKENS, now),
     fetch: (input, init) => fetch(input, init),
     now,
     random: () => Math.random(),

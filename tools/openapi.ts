@@ -327,7 +327,7 @@ function parametersOf(path: string, { query }: Route): object[] {
 }
 
 function answersOf({ answers: told, problems: own = [], query, body }: Route): object {
-  const codes: ProblemCode[] = ['unauthorized', 'forbidden', 'api_closed', ...own];
+  const codes: ProblemCode[] = ['unauthorized', 'forbidden', 'too_many_attempts', 'api_closed', ...own];
   if (query !== undefined) codes.push('invalid_parameter');
   if (body !== undefined) codes.push('invalid_body');
   const answered = Object.entries(told).map(([status, schema]) => {

@@ -3,6 +3,7 @@ import { createMiddleware } from 'hono/factory';
 import { sha256Hex, utf8 } from '../shared/bytes.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import { matchingSharedSecret } from '../signatures/shared-secret.ts';
+import { accessIdentity, isForeign } from './access.ts';
 import { problem } from './api/problem.ts';
 import type { AppEnv, Services } from './services.ts';
 
@@ -11,7 +12,7 @@ export type Right = 'read' | 'manage';
 
 /** Who asks, and what for. */
 export interface Identity {
-  /** `owner`, or `token:<id>`. */
+  /** `owner`, `token:<id>`, `access:<address>`, or `share:<id>`. */
   readonly id: string;
   /** Of a token. */
   readonly name?: string | undefined;
@@ -44,23 +45,33 @@ export function maySee({ sources }: Identity, source: string): boolean {
 
 /** Sets the identity of a request, or gives the answer that refuses it. */
 async function identify(c: Context<AppEnv>): Promise<Response | undefined> {
-  const { vaultToken } = c.env.config;
-  if (vaultToken === undefined)
+  const { vaultToken, access } = c.env.config;
+  if (vaultToken === undefined && access === undefined)
     return problem('api_closed', { detail: 'Set it with: npx wrangler secret put VAULT_TOKEN' });
-  const [, token] = /^Bearer +(.+)$/i.exec(c.req.header('Authorization') ?? '') ?? [];
-  const identity = token === undefined ? undefined : await identityOf(token, vaultToken, c.env);
-  if (identity === undefined) return problem('unauthorized', {}, { 'WWW-Authenticate': 'Bearer' });
+  const client = c.req.header('CF-Connecting-IP');
+  if (client !== undefined && (await c.env.wrongTokens.isBlocked(client)))
+    return problem('too_many_attempts');
+  const authorization = c.req.header('Authorization');
+  const identity =
+    authorization === undefined ? await accessIdentity(c) : await identityOf(authorization, c.env);
+  if (identity === undefined) {
+    if (client !== undefined && authorization !== undefined) await c.env.wrongTokens.count(client);
+    return problem('unauthorized', {}, { 'WWW-Authenticate': 'Bearer' });
+  }
+  // Only a browser brings Access's cookie by itself.
+  if (authorization === undefined && isForeign(c.req.raw)) return problem('forbidden');
   c.set('identity', identity);
   return undefined;
 }
 
 async function identityOf(
-  given: string,
-  vaultToken: string,
-  { tokens, now }: Services,
+  authorization: string,
+  { config, tokens, now }: Services,
 ): Promise<Identity | undefined> {
-  if ((await matchingSharedSecret([vaultToken], given)) !== undefined)
-    return { id: 'owner', right: 'manage' };
+  const [, given] = /^Bearer +(.+)$/i.exec(authorization) ?? [];
+  if (given === undefined) return undefined;
+  const owners = config.vaultToken === undefined ? [] : [config.vaultToken];
+  if ((await matchingSharedSecret(owners, given)) !== undefined) return { id: 'owner', right: 'manage' };
   const [, id, secret] = /^cvt_([0-9a-f]{12})_([0-9a-f]{64})$/.exec(given) ?? [];
   if (id === undefined || secret === undefined) return undefined;
   const token = await tokens.find(id);

@@ -5,6 +5,8 @@ import { decodeBase64, decodeBase64Url, encodeBase64Url } from './base64.ts';
 
 /** A JSON Web Token that is not verified yet: `signature` must be that of `content`. */
 export interface Jwt {
+  /** The id of the key. */
+  readonly keyId: string | undefined;
   readonly claims: JsonObject;
   readonly content: Uint8Array;
   readonly signature: Uint8Array;
@@ -15,16 +17,17 @@ export interface Jwt {
  * would else pass as a shared secret, or `none` as a signature.
  * @see https://www.rfc-editor.org/rfc/rfc8725#section-3.1
  */
-export function decodeJwt(text: string, algorithm: 'HS256'): Jwt | undefined {
+export function decodeJwt(text: string, algorithm: 'HS256' | 'RS256'): Jwt | undefined {
   const [header, payload, mac, ...more] = text.split('.');
   if (header === undefined || payload === undefined || mac === undefined || more.length > 0) return undefined;
   const stated = decodeJson(header);
   const claims = decodeJson(payload);
   const signature = decodeBase64Url(mac);
   // `crit` names extensions that must be understood: there are none.
-  const isPinned = stated?.alg === algorithm && stated.crit === undefined;
-  if (!isPinned || claims === undefined || signature === undefined) return undefined;
-  return { claims, content: utf8(`${header}.${payload}`), signature };
+  if (stated?.alg !== algorithm || stated.crit !== undefined) return undefined;
+  if (claims === undefined || signature === undefined) return undefined;
+  const keyId = typeof stated.kid === 'string' ? stated.kid : undefined;
+  return { keyId, claims, content: utf8(`${header}.${payload}`), signature };
 }
 
 function decodeJson(part: string): JsonObject | undefined {
@@ -34,6 +37,23 @@ function decodeJson(part: string): JsonObject | undefined {
 }
 
 const RS256 = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
+
+/** Imports a public key of a JSON Web Key Set; `undefined` for one that is no RSA key. */
+export async function importRsaKey(jwk: JsonObject): Promise<CryptoKey | undefined> {
+  const { kty, n, e } = jwk;
+  if (kty !== 'RSA' || typeof n !== 'string' || typeof e !== 'string') return undefined;
+  try {
+    return await crypto.subtle.importKey('jwk', { kty, n, e, alg: 'RS256', ext: true }, RS256, false, [
+      'verify',
+    ]);
+  } catch {
+    return undefined; // `importKey` throws for numbers that are no key.
+  }
+}
+
+export function verifyRs256(key: CryptoKey, { content, signature }: Jwt): Promise<boolean> {
+  return crypto.subtle.verify(RS256, key, signature, content);
+}
 
 /** The bytes of a private key in PEM (PKCS #8), whose line breaks may be lost; `undefined` for anything else. */
 function privateKeyBytes(pem: string): Uint8Array | undefined {

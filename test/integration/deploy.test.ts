@@ -110,7 +110,7 @@ describe('wrangler deploy on an empty account', { timeout: 60_000 }, () => {
     const { namespaces, buckets, databases, queues, scripts } = held();
     const [namespace] = namespaces;
 
-    expect(scripts.callvault.bindings).toHaveLength(4 + config.d1_databases.length);
+    expect(scripts.callvault.bindings).toHaveLength(5 + config.d1_databases.length);
     expect(scripts.callvault.bindings).toEqual(
       expect.arrayContaining([
         { name: 'DEDUPE', type: 'kv_namespace', namespace_id: namespace?.id },

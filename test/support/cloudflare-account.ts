@@ -78,7 +78,7 @@ export function routesOf(account: Account): Record<string, (request: ApiRequest)
   /** Checks that the resource of a binding exists; `inherit` stands for the binding in the previous version. */
   function resolve(binding: Binding, before: readonly Binding[]): Binding {
     const { name, type } = binding;
-    if (type === 'plain_text') return binding;
+    if (type === 'plain_text' || type === 'ratelimit') return binding;
     const inherited = before.find((one) => one.name === name);
     if (type === 'inherit')
       return resolve(found(inherited, 10057, `inherit binding '${name}' is invalid`, 400), []);

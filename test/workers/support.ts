@@ -27,6 +27,7 @@ import { createTokens } from '../../src/storage/tokens.ts';
 import { createTombstones } from '../../src/storage/tombstones.ts';
 import { createTrail } from '../../src/storage/trail.ts';
 import type { ChoreMessage, QueueMessage, TransferQueue } from '../../src/storage/transfer-queue.ts';
+import { createWrongTokens } from '../../src/storage/wrong-tokens.ts';
 import { createMemoryBudget } from '../../src/transfer/memory-budget.ts';
 import { parseOriginPattern } from '../../src/transfer/url-policy.ts';
 import type { FakeProvider, RecordingFacts } from '../../tools/fake-providers/fake-provider.ts';
@@ -55,6 +56,7 @@ export async function report(to: string, row: object): Promise<void> {
 
 const unset = {
   VAULT_TOKEN: undefined,
+  ACCESS_AUD: undefined,
   SAUTIKIT_SIGNATURE: undefined,
   SIGNATURE_TOLERANCE_SECONDS: undefined,
   MAX_RECORDING_BYTES: undefined,
@@ -239,6 +241,7 @@ export function testServices(
     recordings: createRecordings(env.RECORDINGS),
     catalog: createCatalog(env.CATALOG),
     trail: createTrail(env.RECORDINGS, async () => undefined),
+    wrongTokens: createWrongTokens(undefined, () => Date.now()),
     tokens: createTokens(env.RECORDINGS, () => Date.now()),
     queue,
     origins: origin === undefined ? { only: [] } : { only: [origin] },

@@ -2,6 +2,7 @@
 export const problems = {
   unauthorized: 401,
   forbidden: 403,
+  too_many_attempts: 429,
   api_closed: 503,
   not_found: 404,
   invalid_parameter: 400,
@@ -39,6 +40,7 @@ const titles: Readonly<Record<number, string>> = {
   409: 'Conflict',
   412: 'Precondition Failed',
   416: 'Range Not Satisfiable',
+  429: 'Too Many Requests',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 };
@@ -51,7 +53,7 @@ export function problem(
 ): Response {
   const status = problems[code];
   const body = { type: 'about:blank', title: titles[status], status, code, ...details };
-  const retry = status === 503 ? { 'Retry-After': '30' } : {};
+  const retry = status === 503 ? { 'Retry-After': '30' } : status === 429 ? { 'Retry-After': '60' } : {};
   const init = { status, headers: { 'Content-Type': 'application/problem+json', ...retry, ...headers } };
   return new Response(JSON.stringify(body), init);
 }
