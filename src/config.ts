@@ -21,6 +21,12 @@ const MIN_TOKEN_LENGTH = 20;
 /** Differences at which an unknown variable counts as a misspelt setting. */
 const MAX_MISSPELLING = 2;
 
+/** How long recordings are kept, by source and of the others; forever, without a number of days. */
+export interface RetentionSettings {
+  readonly days: number | undefined;
+  readonly bySource: ReadonlyMap<string, number>;
+}
+
 /** Cloudflare Access in front: its application, whose keys sign, and which addresses may manage. */
 export interface AccessSettings {
   readonly aud: string;
@@ -43,6 +49,8 @@ export interface Config {
   readonly publicUrl: string | undefined;
   readonly maxRecordingBytes: number;
   readonly vaultToken: string | undefined;
+  /** After how many days recordings are erased. */
+  readonly retention: RetentionSettings;
   /** Cloudflare Access in front, where its application is set. */
   readonly access: AccessSettings | undefined;
   /** The trail has the addresses of clients. */
@@ -75,10 +83,13 @@ export function readConfig(env: object, providers: readonly Provider[] = allProv
     maxRecordingBytes: readNumber('MAX_RECORDING_BYTES', recordingSize, reader),
     vaultToken: readToken(reader),
     access: readAccess(reader),
+    retention: readRetention(sources, reader),
     trailIp: readTrailIp(reader),
   };
   problems.push(...misspelt(env, known));
-  return { ...config, problems, warnings };
+  // Also one that is misspelt may have meant to keep for longer: then nothing is erased.
+  const isSure = !problems.some((problem) => problem.startsWith(RETENTION));
+  return { ...config, retention: isSure ? config.retention : keepForever, problems, warnings };
 }
 
 const tolerance = { fallback: DEFAULT_TOLERANCE_SECONDS, max: MAX_TOLERANCE_SECONDS };
@@ -119,6 +130,30 @@ function readToken({ read, warnings }: Reader): string | undefined {
   if (text !== undefined && text.length < MIN_TOKEN_LENGTH)
     warnings.push(`VAULT_TOKEN: has fewer than ${MIN_TOKEN_LENGTH} characters`);
   return text;
+}
+
+const RETENTION = 'RETENTION_DAYS';
+
+const keepForever: RetentionSettings = { days: undefined, bySource: new Map() };
+
+const MAX_RETENTION_DAYS = 36_500;
+
+function readRetention(sources: readonly Source[], reader: Reader): RetentionSettings {
+  const bySource = new Map<string, number>();
+  for (const { id } of sources) {
+    const name = `${RETENTION}_${id.toUpperCase().replaceAll('-', '_').replace('.', '__')}`;
+    const days = readDays(name, reader);
+    if (days !== undefined) bySource.set(id, days);
+  }
+  return { days: readDays(RETENTION, reader), bySource };
+}
+
+function readDays(name: string, { read, problems }: Reader): number | undefined {
+  const { text } = read(name);
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= MAX_RETENTION_DAYS) return Number(text);
+  problems.push(`${name}: must be a whole number of days from 1 to ${MAX_RETENTION_DAYS}`);
+  return undefined;
 }
 
 /** An invalid team or application means that no one comes in by Access; an invalid list, that no one manages by it. */

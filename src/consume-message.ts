@@ -4,6 +4,7 @@ import { continueAudit } from './recover/audit.ts';
 import { continueDeletion } from './recover/delete-copies.ts';
 import { purgeDeadLetters } from './recover/purge.ts';
 import { continueReindex } from './recover/reindex.ts';
+import { continueRetention, type RetentionServices } from './recover/retention.ts';
 import type { RecoverServices } from './recover/services.ts';
 import { describeError } from './shared/log.ts';
 import { readMessage } from './storage/transfer-queue.ts';
@@ -18,7 +19,7 @@ const UNKNOWN_RETRY_SECONDS = 600;
  * Consumes a message: it names an inbox entry, or the next page of a chore. No message is needed
  * forever: the entry is still there, and the cron finds it.
  */
-export async function consumeMessage(body: unknown, services: RecoverServices): Promise<Verdict> {
+export async function consumeMessage(body: unknown, services: RetentionServices): Promise<Verdict> {
   try {
     const message = readMessage(body);
     if (message === undefined) {
@@ -29,6 +30,7 @@ export async function consumeMessage(body: unknown, services: RecoverServices): 
     if (message.chore === 'audit') await continueAudit(message.provider, services);
     else if (message.chore === 'deletion') await continueDeletion(message, services);
     else if (message.chore === 'purge') await purgeDeadLetters(services, message.cursor);
+    else if (message.chore === 'retention') await continueRetention(message, services);
     else await continueReindex(services);
     return {};
   } catch (error) {

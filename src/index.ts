@@ -9,6 +9,7 @@ import { finishErasures } from './recover/erase.ts';
 import { purgeDeadLetters } from './recover/purge.ts';
 import { reconcile } from './recover/reconcile.ts';
 import { resumeReindex } from './recover/reindex.ts';
+import { startRetention } from './recover/retention.ts';
 import { logToConsole } from './shared/log.ts';
 import { rateLimitedLog } from './shared/rate-limited-log.ts';
 import { withTimeout } from './shared/with-timeout.ts';
@@ -20,6 +21,7 @@ import { createInbox } from './storage/inbox.ts';
 import { createReconcileCursor } from './storage/reconcile-cursor.ts';
 import { createRecordings } from './storage/recordings.ts';
 import { createReindexStore } from './storage/reindex-store.ts';
+import { createRetentionStore } from './storage/retention-store.ts';
 import { createSeen } from './storage/seen.ts';
 import { createShares } from './storage/shares.ts';
 import { createTokens } from './storage/tokens.ts';
@@ -57,6 +59,7 @@ function createServices(env: Env): Services {
     seen: createSeen(env.DEDUPE),
     reconcileCursor: createReconcileCursor(env.DEDUPE),
     auditStore: createAuditStore(env.RECORDINGS),
+    retentionStore: createRetentionStore(env.RECORDINGS),
     reindexStore: createReindexStore(env.RECORDINGS),
     tombstones: createTombstones(env.RECORDINGS, () => crypto.randomUUID()),
     shares: createShares(env.RECORDINGS, now),
@@ -119,6 +122,7 @@ async function scheduled({ scheduledTime }: ScheduledController, env: Env): Prom
     chores.push(
       () => purgeDeadLetters(services),
       () => startDeletions(services),
+      () => startRetention(services),
     );
   const errors: unknown[] = [];
   for (const chore of chores) await chore().catch((error: unknown) => errors.push(error));

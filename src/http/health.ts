@@ -23,9 +23,13 @@ function statusOf({ sources, problems }: Config): keyof typeof codes {
   return problems.length > 0 ? 'degraded' : 'ok';
 }
 
-async function report({ config, inbox, deadLetters }: Services) {
+async function report({ config, inbox, deadLetters, retentionStore }: Services) {
   const { problems, warnings } = config;
-  const [pending, dead] = await Promise.all([inbox.count(), deadLetters.count()]);
+  const [pending, dead, retention] = await Promise.all([
+    inbox.count(),
+    deadLetters.count(),
+    retentionStore.read(),
+  ]);
   const providers = Object.fromEntries(config.sources.map(({ id, state }) => [id, state]));
-  return { status: statusOf(config), providers, problems, warnings, pending, dead };
+  return { status: statusOf(config), providers, problems, warnings, pending, dead, retention };
 }

@@ -1,12 +1,12 @@
 import type { Config } from '../config.ts';
-import type { EraseServices } from '../recover/erase.ts';
+import type { RetentionServices } from '../recover/retention.ts';
 import type { Log } from '../shared/log.ts';
 import type { Tokens } from '../storage/tokens.ts';
 import type { WrongTokens } from '../storage/wrong-tokens.ts';
 import type { Identity } from './identity.ts';
 
 /** What a request, a message or the cron needs: the settings, the stores, and the outside passed in. */
-export interface Services extends EraseServices {
+export interface Services extends RetentionServices {
   readonly config: Config;
   readonly tokens: Tokens;
   readonly wrongTokens: WrongTokens;

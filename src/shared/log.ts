@@ -13,6 +13,7 @@ export interface LogLine {
     | 'purge'
     | 'reindex'
     | 'erase'
+    | 'retention'
     | 'settings'
     | 'fault';
   readonly provider?: string | undefined;

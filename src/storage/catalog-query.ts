@@ -59,6 +59,17 @@ export function searchStatement(search: RowSearch): Statement {
   return join(`${rows}${whereOf(others)} LIMIT ${limit}`, values, others);
 }
 
+/** Counts the rows among the first `MAX_SCANNED_ROWS` that the leading index gives. */
+export function countStatement(filter: RowFilter): Statement {
+  const { scan, others } = plan({ filter, order: 'newest', limit: 1 });
+  const { sql, values } = scan('recordings.*');
+  return join(
+    `SELECT count(*) AS count FROM (${sql} LIMIT ${MAX_SCANNED_ROWS})${whereOf(others)}`,
+    values,
+    others,
+  );
+}
+
 /** Days from and to, both meant whole, as `yyyy-mm-dd`. */
 export interface DayFilter {
   readonly from: string;

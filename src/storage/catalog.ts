@@ -3,9 +3,11 @@ import { describeError } from '../shared/log.ts';
 import { err, ok, type Result } from '../shared/result.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
 import {
+  countStatement,
   type DayFilter,
   daysStatement,
   endOfScan,
+  type RowFilter,
   type RowSearch,
   searchStatement,
 } from './catalog-query.ts';
@@ -107,6 +109,12 @@ export function createCatalog(database: D1Database | undefined, limit: WithTimeo
       } catch (error) {
         return err({ code: 'catalog_failed', detail: describeError(error) });
       }
+    },
+
+    /** The number of rows, of at most `MAX_SCANNED_ROWS`. */
+    async count(filter: RowFilter): Promise<number> {
+      const [found] = await run<{ count: number }>(await open(), countStatement(filter));
+      return found?.count ?? 0;
     },
 
     /** What was archived, and what failed on the way, by UTC day and source. */

@@ -7,7 +7,7 @@ export const MAX_DELAY_SECONDS = 24 * 60 * 60;
 
 /**
  * A message names an entry, which is read when the message is consumed; or the next page of an audit, of the deletions
- * at a provider, of a purge, or of a rebuild of the catalog.
+ * at a provider, of a purge, of the retention, or of a rebuild of the catalog.
  */
 export type QueueMessage = EntryMessage | ChoreMessage;
 
@@ -23,15 +23,37 @@ const deletionMessage = v.object({
   before: v.optional(v.string()),
 });
 const reindexMessage = v.object({ version: v.literal(1), chore: v.literal('reindex') });
+const retentionMessage = v.object({
+  version: v.literal(1),
+  chore: v.literal('retention'),
+  rule: v.string(),
+  cursor: v.optional(v.number()),
+  pages: v.number(),
+  erased: v.number(),
+});
 const purgeMessage = v.object({ version: v.literal(1), chore: v.literal('purge'), cursor: v.string() });
 
 type EntryMessage = Readonly<v.InferOutput<typeof entryMessage>>;
 export type DeletionMessage = Readonly<v.InferOutput<typeof deletionMessage>>;
+export type RetentionMessage = Readonly<v.InferOutput<typeof retentionMessage>>;
 export type ChoreMessage = Readonly<
-  v.InferOutput<typeof auditMessage | typeof deletionMessage | typeof purgeMessage | typeof reindexMessage>
+  v.InferOutput<
+    | typeof auditMessage
+    | typeof deletionMessage
+    | typeof purgeMessage
+    | typeof reindexMessage
+    | typeof retentionMessage
+  >
 >;
 
-const anyMessage = v.union([entryMessage, auditMessage, deletionMessage, purgeMessage, reindexMessage]);
+const anyMessage = v.union([
+  entryMessage,
+  auditMessage,
+  deletionMessage,
+  purgeMessage,
+  reindexMessage,
+  retentionMessage,
+]);
 
 /** Messages of one batch. */
 const MAX_BATCH_MESSAGES = 100;

@@ -21,6 +21,7 @@ import { createInbox, type PendingEntry } from '../../src/storage/inbox.ts';
 import { createReconcileCursor } from '../../src/storage/reconcile-cursor.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { createReindexStore } from '../../src/storage/reindex-store.ts';
+import { createRetentionStore } from '../../src/storage/retention-store.ts';
 import { createSeen } from '../../src/storage/seen.ts';
 import { createShares } from '../../src/storage/shares.ts';
 import { createTokens } from '../../src/storage/tokens.ts';
@@ -232,6 +233,8 @@ export function testServices(
     seen: createSeen(env.DEDUPE),
     reconcileCursor: createReconcileCursor(env.DEDUPE),
     auditStore: createAuditStore(env.RECORDINGS),
+    retention: config.retention,
+    retentionStore: createRetentionStore(env.RECORDINGS),
     reindexStore: createReindexStore(env.RECORDINGS),
     tombstones: createTombstones(env.RECORDINGS, () => crypto.randomUUID()),
     shares: createShares(env.RECORDINGS, () => Date.now()),
