@@ -7,6 +7,7 @@ import { measureGrowth } from './growth.ts';
 import { measureMemory } from './memory.ts';
 import { measureOperations } from './operations.ts';
 import { readResults, resultsFile } from './page.ts';
+import { measureReadSide } from './read-side.ts';
 import { report } from './report.ts';
 import { measureSizes } from './sizes.ts';
 import { type Summary, summarize } from './statistics.ts';
@@ -21,6 +22,7 @@ const measures: Readonly<Record<string, () => Promise<Summary[]>>> = {
   storm: async () => summarize(await measureStorm()),
   operations: async () => summarize(await measureOperations()),
   growth: async () => summarize(await measureGrowth()),
+  readSide: async () => summarize(await measureReadSide(), 'platform'),
   sizes: async () => summarize(await measureSizes(), 'floor'),
 };
 

@@ -23,6 +23,12 @@ const matrices: Readonly<Record<string, Readonly<Record<string, readonly [title:
     cpuSeconds: ['CPU time of one copy', time],
     seconds: ['Wall time of one copy', time],
   },
+  readSide: {
+    searchMs: ['Time of a search inside the worker, ms', digits(2)],
+    cpuSeconds: ['CPU time', time],
+    seconds: ['Wall time', time],
+    rowMicroseconds: ['Time of a row, µs', digits(1)],
+  },
   memory: { growthMb: ['Growth of memory, MB', digits(0)] },
 };
 
@@ -170,10 +176,33 @@ const targets: readonly (readonly [string, number, string, (parts: Parts) => num
     const measured = ({ operations = [] }: Parts) => medianOf(operations, oneFile, 'callvault', what);
     return [`one recording in one file of 2.4 MB: ${what}`, limit, '', measured] as const;
   }),
-  ['bundle, gzip', 45_000, 'bytes', ({ sizes = [] }) => medianOf(sizes, /./, 'callvault', 'gzipBytes')],
+  [
+    'a search over 1,000,000 rows, inside the worker',
+    2,
+    '× the same SQL alone',
+    ({ readSide = [] }) => medianRatio(readSide, /page|days|call$/, ['callvault', 'platform'], 'searchMs'),
+  ],
+  [
+    'one range of 50 MB, CPU',
+    1.15,
+    '× a bare get',
+    ({ readSide = [] }) => medianRatio(readSide, /^one range/, ['callvault', 'platform'], 'cpuSeconds'),
+  ],
+  [
+    'a row of a rebuild, written',
+    50,
+    'µs',
+    ({ readSide = [] }) => medianOf(readSide, /^rows/, 'callvault', 'rowMicroseconds'),
+  ],
+  ...Object.entries({ CPU: 'cpuSeconds', wall: 'seconds' }).map(([name, measure]) => {
+    const measured = ({ readSide = [] }: Parts) =>
+      medianRatio(readSide, /archived$/, ['callvault', 'platform'], measure);
+    return [`archiving with the catalog, ${name}`, 1.1, '× without', measured] as const;
+  }),
+  ['bundle, gzip', 80_000, 'bytes', ({ sizes = [] }) => medianOf(sizes, /./, 'callvault', 'gzipBytes')],
   [
     'start-up, wall, beyond that of the floor',
-    20,
+    15,
     'ms',
     ({ sizes = [] }) => beyond(sizes, /./, vaultOverFloor, 'startMs'),
   ],

@@ -1,5 +1,6 @@
 import { Hono } from 'hono/tiny';
 import type { Config } from '../config.ts';
+import { unauthorized } from './answers.ts';
 import { operatorOnly } from './identity.ts';
 import type { AppEnv, Services } from './services.ts';
 
@@ -10,6 +11,12 @@ health.get('/', async (c, next) => {
   if (c.req.header('Authorization') !== undefined) return next();
   const status = statusOf(c.env.config);
   return c.json({ status }, codes[status]);
+});
+
+/** The body of a 401 is that of the webhooks: a health check is no part of the API. */
+health.use(async (c, next) => {
+  await next();
+  if (c.res.status === 401) c.res = c.json(unauthorized, 401);
 });
 
 health.get('/', operatorOnly, async (c) => c.json(await report(c.env), codes[statusOf(c.env.config)]));
