@@ -9,6 +9,7 @@ import { linksSha256 } from './fresh-links.ts';
 import { indexOrAlarm } from './index-recording.ts';
 import { freeAtMs, type HeldLease } from './lease.ts';
 import { isComplete } from './place.ts';
+import { erasureOf } from './remove-recording.ts';
 import type { ArchiveServices } from './services.ts';
 
 /**
@@ -43,7 +44,7 @@ export interface Tried {
 /** The end of giving up: dead, archived by another worker, or pending with a link that has just come. */
 export type GivenUp =
   | { readonly outcome: 'dead'; readonly code: FailureCode; readonly detail?: string | undefined }
-  | { readonly outcome: 'archived' | 'lost' }
+  | { readonly outcome: 'archived' | 'lost' | 'erased' }
   | { readonly outcome: 'pending'; readonly code: FailureCode; readonly retryAtMs: number };
 
 /**
@@ -60,6 +61,10 @@ export async function giveUp(
   const nowMs = now();
   const { code, detail } = failure;
   await retryStoreWrite(() => deadLetters.write(deadLetter(entry, failure, nowMs)), wait);
+  if ((await erasureOf(event, services)) === 'erased') {
+    await closeErased(lease, services);
+    return { outcome: 'erased' };
+  }
   // Read after the letter is written: a worker that succeeds later than this read removes the letter.
   if (await isComplete(event, services)) {
     await indexOrAlarm(event, services);

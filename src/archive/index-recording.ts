@@ -38,6 +38,7 @@ export async function indexManifest(
     await catalog.put([{ manifestKey, row: listed.row }]);
     const present = await recordings.readRow(manifestKey);
     if (present?.etag === listed.etag) return;
+    if (present === undefined) await catalog.remove([manifestKey]); // It was erased meanwhile.
     listed = present;
   }
 }

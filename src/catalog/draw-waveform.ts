@@ -4,10 +4,13 @@ import type { WithTimeout } from '../shared/with-timeout.ts';
 import type { CatalogRow } from '../storage/catalog-row.ts';
 import { STORE_MS } from '../storage/objects.ts';
 import type { Recordings } from '../storage/recordings.ts';
-import { createWaveform, readWavHeader } from './waveform.ts';
+import { createWaveform, readWavHeader, waveformBytes } from './waveform.ts';
 
 /** A longer file is not drawn: 1 GB takes some 8 s of CPU. */
 const MAX_AUDIO_BYTES = 1_000_000_000;
+
+/** Fifty hours of one channel; what would be longer is not drawn. */
+const MAX_WAVEFORM_BYTES = 4_000_000;
 
 /** A header ends before this, unless chunks of that length come before the samples. */
 const HEAD_BYTES = 64 * 1024;
@@ -31,15 +34,18 @@ export async function drawWaveform(
   if (file.format !== 'wav' || file.bytes > MAX_AUDIO_BYTES) return err('no_waveform');
   const body = await recordings.readRange(file, undefined);
   if (body === undefined) return err('audio_missing');
-  const drawn = await draw(body.getReader(), services);
+  const drawn = await draw(body.getReader(), file.bytes, services);
   if (drawn === undefined) return err('no_waveform');
   await recordings.writeWaveform(file.key, drawn);
+  // It may have been erased meanwhile.
+  if ((await recordings.etagOf(file.key)) === undefined) await recordings.removeWaveform(file.key);
   return ok(drawn);
 }
 
 /** `undefined` where the samples are of no kind that is drawn here. */
 async function draw(
   reader: ReadableStreamDefaultReader<Uint8Array>,
+  fileBytes: number,
   { withTimeout }: WaveformServices,
 ): Promise<Uint8Array | undefined> {
   const next = async () => (await withTimeout(STORE_MS, reader.read())).value;
@@ -50,6 +56,10 @@ async function draw(
   }
   const header = readWavHeader(head);
   if (!header.ok) {
+    await reader.cancel();
+    return undefined;
+  }
+  if (waveformBytes(header.value, fileBytes) > MAX_WAVEFORM_BYTES) {
     await reader.cancel();
     return undefined;
   }

@@ -2,6 +2,8 @@ import type { Log } from '../shared/log.ts';
 import { orLogFault } from '../shared/log.ts';
 import type { Catalog } from '../storage/catalog.ts';
 import type { Hold, Holds } from '../storage/holds.ts';
+import { recordingName } from '../storage/keys.ts';
+import type { Recordings } from '../storage/recordings.ts';
 import type { Shares } from '../storage/shares.ts';
 import type { Tombstones } from '../storage/tombstones.ts';
 
@@ -10,32 +12,46 @@ export interface HoldServices {
   readonly tombstones: Tombstones;
   readonly shares: Shares;
   readonly catalog: Catalog;
+  readonly recordings: Recordings;
   readonly log: Log;
 }
 
 /**
  * Sets a hold, and then looks for an erasure: one that begins later sees the hold. `erasing` when one has begun; then there
- * is no hold. A hold ends all shares.
+ * is no hold, unless there was one before: that one, the erasure sees. A hold ends all shares.
  */
 export async function setHold(
   manifestKey: string,
   hold: Hold,
   services: HoldServices,
 ): Promise<'held' | 'erasing'> {
-  const { holds, tombstones, catalog, shares } = services;
-  await holds.write(manifestKey, hold);
-  if ((await tombstones.find(manifestKey)) !== undefined) {
-    await holds.remove(manifestKey);
+  const { holds, catalog, shares } = services;
+  const name = recordingName(manifestKey);
+  const wasHeld = await holds.isHeld(name);
+  await holds.write(name, hold);
+  if (!wasHeld && (await isErased(manifestKey, services))) {
+    await holds.remove(name);
     return 'erasing';
   }
   await shares.removeOf(manifestKey);
-  const writing = catalog.holds.put([{ manifestKey, hold }]);
   // The object decides: without the flag in the catalog the recording is held all the same.
-  await orLogFault(writing, { outcome: 'hold_not_indexed' }, services);
+  await orLogFault(catalog.holds.put([{ name, hold }]), { outcome: 'hold_not_indexed' }, services);
   return 'held';
 }
 
+/** Under an id that names only a call, the recording that was erased may have been another one. */
+export async function isErased(
+  manifestKey: string,
+  { tombstones, recordings }: Pick<HoldServices, 'tombstones' | 'recordings'>,
+): Promise<boolean> {
+  const erasure = await tombstones.find(recordingName(manifestKey));
+  return (
+    erasure === 'erasing' || (erasure === 'erased' && (await recordings.etagOf(manifestKey)) === undefined)
+  );
+}
+
 export async function releaseHold(manifestKey: string, services: HoldServices): Promise<void> {
-  await services.holds.remove(manifestKey);
-  await orLogFault(services.catalog.holds.remove([manifestKey]), { outcome: 'hold_not_indexed' }, services);
+  const name = recordingName(manifestKey);
+  await services.holds.remove(name);
+  await orLogFault(services.catalog.holds.remove([name]), { outcome: 'hold_not_indexed' }, services);
 }

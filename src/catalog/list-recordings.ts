@@ -11,6 +11,9 @@ import type { Page } from '../storage/objects.ts';
 /** Entries or letters that one list looks through. */
 export const MAX_LISTED = 1_000;
 
+/** Entries or letters that are counted for a person. */
+const MAX_COUNTED = 10_000;
+
 export interface ListServices {
   readonly catalog: Catalog;
   readonly inbox: Inbox;
@@ -97,7 +100,7 @@ async function listAll(query: ListQuery, services: ListServices): ListResult {
     const { found, lastKey } = await lookThrough(look, services);
     const isHere = (at: number) => at > after && at <= until;
     others.push(...found.filter((one) => isHere(position(idOf(one)))));
-    if (lastKey !== undefined) more[state] = (await countOf(state, services)) - MAX_LISTED;
+    if (lastKey !== undefined) more[state] = (await countOf(state, filter, services)) - MAX_LISTED;
   }
   const recordings = [...archived.recordings, ...others].sort(
     (one, other) => position(idOf(one)) - position(idOf(other)),
@@ -105,8 +108,27 @@ async function listAll(query: ListQuery, services: ListServices): ListResult {
   return ok({ recordings, cursor: archived.cursor, ...(more.pending + more.dead > 0 && { more }) });
 }
 
-function countOf(state: 'pending' | 'dead', { inbox, deadLetters }: ListServices): Promise<number> {
-  return state === 'pending' ? inbox.count() : deadLetters.count();
+/** Of the sources that may be seen; what is beyond `MAX_COUNTED` is not counted. */
+async function countOf(
+  state: 'pending' | 'dead',
+  filter: RowFilter,
+  { inbox, deadLetters }: ListServices,
+): Promise<number> {
+  const store = state === 'pending' ? inbox : deadLetters;
+  let count = 0;
+  for (const source of sourcesOf(filter)) count += await store.count(source, MAX_COUNTED - count);
+  return count;
+}
+
+/** The sources whose entries are listed, in the order of their keys; `undefined` means all. */
+function sourcesOf({ source, sources }: RowFilter): readonly (string | undefined)[] {
+  if (source !== undefined) return sources === undefined || sources.includes(source) ? [source] : [];
+  return sources === undefined ? [undefined] : [...new Set(sources)].sort(byKey);
+}
+
+/** As R2 sorts the keys of two sources: a slash ends them. */
+function byKey(one: string, other: string): number {
+  return `${one}/` < `${other}/` ? -1 : 1;
 }
 
 function idOf(one: Listed): number {
@@ -128,24 +150,47 @@ export async function lookThrough(
   const { filter, limit } = look;
   const found: Unarchived[] = [];
   let looked = 0;
-  for (let key: string | undefined = look.afterKey; key !== undefined; ) {
-    const page: Page<Unarchived> = await listPage(look, key, services);
-    for (const [at, one] of page.items.entries()) {
-      if (await matches(one, filter)) found.push(one);
-      const isEnd = at === page.items.length - 1 && page.lastKey === undefined;
-      if (!isEnd && (found.length === limit || ++looked === MAX_LISTED)) return { found, lastKey: one.key };
-    }
-    key = page.lastKey;
+  let lastKey = '';
+  for await (const one of listSources(look, services)) {
+    // Asked before the next one: only then there surely is one.
+    if (found.length === limit || looked === MAX_LISTED) return { found, lastKey };
+    if (await matches(one, filter)) found.push(one);
+    looked++;
+    lastKey = one.key;
   }
   return { found };
 }
 
+/** The entries or letters after a key of the sources that are looked for, and of no other. */
+async function* listSources({ state, filter, afterKey }: Look, services: ListServices) {
+  for (const source of sourcesOf(filter)) {
+    const prefix = source === undefined ? folders[state] : `${folders[state]}${source}/`;
+    const isPast = afterKey > prefix && !afterKey.startsWith(prefix);
+    if (!isPast)
+      yield* listOfSource({ state, source, afterKey: afterKey > prefix ? afterKey : '' }, services);
+  }
+}
+
+interface SourceLook {
+  readonly state: 'pending' | 'dead';
+  readonly source: string | undefined;
+  readonly afterKey?: string;
+}
+
+/** All pending entries or dead letters of a source after a key, page by page. */
+export async function* listOfSource(look: SourceLook, services: ListServices): AsyncGenerator<Unarchived> {
+  for (let key: string | undefined = look.afterKey ?? ''; key !== undefined; ) {
+    const page: Page<Unarchived> = await listPage(look, key, services);
+    yield* page.items;
+    key = page.lastKey;
+  }
+}
+
 async function listPage(
-  { state, filter }: Look,
+  { state, source }: SourceLook,
   afterKey: string,
   { inbox, deadLetters }: ListServices,
 ): Promise<Page<Unarchived>> {
-  const source = filter.source ?? (filter.sources?.length === 1 ? filter.sources[0] : undefined);
   if (state === 'pending') {
     const { items, lastKey } = await inbox.listAfter(afterKey, source);
     return { items: items.map((item) => ({ state, ...item, source: sourceOf(item.key) })), lastKey };

@@ -1,11 +1,15 @@
 import type { Holds } from '../storage/holds.ts';
+import { recordingName } from '../storage/keys.ts';
+import type { Recordings } from '../storage/recordings.ts';
 import type { Share, Shares } from '../storage/shares.ts';
 import type { Tombstones } from '../storage/tombstones.ts';
+import { isErased } from './hold.ts';
 
 export interface ShareServices {
   readonly shares: Shares;
   readonly holds: Holds;
   readonly tombstones: Tombstones;
+  readonly recordings: Recordings;
 }
 
 /**
@@ -13,11 +17,12 @@ export interface ShareServices {
  */
 export async function makeShare(
   share: Share,
-  { shares, holds, tombstones }: ShareServices,
+  services: ShareServices,
 ): Promise<'made' | 'on_hold' | 'erasing'> {
+  const { shares, holds } = services;
   await shares.create(share);
-  const isHeld = await holds.isHeld(share.manifestKey);
-  const isErasing = (await tombstones.find(share.manifestKey)) !== undefined;
+  const isHeld = await holds.isHeld(recordingName(share.manifestKey));
+  const isErasing = await isErased(share.manifestKey, services);
   if (!isHeld && !isErasing) return 'made';
   await shares.remove(share.id);
   return isHeld ? 'on_hold' : 'erasing';

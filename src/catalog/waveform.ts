@@ -13,6 +13,9 @@ export interface WavAudio {
 
 const MAX_CHANNELS = 8;
 
+/** No recording of a call has fewer samples a second. */
+const MIN_SAMPLE_RATE = 1_000;
+
 /** Codes of `fmt `, with the bits of a sample. @see https://www.rfc-editor.org/rfc/rfc2361 */
 const encodings: Readonly<Record<string, WavAudio['encoding']>> = {
   '1/8': 'pcm8',
@@ -56,7 +59,8 @@ function readFormat(
   const [channels, sampleRate] = [view.getUint16(at + 2, true), view.getUint32(at + 4, true)];
   const encoding =
     encodings[`${isExtended ? view.getUint16(at + 24, true) : code}/${view.getUint16(at + 14, true)}`];
-  if (encoding === undefined || channels < 1 || channels > MAX_CHANNELS || sampleRate < 1) return undefined;
+  if (encoding === undefined || channels < 1 || channels > MAX_CHANNELS || sampleRate < MIN_SAMPLE_RATE)
+    return undefined;
   return { encoding, channels, sampleRate };
 }
 
@@ -91,6 +95,12 @@ function decode(encoding: WavAudio['encoding'], bytes: Uint8Array): Int16Array {
 
 /** Pixels a second of a waveform. */
 export const PIXELS_PER_SECOND = 10;
+
+/** The length of the waveform of samples, at most. */
+export function waveformBytes({ encoding, channels, sampleRate }: WavAudio, audioBytes: number): number {
+  const frames = audioBytes / (channels * (encoding === 'pcm16' ? 2 : 1));
+  return ((frames * PIXELS_PER_SECOND) / sampleRate) * 2 * channels;
+}
 
 /**
  * Draws a waveform: the lowest and the highest sample of each channel in each pixel, in 8 bits, as BBC audiowaveform's

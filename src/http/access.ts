@@ -2,7 +2,6 @@ import type { Context } from 'hono';
 import type { AccessSettings } from '../config.ts';
 import { decodeUtf8 } from '../shared/bytes.ts';
 import { isJsonObject, type JsonObject, parseJsonObject, textAt } from '../shared/json.ts';
-import { createMemory } from '../shared/memory.ts';
 import { readBytesWithin } from '../shared/read-bytes.ts';
 import { discard, request } from '../shared/request.ts';
 import { decodeJwt, importRsaKey, type Jwt, verifyRs256 } from '../signatures/jwt.ts';
@@ -21,7 +20,7 @@ const MAX_KEYS_BYTES = 100_000;
 /** A clock may be this late. */
 const LEEWAY_SECONDS = 60;
 
-const HEADER = 'Cf-Access-Jwt-Assertion';
+export const ACCESS_HEADER = 'Cf-Access-Jwt-Assertion';
 
 /**
  * The identity that Cloudflare Access has checked: by the runtime where it says so, else by the token in the header, which
@@ -33,7 +32,8 @@ export async function accessIdentity(c: Context<AppEnv>): Promise<Identity | und
   const { access } = c.env.config;
   if (access === undefined) return undefined;
   const told =
-    (await identityOfRuntime(c, access)) ?? (await verifiedClaims(c.req.header(HEADER), access, c.env));
+    (await identityOfRuntime(c, access)) ??
+    (await verifiedClaims(c.req.header(ACCESS_HEADER), access, c.env));
   const name = told && (textAt(told, 'email') ?? textAt(told, 'common_name'));
   if (name === undefined) return undefined;
   const { managers } = access;
@@ -90,20 +90,29 @@ function isMeant(
   return isNow && nbf <= nowSeconds + LEEWAY_SECONDS && claims.iss === issuer && audiences.includes(aud);
 }
 
-const memories = new WeakMap<Services, ReturnType<typeof createMemory<CryptoKey>>>();
-
-function memoryOf(services: Services) {
-  const memory = memories.get(services) ?? createMemory<CryptoKey>(KEYS_MS, services.now);
-  memories.set(services, memory);
-  return memory;
+/** The keys of a team, when they were asked for, and until when they are believed. */
+interface KnownKeys {
+  readonly keys: readonly JsonObject[];
+  readonly askedMs: number;
 }
 
+/** Any client can send a token of an unknown key: the team is asked once in this time for it. */
+const ASK_AGAIN_MS = 60_000;
+
+const known = new WeakMap<Services, KnownKeys>();
+
 async function keyOf(keyId: string, teamDomain: string, services: Services): Promise<CryptoKey | undefined> {
-  return memoryOf(services).find(keyId, async () => {
-    const keys = await askKeys(`https://${teamDomain}/cdn-cgi/access/certs`, services);
-    const jwk = keys.find(({ kid }) => kid === keyId);
-    return jwk && importRsaKey(jwk);
-  });
+  const nowMs = services.now();
+  const present = known.get(services);
+  const ageMs = present === undefined ? Infinity : nowMs - present.askedMs;
+  const found = ageMs < KEYS_MS ? present?.keys.find(({ kid }) => kid === keyId) : undefined;
+  if (found !== undefined) return importRsaKey(found);
+  if (ageMs < ASK_AGAIN_MS) return undefined;
+  known.set(services, { keys: present?.keys ?? [], askedMs: nowMs }); // While it is asked, no other request asks.
+  const keys = await askKeys(`https://${teamDomain}/cdn-cgi/access/certs`, services);
+  known.set(services, { keys: keys.length > 0 ? keys : (present?.keys ?? []), askedMs: nowMs });
+  const jwk = keys.find(({ kid }) => kid === keyId);
+  return jwk && importRsaKey(jwk);
 }
 
 async function askKeys(url: string, services: Services): Promise<JsonObject[]> {

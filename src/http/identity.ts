@@ -1,9 +1,9 @@
-import type { Context } from 'hono';
+import type { Context, Next } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { sha256Hex, utf8 } from '../shared/bytes.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import { matchingSharedSecret } from '../signatures/shared-secret.ts';
-import { accessIdentity, isForeign } from './access.ts';
+import { ACCESS_HEADER, accessIdentity, isForeign } from './access.ts';
 import { problem } from './api/problem.ts';
 import type { AppEnv, Services } from './services.ts';
 
@@ -26,7 +26,8 @@ export function allow(right: Right) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const refused = await identify(c);
     if (refused !== undefined) return refused;
-    return right === 'manage' && c.var.identity.right !== 'manage' ? problem('forbidden') : next();
+    if (right === 'manage' && c.var.identity.right !== 'manage') return problem('forbidden');
+    return keepPrivate(c, next);
   });
 }
 
@@ -35,8 +36,15 @@ export const operatorOnly = createMiddleware<AppEnv>(async (c, next) => {
   const refused = await identify(c);
   if (refused !== undefined) return refused;
   const { right, sources } = c.var.identity;
-  return right === 'manage' && sources === undefined ? next() : problem('forbidden');
+  return right === 'manage' && sources === undefined ? keepPrivate(c, next) : problem('forbidden');
 });
+
+/** No cache keeps what the API tells, and no browser takes it for a page. */
+async function keepPrivate(c: Context<AppEnv>, next: Next): Promise<void> {
+  await next();
+  c.res.headers.set('Cache-Control', 'private, no-store');
+  c.res.headers.set('X-Content-Type-Options', 'nosniff');
+}
 
 /** Whether a client may know of a source. */
 export function maySee({ sources }: Identity, source: string): boolean {
@@ -55,7 +63,8 @@ async function identify(c: Context<AppEnv>): Promise<Response | undefined> {
   const identity =
     authorization === undefined ? await accessIdentity(c) : await identityOf(authorization, c.env);
   if (identity === undefined) {
-    if (client !== undefined && authorization !== undefined) await c.env.wrongTokens.count(client);
+    const brings = authorization ?? c.req.header(ACCESS_HEADER);
+    if (client !== undefined && brings !== undefined) await c.env.wrongTokens.count(client);
     return problem('unauthorized', {}, { 'WWW-Authenticate': 'Bearer' });
   }
   // Only a browser brings Access's cookie by itself.

@@ -21,6 +21,31 @@ outside.use(async (c, next) => {
   await next();
   c.res.headers.set('Referrer-Policy', 'no-referrer');
   c.res.headers.set('X-Robots-Tag', 'noindex');
+  c.res.headers.set('Cache-Control', 'private, no-store');
+});
+
+/** `GET /s?t=…`: what the share opens, and until when. */
+outside.get('/', async (c) => {
+  const shared = await findShared(c);
+  if (shared instanceof Response) return shared;
+  const { share, found } = shared;
+  const { atMs, durationSeconds, channels, from, to, files } = found.row;
+  const t = encodeURIComponent(c.req.query('t') ?? '');
+  return c.json({
+    at: new Date(atMs).toISOString(),
+    durationSeconds,
+    channels,
+    from,
+    to,
+    expiresAt: share.expiresAt,
+    download: share.download,
+    files: files.map(({ format, bytes, sha256 }) => ({
+      format,
+      bytes,
+      sha256,
+      path: `/s/audio/${format}?t=${t}`,
+    })),
+  });
 });
 
 /** `GET` or `HEAD /s/audio/:format?t=…`: the audio of the share's recording. */

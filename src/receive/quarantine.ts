@@ -1,6 +1,7 @@
 import { explain } from '../archive/dead-letter.ts';
 import { linkedBy, longerLinks } from '../archive/fresh-links.ts';
 import { isComplete } from '../archive/place.ts';
+import { erasureOf } from '../archive/remove-recording.ts';
 import type { ArchiveServices } from '../archive/services.ts';
 import type { Quarantined, Rejection } from '../providers/provider.ts';
 import { type DeadLetter, linksText, type RecordingEvent, type StoredDelivery } from '../recording.ts';
@@ -63,6 +64,8 @@ async function quarantineEvent(
   const { deadLetters, inbox, seen } = services;
   const fingerprint = eventFingerprint(event);
   if (await isComplete(event, services)) return;
+  // It was erased on purpose: nothing of it is kept again.
+  if ((await erasureOf(event, services)) !== undefined) return;
   const present = await inbox.find(event, fingerprint);
   if (present !== undefined && linksText(present.entry.event) === linksText(event)) return;
   const deadAt = delivery.receivedAt;

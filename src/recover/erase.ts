@@ -1,10 +1,12 @@
-import { eventIdsOf, removeRecording } from '../archive/remove-recording.ts';
-import { lookThrough } from '../catalog/list-recordings.ts';
+import { erasureOf, eventIdsOf, removeRecording } from '../archive/remove-recording.ts';
+import { listOfSource } from '../catalog/list-recordings.ts';
 import { describeError } from '../shared/log.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import { placeOf } from '../storage/catalog-row.ts';
+import type { EntryFacts } from '../storage/entry-facts.ts';
+import { keyPart, recordingName } from '../storage/keys.ts';
 import type { Shares } from '../storage/shares.ts';
-import { type Erasure, eventName } from '../storage/tombstones.ts';
+import type { Erasure } from '../storage/tombstones.ts';
 import type { Trail } from '../storage/trail.ts';
 import { wakeEntry } from './retry-recording.ts';
 import type { RecoverServices } from './services.ts';
@@ -22,84 +24,124 @@ export interface EraseRequest {
 }
 
 /** `erasing`: it has begun, and the cron finishes it. `locked`: the bucket refuses to delete; nothing was erased. */
-export type Erased = 'erased' | 'erasing' | 'on_hold' | 'locked' | 'not_found';
+export type Erased = 'erased' | 'erasing' | 'on_hold' | 'locked' | 'not_found' | 'catalog_unavailable';
 
 /**
- * Erases a recording: what remains is its trail, and a tombstone that says nothing of it. The intent is written first, and
- * then a hold is looked for: one that is set later finds the intent.
+ * Erases a recording with all its copies: what remains is its trail, and a tombstone that says nothing of it. The intent is
+ * written first, and then a hold is looked for: one that is set later finds the intent.
  */
-export async function eraseRecording(request: EraseRequest, services: EraseServices): Promise<Erased> {
-  const { recordings, tombstones, now } = services;
-  const stored = await recordings.readManifest(request.manifestKey);
-  if (stored.state !== 'present') return 'not_found';
-  const { provider } = stored.manifest;
-  const erasure: Erasure = {
-    version: 1,
-    ...request,
-    names: eventIdsOf(stored.manifest).map((eventId) => eventName(provider, eventId)),
-    startedAt: new Date(now()).toISOString(),
-  };
-  await tombstones.begin(erasure);
+export async function eraseRecording(
+  { manifestKey, ...who }: EraseRequest,
+  services: EraseServices,
+): Promise<Erased> {
+  const { source } = placeOf(manifestKey);
+  const manifestKeys = await copiesOf(manifestKey, services);
+  if (manifestKeys === undefined) return 'catalog_unavailable';
+  const eventIds = new Set<string>();
+  for (const key of manifestKeys) {
+    const stored = await services.recordings.readManifest(key);
+    if (stored.state === 'present') for (const id of eventIdsOf(stored.manifest)) eventIds.add(id);
+  }
+  if (eventIds.size === 0) return 'not_found';
+  const startedAt = new Date(services.now()).toISOString();
+  const erasure: Erasure = { version: 1, source, manifestKeys, eventIds: [...eventIds], ...who, startedAt };
+  await services.tombstones.begin(erasure);
   return continueErasure(erasure, services);
 }
 
-/** Finishes the erasures whose worker has crashed, or that a store has refused. */
+/** The manifests of a recording: without a start, deliveries of it may have several days. */
+async function copiesOf(manifestKey: string, { catalog }: EraseServices): Promise<string[] | undefined> {
+  if (!catalog.isBound) return [manifestKey];
+  const { source, recordingKey, callKey } = placeOf(manifestKey);
+  const filter = { source, recordingKeys: [recordingKey], callKeys: [callKey] };
+  const page = await catalog.search({ filter, order: 'newest', limit: 100 });
+  return page.ok ? [...new Set([manifestKey, ...page.value.rows.map((row) => row.manifestKey)])] : undefined;
+}
+
+/** Finishes the erasures whose worker has crashed, or that a store has refused. One that fails stops no other. */
 export async function finishErasures(services: EraseServices): Promise<void> {
-  const erasures = await services.tombstones.listErasures();
-  for (const erasure of erasures) await continueErasure(erasure, services);
+  const { tombstones, now } = services;
+  for (const key of await tombstones.listErasures()) {
+    const erasure = await tombstones.readErasure(key); // Another worker may have ended it.
+    if (erasure === undefined || (parseTimeMs(erasure.retryAt) ?? 0) > now()) continue;
+    await continueErasure(erasure, services);
+  }
 }
 
 async function continueErasure(erasure: Erasure, services: EraseServices): Promise<Erased> {
   const { holds, tombstones } = services;
-  const { manifestKey } = erasure;
-  if (!erasure.isChecked && (await holds.isHeld(manifestKey))) {
-    await tombstones.cancel(erasure);
-    return 'on_hold';
-  }
-  const checked: Erasure = { ...erasure, isChecked: true };
-  if (!erasure.isChecked) await tombstones.begin(checked);
+  const [first = ''] = erasure.manifestKeys;
   try {
-    await eraseAll(checked, services);
-    return 'erased';
+    if (!erasure.isChecked && (await holds.isHeld(recordingName(first)))) {
+      await tombstones.cancel(erasure);
+      return 'on_hold';
+    }
+    const checked: Erasure = { ...erasure, isChecked: true };
+    if (!erasure.isChecked) await tombstones.begin(checked);
+    return await eraseAll(checked, services);
   } catch (error) {
-    if (!isLocked(error)) return logFailure(error, services);
-    await tombstones.cancel(checked);
+    return waitAndRetry(erasure, describeError(error), services);
+  }
+}
+
+async function eraseAll(erasure: Erasure, services: EraseServices): Promise<Erased> {
+  const { manifestKeys, eventIds, by, byName } = erasure;
+  for (const [at, key] of manifestKeys.entries()) {
+    const removal = await removeRecording(key, eventIds, services);
+    if (removal === 'removed') continue;
+    // Once something is gone, the rest must go.
+    if (removal === 'locked_in_part' || at > 0 || erasure.failures !== undefined)
+      return waitAndRetry({ ...erasure, isChecked: true }, 'A lock of the bucket', services);
+    await services.tombstones.cancel(erasure);
     services.log({ event: 'erase', outcome: 'locked', isAlarm: true });
     return 'locked';
   }
-}
-
-async function eraseAll(erasure: Erasure, services: EraseServices): Promise<void> {
-  const { manifestKey, by, byName } = erasure;
-  await services.shares.removeOf(manifestKey);
-  await removeRecording(manifestKey, [], services);
-  await removeEntries(manifestKey, services);
+  for (const key of manifestKeys) await services.shares.removeOf(key);
+  await removeEntries(erasure, services);
   const atMs = parseTimeMs(erasure.startedAt) ?? services.now();
-  await services.trail.write(manifestKey, { atMs, action: 'erased', who: by, name: byName });
+  for (const key of manifestKeys)
+    await services.trail.write(key, { atMs, action: 'erased', who: by, name: byName });
   await services.tombstones.end(erasure);
   services.log({ event: 'erase', outcome: 'erased' });
+  return 'erased';
+}
+
+const DAY_MINUTES = 24 * 60;
+
+/** The cron tries again after 1, 2, 4 … minutes, and at last once a day. */
+async function waitAndRetry(erasure: Erasure, detail: string, services: EraseServices): Promise<'erasing'> {
+  const { tombstones, now, log } = services;
+  const failures = (erasure.failures ?? 0) + 1;
+  const minutes = Math.min(2 ** (failures - 1), DAY_MINUTES);
+  const retryAt = new Date(now() + minutes * 60_000).toISOString();
+  log({ event: 'erase', outcome: 'failed', detail, retryAt, isAlarm: true });
+  // Without the note it is tried in a minute.
+  await tombstones.update({ ...erasure, failures, retryAt }).catch(() => undefined);
+  return 'erasing';
 }
 
 /** Dead letters go; a pending entry finds the tombstone and closes itself, since a worker may hold it. */
-async function removeEntries(manifestKey: string, services: EraseServices): Promise<void> {
-  const { source, recordingKey } = placeOf(manifestKey);
-  const filter = { source, recordingKeys: [recordingKey] };
-  const all = { filter, limit: Number.POSITIVE_INFINITY, afterKey: '' };
-  for (const { key } of (await lookThrough({ state: 'dead', ...all }, services)).found) {
-    const stored = await services.deadLetters.read(key);
-    if (stored !== undefined) await services.deadLetters.removeIf(stored);
-  }
-  for (const { key } of (await lookThrough({ state: 'pending', ...all }, services)).found)
-    await wakeEntry(key, services);
+async function removeEntries(erasure: Erasure, services: EraseServices): Promise<void> {
+  const { source } = erasure;
+  for await (const { key, facts } of listOfSource({ state: 'dead', source }, services))
+    if (await mayBeOf(facts, erasure)) await removeLetter(key, erasure, services);
+  for await (const { key, facts } of listOfSource({ state: 'pending', source }, services))
+    if (await mayBeOf(facts, erasure)) await wakeEntry(key, services);
 }
 
-/** R2 says that a bucket lock keeps an object. @see https://developers.cloudflare.com/r2/api/error-codes/ */
-function isLocked(error: unknown): boolean {
-  return error instanceof Error && /\(10069\)|\block/i.test(error.message);
+/** Whether an entry or a letter may be of the recording: by its event, or by its id. Facts that are too long say nothing. */
+async function mayBeOf(facts: EntryFacts | undefined, { manifestKeys, eventIds }: Erasure): Promise<boolean> {
+  if (facts === undefined || eventIds.includes(facts.eventId)) return true;
+  if (facts.recordingId === undefined) return false;
+  const part = await keyPart(facts.recordingId);
+  return manifestKeys.some((key) => placeOf(key).recordingKey === part);
 }
 
-/** The cron tries again. */
-function logFailure(error: unknown, { log }: EraseServices): 'erasing' {
-  log({ event: 'erase', outcome: 'failed', detail: describeError(error), isAlarm: true });
-  return 'erasing';
+async function removeLetter(key: string, erasure: Erasure, services: EraseServices): Promise<void> {
+  const stored = await services.deadLetters.read(key);
+  if (stored === undefined) return;
+  const { event, eventId, fingerprint, provider } = stored.letter;
+  const isErased = event !== undefined && (await erasureOf(event, services)) !== undefined;
+  if (isErased || erasure.eventIds.includes(eventId))
+    await services.deadLetters.remove({ provider, eventId }, fingerprint);
 }

@@ -1,7 +1,7 @@
 import type { ArchiveServices } from '../archive/services.ts';
 import type { ListedPage, ListedRecording } from '../providers/provider-api.ts';
 import type { RecordingEvent } from '../recording.ts';
-import { recordingKeys } from '../storage/keys.ts';
+import { recordingKeys, recordingName } from '../storage/keys.ts';
 
 /** A recording that a provider holds and the bucket lacks: as an event, and the API's JSON. */
 export interface Missing {
@@ -39,7 +39,7 @@ async function isArchived(
 ): Promise<boolean> {
   const keys = await manifestKeysOf(event, listed);
   for (const key of keys) if ((await recordings.etagOf(key)) !== undefined) return true;
-  return (await tombstones.find(...keys)) !== undefined;
+  return (await tombstones.find(...keys.map(recordingName))) !== undefined;
 }
 
 /** The keys that the manifest of a listed recording may have: a webhook may have named it otherwise than the list. */

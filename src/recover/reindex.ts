@@ -99,19 +99,22 @@ async function sweepRows(run: ReindexRun, services: RecoverServices): Promise<Re
   return { ...run, removed, after: { phase: 'rows', id: last.id } };
 }
 
-/** After all manifests of the bucket. */
-const END = 'recordings0';
+/** After the names of all recordings. */
+const END = '~';
 
 /** Writes the flags of one page of holds, and removes those without a hold. */
 async function indexHolds(run: ReindexRun, services: RecoverServices): Promise<ReindexRun> {
   const { catalog, holds, now } = services;
   const after = run.after.phase === 'holds' ? run.after.key : '';
   const { items, lastKey } = await holds.list(after);
+  const before = new Set(await catalog.holds.list(after, lastKey ?? END));
   await catalog.holds.put(items);
-  const held = new Set(items.map(({ manifestKey }) => manifestKey));
-  const flagged = await catalog.holds.list(after, lastKey ?? END);
-  for (const key of flagged.filter((one) => !held.has(one)))
-    if (!(await holds.isHeld(key))) await catalog.holds.remove([key]);
+  const held = new Set(items.map(({ name }) => name));
+  const changed = [...items.map(({ name }) => name).filter((name) => !before.has(name)), ...before].filter(
+    (name) => !before.has(name) || !held.has(name),
+  );
+  // A hold may have been released, or set, since the list was read.
+  for (const name of changed) if (!(await holds.isHeld(name))) await catalog.holds.remove([name]);
   if (lastKey !== undefined) return { ...run, after: { phase: 'holds', key: lastKey } };
   return { ...run, endedAt: new Date(now()).toISOString() };
 }

@@ -1,21 +1,38 @@
 import { freeAtMs } from '../archive/lease.ts';
-import { lookThrough } from '../catalog/list-recordings.ts';
+import { lookThrough, type Unarchived } from '../catalog/list-recordings.ts';
 import type { RowFilter } from '../storage/catalog-query.ts';
+import { keyPart } from '../storage/keys.ts';
 import { replay } from './replay.ts';
 import type { RecoverServices } from './services.ts';
 
 /** `replayed`: a dead letter is in the inbox again. `woken`: a pending entry is due now. `running`: a worker has it. */
 export type Retried = 'replayed' | 'woken' | 'running' | 'nothing_to_retry';
 
+/** What a retry did, and the place of the recording's trail. */
+export interface RetryEnd {
+  readonly outcome: Retried;
+  readonly place?: string;
+}
+
 /** Retries a recording now: its first dead letter, else its first pending entry. */
 export async function retryRecording(
-  filter: Pick<RowFilter, 'source' | 'recordingKeys'>,
+  filter: Pick<RowFilter, 'source' | 'recordingKeys' | 'callKeys'>,
   services: RecoverServices,
-): Promise<Retried> {
+): Promise<RetryEnd> {
   const [letter] = (await lookThrough({ state: 'dead', filter, limit: 1, afterKey: '' }, services)).found;
-  if (letter !== undefined && (await replay(letter.key, services)) === 'replayed') return 'replayed';
+  if (letter !== undefined && (await replay(letter.key, services)) === 'replayed')
+    return { outcome: 'replayed', ...(await trailOf(letter)) };
   const [entry] = (await lookThrough({ state: 'pending', filter, limit: 1, afterKey: '' }, services)).found;
-  return entry === undefined ? 'nothing_to_retry' : wakeEntry(entry.key, services);
+  if (entry === undefined) return { outcome: 'nothing_to_retry' };
+  const outcome = await wakeEntry(entry.key, services);
+  return { outcome, ...(outcome === 'woken' && (await trailOf(entry))) };
+}
+
+/** As the key of a manifest, whose day is not needed. */
+async function trailOf({ source, facts }: Unarchived): Promise<{ readonly place?: string }> {
+  if (facts?.callId === undefined || facts.recordingId === undefined) return {};
+  const [call, recording] = await Promise.all([keyPart(facts.callId), keyPart(facts.recordingId)]);
+  return { place: `recordings/${source}/yyyy/mm/dd/${call}/${recording}.json` };
 }
 
 /** Makes a pending entry due now, unless a worker has it. */

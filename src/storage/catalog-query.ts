@@ -42,8 +42,12 @@ const IS_SHARED = `EXISTS (
   SELECT 1 FROM shared_ids WHERE shared_ids.source = found.source AND shared_ids.recording_key = found.recording_key
 )`;
 
+/** The name of a row's recording. */
+const nameIn = (table: string) =>
+  `${table}.source || '/' || ${table}.call_key || '/' || ${table}.recording_key`;
+
 const COLUMNS = `id, manifest_key, facts, ${IS_SHARED} AS is_shared,
-  (SELECT holds.facts FROM holds WHERE holds.manifest_key = found.manifest_key) AS hold`;
+  (SELECT holds.facts FROM holds WHERE holds.name = ${nameIn('found')}) AS hold`;
 
 /**
  * The statement of a search, for one row more than its limit. It has the conditions that are set and no others: SQLite
@@ -109,11 +113,11 @@ const tables: Readonly<Record<Table, string>> = {
   recordings: 'recordings',
   numbers: 'numbers CROSS JOIN recordings ON recordings.id = numbers.id',
   holds: `holds CROSS JOIN recordings ON recordings.recording_key = holds.recording_key
-    AND recordings.source = holds.source AND recordings.manifest_key = holds.manifest_key`,
+    AND recordings.source = holds.source AND recordings.call_key = holds.call_key`,
 };
 
 function isHeld(hold: boolean): Statement {
-  const sql = `manifest_key ${hold ? '' : 'NOT '}IN (SELECT manifest_key FROM holds)`;
+  const sql = `source || '/' || call_key || '/' || recording_key ${hold ? '' : 'NOT '}IN (SELECT name FROM holds)`;
   return { sql, values: [] };
 }
 
@@ -183,8 +187,13 @@ function is(sql: string, value: string | number | undefined): Statement[] {
   return value === undefined ? [] : [{ sql, values: [value] }];
 }
 
+/** D1 takes 100 parameters. A list that is short is one of them each, since an index then keeps its order. */
+const MAX_PARAMETERS = 4;
+
 function isOneOf(column: string, values: readonly string[] | undefined): Statement[] {
   if (values === undefined) return [];
+  if (values.length > MAX_PARAMETERS)
+    return [{ sql: `${column} IN (SELECT value FROM json_each(?))`, values: [JSON.stringify(values)] }];
   return [{ sql: `${column} IN (${values.map(() => '?').join(', ')})`, values }];
 }
 

@@ -108,6 +108,11 @@ export function placeOf(manifestKey: string) {
   return { source: parts[1] ?? '', callKey: parts.at(-2) ?? '', recordingKey: parts.at(-1) ?? '' };
 }
 
+/** What SQLite takes for a day, and a year of audio: an event may state any time and length. */
+const FIRST_MS = Date.UTC(1, 0, 2);
+const LAST_MS = Date.UTC(9999, 11, 30);
+const MAX_DURATION_MS = 366 * 86_400_000;
+
 /** The columns of a row that are filtered and counted; see 0001-recordings.sql. */
 export function columnsOf({ manifestKey, row }: PlacedRow) {
   const { source, callKey, recordingKey } = placeOf(manifestKey);
@@ -119,10 +124,10 @@ export function columnsOf({ manifestKey, row }: PlacedRow) {
     recordingKey,
     callKey,
     manifestKey,
-    atMs,
+    atMs: Math.min(Math.max(atMs, FIRST_MS), LAST_MS),
     fromDigits: digitsOf(from),
     toDigits: digitsOf(to),
-    durationMs: Math.round(durationSeconds * 1000),
+    durationMs: Math.min(Math.max(Math.round(durationSeconds * 1000), 0), MAX_DURATION_MS) || 0,
     formats: `,${[...new Set(files.map(({ format }) => format))].join(',')},`,
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     archiveMs,

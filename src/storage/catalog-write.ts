@@ -32,11 +32,11 @@ const FIND_MISSING = `
     AND recording_key = value ->> 'recordingKey' AND manifest_key = value ->> 'manifestKey'
   )`;
 
-const ADD_AT_NEXT_ID = insert(`(
+const ADD_AT_NEXT_ID = insert(`CASE WHEN EXISTS (SELECT 1 FROM recordings WHERE id = value ->> 'id') THEN (
   SELECT taken.id + 1 FROM recordings AS taken WHERE taken.id >= value ->> 'id'
   AND NOT EXISTS (SELECT 1 FROM recordings AS following WHERE following.id = taken.id + 1)
   ORDER BY taken.id LIMIT 1
-)`);
+) ELSE value ->> 'id' END`);
 
 /** Writes rows, and leaves those that are the same; the number of rows that were missing or differed. */
 export async function putRows(opened: OpenCatalog, rows: readonly PlacedRow[]): Promise<number> {

@@ -127,7 +127,8 @@ export function createDeadLetters(bucket: R2Bucket, limit: WithTimeout = withTim
     hasEventsOf: async (provider: string, idStart: string): Promise<boolean> =>
       hasObjects(store, (await deadLetterKey(provider, idStart)).replace(/\.json$/, '')),
 
-    count: (): Promise<number> => countObjects(store, 'dead/'),
+    count: (source?: string, most?: number): Promise<number> =>
+      countObjects(store, prefixOf('dead', source), most),
   };
 }
 

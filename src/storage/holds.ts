@@ -9,39 +9,39 @@ const holdSchema = v.object({ reason: v.string(), by: v.string(), at: v.string()
 /** A reason that blocks erasing a recording, and who set it. */
 export type Hold = Readonly<v.InferOutput<typeof holdSchema>>;
 
-/** A hold, and the manifest of its recording. */
+/** A hold, and the name of its recording. */
 export interface PlacedHold {
-  readonly manifestKey: string;
+  readonly name: string;
   readonly hold: Hold;
 }
 
-const keyOf = (manifestKey: string) => manifestKey.replace(/^recordings\//, 'holds/');
-const manifestKeyOf = (key: string) => key.replace(/^holds\//, 'recordings/');
+const keyOf = (name: string) => `holds/${name}.json`;
+const nameOf = (key: string) => key.replace(/^holds\/|\.json$/g, '');
 
-/** The holds: under `holds/`, with the rest of the manifest's key. */
+/** The holds, by the name of a recording: `holds/<source>/<call id>/<recording id>.json`. */
 export function createHolds(bucket: R2Bucket, limit: WithTimeout = withTimeout) {
   const store: Store = { bucket, withTimeout: limit };
   return {
-    async isHeld(manifestKey: string): Promise<boolean> {
-      return (await headObject(store, keyOf(manifestKey))) !== null;
+    async isHeld(name: string): Promise<boolean> {
+      return (await headObject(store, keyOf(name))) !== null;
     },
 
     /** Sets a hold, in place of an earlier one. */
-    async write(manifestKey: string, hold: Hold): Promise<void> {
+    async write(name: string, hold: Hold): Promise<void> {
       const metadata = { hold: asciiJson(hold) };
-      await putJson(store, { key: keyOf(manifestKey), value: hold, expected: { anything: true }, metadata });
+      await putJson(store, { key: keyOf(name), value: hold, expected: { anything: true }, metadata });
     },
 
-    remove: (manifestKey: string): Promise<void> => deleteObject(store, keyOf(manifestKey)),
+    remove: (name: string): Promise<void> => deleteObject(store, keyOf(name)),
 
-    /** Lists a page of the holds after a manifest's key. */
-    async list(afterManifestKey: string): Promise<Page<PlacedHold>> {
-      const afterKey = afterManifestKey === '' ? '' : keyOf(afterManifestKey);
+    /** Lists a page of the holds after a name. */
+    async list(afterName: string): Promise<Page<PlacedHold>> {
+      const afterKey = afterName === '' ? '' : keyOf(afterName);
       const page = await listPage(store, { prefix: 'holds/', afterKey }, ({ key, customMetadata }) => {
         const hold: unknown = parseJsonObject(customMetadata?.hold ?? '');
-        return v.is(holdSchema, hold) ? [{ manifestKey: manifestKeyOf(key), hold }] : [];
+        return v.is(holdSchema, hold) ? [{ name: nameOf(key), hold }] : [];
       });
-      return { items: page.items.flat(), lastKey: page.lastKey && manifestKeyOf(page.lastKey) };
+      return { items: page.items.flat(), lastKey: page.lastKey && nameOf(page.lastKey) };
     },
   };
 }

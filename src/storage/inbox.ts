@@ -124,7 +124,8 @@ export function createInbox(bucket: R2Bucket, limit: WithTimeout = withTimeout) 
     hasEventsOf: async (provider: string, idStart: string): Promise<boolean> =>
       hasObjects(store, (await inboxKey(provider, idStart)).replace(/\.json$/, '')),
 
-    count: (): Promise<number> => countObjects(store, 'inbox/'),
+    count: (source?: string, most?: number): Promise<number> =>
+      countObjects(store, prefixOf('inbox', source), most),
   };
 }
 

@@ -73,6 +73,15 @@ export async function recordingKeys(event: RecordingEvent): Promise<RecordingKey
 }
 
 /**
+ * A manifest's key without its day, `<source>/<call id>/<recording id>`: without a start, two deliveries of one recording
+ * may have two days.
+ */
+export function recordingName(manifestKey: string): string {
+  const [, source, , , , call, recording = ''] = manifestKey.split('/');
+  return `${source}/${call}/${recording.replace(/\.json$/, '')}`;
+}
+
+/**
  * The keys of a recording whose id names only a call and belongs to another event. No id is encoded with `~_`,
  * so that these keys are no other recording's.
  */
@@ -110,4 +119,9 @@ function dayOf(event: RecordingEvent): string {
 /** `undefined` for NaN, and for years without four digits, before 0 and after 9999. */
 function isoDay(ms: number): string | undefined {
   return Number.isNaN(ms) ? undefined : /^\d{4}-\d\d-\d\d(?=T)/.exec(new Date(ms).toISOString())?.[0];
+}
+
+/** Never beside the audio: what lies there is taken for audio. */
+export function waveformKey(audioKey: string): string {
+  return `${audioKey.replace(/^recordings\//, 'waveforms/')}.dat`;
 }

@@ -129,16 +129,16 @@ export async function* eventKeys(
   yield keyOf(`${eventId}_${await sha256Hex(utf8(fingerprint))}`);
 }
 
-/** Counts the objects with a prefix, over all pages of the list. */
-export async function countObjects(store: Store, prefix: string): Promise<number> {
+/** Counts the objects with a prefix, over all pages of the list or up to a number. */
+export async function countObjects(store: Store, prefix: string, most = Infinity): Promise<number> {
   let count = 0;
   let cursor: string | undefined;
   do {
     const page = await listObjects(store, { prefix }, cursor);
     count += page.objects.length;
     cursor = page.cursor;
-  } while (cursor !== undefined);
-  return count;
+  } while (cursor !== undefined && count < most);
+  return Math.min(count, most);
 }
 
 /** Whether there is any object with a prefix. */

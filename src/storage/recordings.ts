@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { type Manifest, manifestSchema } from '../recording.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
 import { type CatalogRow, type PlacedRow, readRow, rowMetadata, rowOf } from './catalog-row.ts';
+import { waveformKey } from './keys.ts';
 import {
   deleteObject,
   type Expected,
@@ -115,9 +116,10 @@ export function createRecordings(bucket: R2Bucket, limit: WithTimeout = withTime
 
     removeWaveform: (audioKey: string): Promise<void> => deleteObject(store, waveformKey(audioKey)),
 
-    removeManifest: (key: string): Promise<void> => deleteObject(store, key),
+    /** `false` where a lock of the bucket keeps it. @see https://developers.cloudflare.com/r2/api/error-codes/ */
+    eraseObject: (key: string): Promise<boolean> => eraseObject(store, key),
 
-    /** Removes an object that this worker has just stored, or one of a recording that is erased. */
+    /** Removes an object that this worker has just stored. */
     removeAudio: (key: string): Promise<void> => deleteObject(store, key),
 
     /**
@@ -180,9 +182,14 @@ async function moveObject(store: Store, from: string, to: string): Promise<Store
   return describe(moved);
 }
 
-/** Never beside the audio: what lies there is taken for audio. */
-function waveformKey(audioKey: string): string {
-  return `${audioKey.replace(/^recordings\//, 'waveforms/')}.dat`;
+async function eraseObject(store: Store, key: string): Promise<boolean> {
+  try {
+    await deleteObject(store, key);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && error.message.includes('(10069)')) return false;
+    throw error;
+  }
 }
 
 async function readBytesAt({ bucket, withTimeout }: Store, key: string): Promise<Uint8Array | undefined> {

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { toHex, utf8 } from '../shared/bytes.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
+import { recordingName } from './keys.ts';
 import { deleteObject, listPage, putJson, readJson, type Store } from './objects.ts';
 
 const tombstone = v.object({
@@ -10,18 +11,23 @@ const tombstone = v.object({
 });
 
 /** What remains of an erased recording: nothing of it can be read from it. */
-export type Tombstone = Readonly<v.InferOutput<typeof tombstone>>;
+type Tombstone = Readonly<v.InferOutput<typeof tombstone>>;
 
 const erasureSchema = v.object({
   version: v.literal(1),
-  manifestKey: v.string(),
-  /** The ids of its events: under an id that names only a call, they tell its recordings apart. */
-  names: v.array(v.string()),
+  source: v.string(),
+  /** Of the copies: without a start, deliveries of one recording may have several days. */
+  manifestKeys: v.pipe(v.array(v.string()), v.minLength(1)),
+  /** Under an id that names only a call, the events tell its recordings apart. */
+  eventIds: v.array(v.string()),
   by: v.string(),
   byName: v.optional(v.string()),
   startedAt: v.string(),
   /** There was no hold, and none can be set since. */
   isChecked: v.optional(v.literal(true)),
+  /** How often it has failed, and when it is tried again. */
+  failures: v.optional(v.number()),
+  retryAt: v.optional(v.string()),
 });
 
 /** An erasure under way. */
@@ -29,19 +35,20 @@ export type Erasure = Readonly<v.InferOutput<typeof erasureSchema>>;
 
 const KEY = 'erased/key';
 
-/** Erasures that one run of the cron finishes. */
-const MAX_LISTED = 20;
+/** Erasures that one run of the cron looks at. */
+const MAX_LISTED = 50;
 
 /**
- * Tombstones: `erased/<HMAC of a name>.json`, where a name is a manifest's key, or an event's; the HMAC has a random key
- * that is made once. Erasures under way: `erasing/<HMAC of the manifest's key>.json`.
+ * Tombstones: `erased/<HMAC of a name>.json`, where a name is a recording's, or an event's; the HMAC has a random key that
+ * is made once. Erasures under way: `erasing/<HMAC of the recording's name>.json`.
  */
 export function createTombstones(bucket: R2Bucket, newToken: () => string, limit: WithTimeout = withTimeout) {
   const store: Store = { bucket, withTimeout: limit };
   const hash = createNameHash(store, newToken);
-  const keysOf = ({ manifestKey, names }: Erasure) =>
-    Promise.all([manifestKey, ...names].map(async (name) => `erased/${await hash.make(name)}.json`));
-  const erasureKey = async ({ manifestKey }: Erasure) => `erasing/${await hash.make(manifestKey)}.json`;
+  const keysOf = (erasure: Erasure) =>
+    Promise.all(namesOf(erasure).map(async (name) => `erased/${await hash.make(name)}.json`));
+  const erasureKey = async ({ manifestKeys: [first = ''] }: Erasure) =>
+    `erasing/${await hash.make(recordingName(first))}.json`;
 
   async function writeAll(erasure: Erasure, state: Tombstone['state']): Promise<void> {
     const value: Tombstone = { version: 1, state, at: erasure.startedAt };
@@ -67,6 +74,11 @@ export function createTombstones(bucket: R2Bucket, newToken: () => string, limit
       await writeAll(erasure, 'erasing');
     },
 
+    /** Writes down how far it is. */
+    async update(erasure: Erasure): Promise<void> {
+      await putJson(store, { key: await erasureKey(erasure), value: erasure, expected: { anything: true } });
+    },
+
     /** Makes the tombstones final, and forgets what was erased. */
     async end(erasure: Erasure): Promise<void> {
       await writeAll(erasure, 'erased');
@@ -79,21 +91,21 @@ export function createTombstones(bucket: R2Bucket, newToken: () => string, limit
       await deleteObject(store, await erasureKey(erasure));
     },
 
-    listErasures: (): Promise<Erasure[]> => listErasures(store),
+    /** The keys of the first erasures under way. */
+    async listErasures(): Promise<readonly string[]> {
+      const page = await listPage(store, { prefix: 'erasing/', afterKey: '' }, ({ key }) => key);
+      return page.items.slice(0, MAX_LISTED);
+    },
+
+    /** `undefined` where it has ended, or callvault did not write it. */
+    async readErasure(key: string): Promise<Erasure | undefined> {
+      const erasure: unknown = (await readJson(store, key))?.json;
+      return v.is(erasureSchema, erasure) ? erasure : undefined;
+    },
   };
 }
 
 export type Tombstones = ReturnType<typeof createTombstones>;
-
-/** The first erasures under way. */
-async function listErasures(store: Store): Promise<Erasure[]> {
-  const page = await listPage(store, { prefix: 'erasing/', afterKey: '' }, ({ key }) => key);
-  const found = await Promise.all(page.items.slice(0, MAX_LISTED).map((key) => readJson(store, key)));
-  return found.flatMap((one) => {
-    const erasure: unknown = one?.json;
-    return v.is(erasureSchema, erasure) ? [erasure] : [];
-  });
-}
 
 /** The HMAC of names. Its key is random and made once, so that no one can look for a known recording. */
 function createNameHash(store: Store, newToken: () => string) {
@@ -128,6 +140,11 @@ function createNameHash(store: Store, newToken: () => string) {
       return sign(name, key);
     },
   };
+}
+
+function namesOf({ manifestKeys, source, eventIds }: Erasure): string[] {
+  const events = eventIds.map((eventId) => eventName(source, eventId));
+  return [...new Set(manifestKeys.map(recordingName)), ...events];
 }
 
 /** The name of an event's recording where its id names only a call. */

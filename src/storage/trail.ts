@@ -4,6 +4,7 @@ import { parseJsonObject } from '../shared/json.ts';
 import { retryStoreWrite } from '../shared/retry-store-write.ts';
 import { type WithTimeout, withTimeout } from '../shared/with-timeout.ts';
 import { asciiJson } from './entry-facts.ts';
+import { recordingName } from './keys.ts';
 import { headObject, listPage, type Page, putJson, type Store } from './objects.ts';
 
 const actions = [
@@ -11,6 +12,7 @@ const actions = [
   'downloaded',
   'exported',
   'shared',
+  'unshared',
   'held',
   'released',
   'retried',
@@ -33,6 +35,13 @@ const trailEntry = v.object({
 
 /** What someone did with a recording. */
 export type TrailEntry = Readonly<v.InferOutput<typeof trailEntry>>;
+
+/** Where a trail lies. */
+export interface TrailPlace {
+  readonly source: string;
+  readonly recordingKey: string;
+  readonly callKey?: string | undefined;
+}
 
 export interface NewTrailEntry extends Omit<TrailEntry, 'at'> {
   readonly atMs: number;
@@ -74,6 +83,14 @@ export function createTrail(
     /** Lists a page after a key, the oldest first. */
     list: (manifestKey: string, afterKey: string): Promise<Page<TrailEntry>> =>
       listTrail(store, prefixOf(manifestKey), afterKey),
+
+    /** The same by the parts of a key, where there is no manifest any more; of all calls, without one. */
+    listAt: ({ source, recordingKey, callKey }: TrailPlace, afterKey: string): Promise<Page<TrailEntry>> =>
+      listTrail(
+        store,
+        `trail/${source}/${recordingKey}/${callKey === undefined ? '' : `${callKey}/`}`,
+        afterKey,
+      ),
   };
 }
 
@@ -95,8 +112,8 @@ async function writeOnce(store: Store, key: string, line: TrailEntry): Promise<v
 }
 
 function prefixOf(manifestKey: string): string {
-  const [, source, , , , call, recording = ''] = manifestKey.split('/');
-  return `trail/${source}/${recording.replace(/\.json$/, '')}/${call}/`;
+  const [source, call, recording] = recordingName(manifestKey).split('/');
+  return `trail/${source}/${recording}/${call}/`;
 }
 
 /** Two lines of the same content are one. */

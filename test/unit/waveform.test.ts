@@ -158,6 +158,7 @@ describe('readWavHeader()', () => {
     ['GSM', wav({ code: 49, bits: 0 }, new Uint8Array(65))],
     ['no channels', wav({ channels: 0 }, new Uint8Array(6))],
     ['no rate', wav({ rate: 0 }, new Uint8Array(6))],
+    ['a rate that no call has', wav({ rate: 999 }, new Uint8Array(6))],
     ['no samples', wav({}, new Uint8Array(0)).slice(0, 36)],
   ] as const)('refuses %s', ([, file], { expect }) => {
     expect(readWavHeader(file)).toEqual({ ok: false, error: 'unknown_format' });

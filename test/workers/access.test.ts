@@ -143,7 +143,7 @@ describe('Cloudflare Access in front', () => {
 
   test('asks for the keys once an hour, and refuses while there is no answer', async ({ expect }) => {
     const vault = await createVault(access);
-    const token = await jwt();
+    const token = await jwt({ exp: seconds() + 600 });
     const again = () =>
       vault.send(
         new Request('https://vault.example/api/recordings', {
@@ -151,10 +151,29 @@ describe('Cloudflare Access in front', () => {
         }),
       );
     vi.mocked(globalThis.fetch).mockResolvedValueOnce(new Response('', { status: 500 }));
+    const nowMs = Date.now();
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(nowMs);
     expect((await again()).status).toBe(401);
+    clock.mockReturnValue(nowMs + 59_000);
+    expect((await again()).status).toBe(401);
+    clock.mockReturnValue(nowMs + 60_000);
     expect((await again()).status).toBe(200);
     expect((await again()).status).toBe(200);
     expect(asked).toEqual([`https://${TEAM}/cdn-cgi/access/certs`]);
+  });
+
+  test('tokens of unknown keys cause one request a minute, and their client waits', async ({ expect }) => {
+    const vault = await createVault(access);
+    const statuses: number[] = [];
+    for (let tries = 0; tries < 15; tries++) {
+      const token = await jwt({}, { header: { kid: `key-${tries + 10}` } });
+      const headers = { 'Cf-Access-Jwt-Assertion': token, 'cf-connecting-ip': '192.0.2.77' };
+      statuses.push(
+        (await vault.send(new Request('https://vault.example/api/recordings', { headers }))).status,
+      );
+    }
+    expect(asked).toHaveLength(1);
+    expect(statuses.at(-1)).toBe(429);
   });
 
   test.for([

@@ -113,6 +113,34 @@ describe('GET /api/recordings', () => {
     expect(await found('to=2026-06-27T13:30:00Z')).toBe(0);
   });
 
+  test('takes the last day that a date can say for no end', async ({ expect }) => {
+    const world = createWorld('endless');
+    await world.deliver(world.event('1'));
+    expect((await list('?call=call-endless&to=9999-12-31')).recordings).toHaveLength(1);
+    expect((await list('?call=call-endless&to=9999-12-30')).recordings).toHaveLength(1);
+  });
+
+  test('takes an event of any time and length', async ({ expect }) => {
+    const world = createWorld('endoftime');
+    await world.deliver({ ...world.event('1'), startedAt: '9999-12-31T23:59:59-10:00' });
+    await world.deliver({ ...world.event('2'), eventId: 'e2', recordingId: 'e2', durationSeconds: 1e306 });
+    await world.deliver({
+      ...world.event('3'),
+      eventId: 'e3',
+      recordingId: 'e3',
+      startedAt: '0000-01-01T00:00Z',
+    });
+    expect((await list('?call=call-endoftime')).recordings).toHaveLength(3);
+  });
+
+  test('is kept by no cache', async ({ expect }) => {
+    const { headers } = await ask('/api/recordings');
+    expect([headers.get('cache-control'), headers.get('x-content-type-options')]).toEqual([
+      'private, no-store',
+      'nosniff',
+    ]);
+  });
+
   test.for([
     ['limit=0', 'limit', '1 to 200'],
     ['limit=201', 'limit', '1 to 200'],

@@ -54,6 +54,7 @@ const cases: readonly Case[] = [
   [{ range: 'bytes=-99999999999999999999999' }, 206, 0, last],
   [{ range: 'BYTES=0-9' }, 206, 0, 9],
   [{ range: 'bytes=00000-00009' }, 206, 0, 9],
+  [{ range: 'bytes=00000000000000000005-6' }, 206, 5, 6],
   [{ range: 'bytes= 0-9' }, 206, 0, 9],
   [{ range: 'bytes=0-9 ' }, 206, 0, 9],
   // Unsatisfiable.

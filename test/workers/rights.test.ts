@@ -158,6 +158,50 @@ describe('each route with each credential', () => {
   });
 });
 
+describe('a token of several sources', () => {
+  test('learns nothing of others from cursors and counts', { timeout: 60_000 }, async ({ expect }) => {
+    const put = async (source: string, number: number) => {
+      for (let at = 0; at < number; at += 50)
+        await Promise.all(
+          Array.from({ length: Math.min(50, number - at) }, (_, more) =>
+            env.RECORDINGS.put(`inbox/${source}/entry-${1000 + at + more}.json`, '{}'),
+          ),
+        );
+    };
+    await put('telnyx', 60);
+    await put('twilio', 1_030);
+    await put('plivo', 20);
+    const { token } = await newToken({ name: 'two', sources: ['twilio', 'plivo'] });
+    const page = async (query: string) =>
+      (await ask(token, `/api/recordings?${query}`)).json<{
+        recordings: { key: string }[];
+        cursor?: string;
+        more?: object;
+      }>();
+
+    const keys: string[] = [];
+    for (let cursor: string | undefined = ''; cursor !== undefined; ) {
+      const found: Awaited<ReturnType<typeof page>> = await page(
+        `state=pending&limit=200${cursor && `&cursor=${cursor}`}`,
+      );
+      keys.push(...found.recordings.map(({ key }) => key));
+      cursor = found.cursor;
+    }
+    expect(keys).toHaveLength(1_050);
+    expect(new Set(keys).size).toBe(1_050);
+    expect(keys.filter((key) => key.startsWith('inbox/telnyx/'))).toEqual([]);
+    expect((await page('state=all')).more).toEqual({ pending: 50, dead: 0 });
+    for (const key of keys) await env.RECORDINGS.delete(key);
+  });
+
+  test('may have 100 of them', async ({ expect }) => {
+    const sources = ['telnyx', ...Array.from({ length: 99 }, (_, at) => `telnyx.a${at}`)];
+    const { token } = await newToken({ name: 'many', sources });
+    for (const path of ['/api/recordings', '/api/recordings?from=2020-01-01', '/api/stats'])
+      expect((await ask(token, path)).status, path).toBe(200);
+  });
+});
+
 describe('/api/tokens', () => {
   test('makes a token that is shown once, lists it without its secret, and revokes it', async ({
     expect,

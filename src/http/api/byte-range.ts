@@ -4,9 +4,6 @@ export interface ByteRange {
   readonly length: number;
 }
 
-/** The number of digits of a position that is surely larger than any file. */
-const MAX_DIGITS = 15;
-
 /**
  * Reads a `Range` header: `whole` where there is none, where it asks for several parts, and where it is invalid, as a
  * server may; `unsatisfiable` where it begins after the end.
@@ -16,14 +13,12 @@ const MAX_DIGITS = 15;
 export function readRange(header: string | null, size: number): ByteRange | 'whole' | 'unsatisfiable' {
   const [, first = '', last = ''] = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? '') ?? [];
   if (first === '' && last === '') return 'whole';
-  const position = (digits: string) =>
-    Number(digits.slice(0, MAX_DIGITS).padEnd(Math.min(digits.length, MAX_DIGITS), '9'));
   if (first === '') {
-    const length = Math.min(position(last), size);
+    const length = Math.min(Number(last), size);
     return length === 0 ? 'unsatisfiable' : { offset: size - length, length };
   }
-  const offset = position(first);
-  const end = last === '' ? size - 1 : position(last);
+  const offset = Number(first);
+  const end = last === '' ? size - 1 : Number(last);
   if (end < offset) return last === '' ? 'unsatisfiable' : 'whole';
   if (offset >= size) return 'unsatisfiable';
   return { offset, length: Math.min(end, size - 1) - offset + 1 };

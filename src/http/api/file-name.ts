@@ -8,9 +8,9 @@ const MAX_NAME_LENGTH = 150;
 /** A name for a downloaded file, such as `2026-06-27 10-06 +15551230000 → +15559870000.mp3`; the time is in UTC. */
 export function fileName({ atMs, from, to, recordingId }: CatalogRow, format: string): string {
   const time = new Date(atMs).toISOString().slice(0, 16).replace('T', ' ').replace(':', '-');
-  const numbers = [from, to].map((number) => number ?? '?').join(' → ');
+  const numbers = [from, to].map((number) => number ?? 'unknown').join(' → ');
   const about = from === undefined && to === undefined ? recordingId : numbers;
-  const name = `${time} ${about}`.replace(FORBIDDEN, '_').slice(0, MAX_NAME_LENGTH).trim();
+  const name = `${time} ${about}`.replace(FORBIDDEN, '_').slice(0, MAX_NAME_LENGTH).toWellFormed().trim();
   return `${name}.${format}`;
 }
 

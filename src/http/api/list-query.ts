@@ -45,13 +45,18 @@ export async function readListQuery(parameters: URLSearchParams): Promise<Result
     callKeys: given.call === undefined ? undefined : await keysOf(given.call),
     digits: digitsOf(given.number),
     fromMs: given.from === undefined ? undefined : instantMs(given.from, tz),
-    // A day is meant whole.
-    beforeMs:
-      given.to === undefined ? undefined : instantMs(DAY.test(given.to) ? dayAfter(given.to) : given.to, tz),
+    // A day is meant whole; after the last day that a string can say there is no end.
+    beforeMs: given.to === undefined || given.to === LAST_DAY ? undefined : endMs(given.to, tz),
     minSeconds: given.minSeconds === undefined ? undefined : Number(given.minSeconds),
     maxSeconds: given.maxSeconds === undefined ? undefined : Number(given.maxSeconds),
   };
   return ok({ filter, state, order, limit: Number(limit ?? DEFAULT_LIMIT), cursor });
+}
+
+const LAST_DAY = '9999-12-31';
+
+function endMs(time: string, timeZone: string): number {
+  return instantMs(DAY.test(time) ? dayAfter(time) : time, timeZone);
 }
 
 function instantMs(time: string, timeZone: string): number {

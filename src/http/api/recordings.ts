@@ -8,7 +8,7 @@ import { retryRecording } from '../../recover/retry-recording.ts';
 import type { FoundRow } from '../../storage/catalog.ts';
 import { placeOf } from '../../storage/catalog-row.ts';
 import type { EntryFacts } from '../../storage/entry-facts.ts';
-import { isObjectKey, keyPart } from '../../storage/keys.ts';
+import { isObjectKey, keyPart, recordingName } from '../../storage/keys.ts';
 import { allow } from '../identity.ts';
 import type { AppEnv } from '../services.ts';
 import { findFile, serveAudio } from './audio.ts';
@@ -83,21 +83,29 @@ recordings.get('/:source/:recordingId/waveform/:format', async (c) => {
   return new Response(drawn.value, { headers });
 });
 
-/** `GET …/trail`: who did what with it, the oldest first. */
+/** `GET …/trail`: who did what with it, the oldest first; also once it was erased. */
 recordings.get('/:source/:recordingId/trail', async (c) => {
-  const found = await findVisible(c, trailQuerySchema);
-  if (found instanceof Response) return found;
+  const name = nameIn(c, trailQuerySchema);
+  if (name instanceof Response) return name;
   const cursor = c.req.query('cursor') ?? '';
   if (cursor !== '' && !isObjectKey(cursor)) return problem('invalid_parameter', { parameter: 'cursor' });
-  const { items, lastKey } = await c.env.trail.list(found.manifestKey, cursor);
-  return c.json({ trail: items, cursor: lastKey });
+  const { source, recordingKeys, callKeys = [undefined] } = await filterOf(name);
+  for (const recordingKey of recordingKeys)
+    for (const callKey of callKeys) {
+      const { items, lastKey } = await c.env.trail.listAt({ source, recordingKey, callKey }, cursor);
+      if (items.length > 0) return c.json({ trail: items, cursor: lastKey });
+    }
+  const found = await findVisible(c, trailQuerySchema);
+  return found instanceof Response ? found : c.json({ trail: [] });
 });
 
 /** `POST …/retry`: replays a dead letter, or makes a pending entry due now. */
 recordings.post('/:source/:recordingId/retry', allow('manage'), async (c) => {
   const name = nameIn(c, recordingQuerySchema);
   if (name instanceof Response) return name;
-  const outcome = await retryRecording(await filterOf(name), c.env);
+  const { outcome, place } = await retryRecording(await filterOf(name), c.env);
+  if (place !== undefined && !(await writeTrail(c, place, { action: 'retried' })))
+    return problem('trail_unavailable');
   return outcome === 'nothing_to_retry' ? problem(outcome) : c.json({ outcome }, 202);
 });
 
@@ -120,7 +128,7 @@ recordings.post('/:source/:recordingId/hold', allow('manage'), async (c) => {
 recordings.delete('/:source/:recordingId/hold', allow('manage'), async (c) => {
   const found = await findVisible(c, recordingQuerySchema);
   if (found instanceof Response) return found;
-  if (!(await c.env.holds.isHeld(found.manifestKey))) return problem('not_found');
+  if (!(await c.env.holds.isHeld(recordingName(found.manifestKey)))) return problem('not_found');
   if (!(await writeTrail(c, found.manifestKey, { action: 'released' }))) return problem('trail_unavailable');
   await releaseHold(found.manifestKey, c.env);
   return c.json({ released: true });

@@ -63,6 +63,8 @@ shares.delete('/:source/:recordingId/shares/:id', allow('manage'), async (c) => 
   const id = c.req.param('id');
   const all = await c.env.shares.listOf(found.manifestKey);
   if (!all.some((share) => share.id === id)) return problem('not_found');
+  if (!(await writeTrail(c, found.manifestKey, { action: 'unshared', detail: id })))
+    return problem('trail_unavailable');
   await c.env.shares.remove(id);
   return c.json({ id, revoked: true });
 });

@@ -46,8 +46,10 @@ CREATE TABLE shared_ids (
 
 -- The recordings on hold. Under holds/ in the bucket is what decides.
 CREATE TABLE holds (
-  manifest_key TEXT PRIMARY KEY,
+  -- `<source>/<call>/<recording>`
+  name TEXT PRIMARY KEY,
   source TEXT NOT NULL,
+  call_key TEXT NOT NULL,
   recording_key TEXT NOT NULL,
   facts TEXT NOT NULL
 ) WITHOUT ROWID;
