@@ -88,7 +88,8 @@ export default {
       case '/bench/range': {
         const range = { offset: numberAt('offset'), length: numberAt('length') };
         const object = await env.RECORDINGS.get(url.searchParams.get('key') ?? '', { range });
-        return object === null ? new Response(null, { status: 404 }) : new Response(object.body);
+        const headers = { 'Content-Length': String(range.length) };
+        return object === null ? new Response(null, { status: 404 }) : new Response(object.body, { headers });
       }
       default:
         return vault.fetch(request, env, context);

@@ -1,3 +1,4 @@
+import type { Statement } from './catalog-query.ts';
 import { columnsOf, type PlacedRow, placeOf } from './catalog-row.ts';
 import { type OpenCatalog, run } from './catalog-tables.ts';
 import { STORE_MS } from './objects.ts';
@@ -23,7 +24,7 @@ const insert = (id: string) => `
     value ->> 'bytes', value ->> 'archiveMs', value ->> 'failures', value ->> 'facts'
   FROM json_each(?1) WHERE true`;
 
-const ADD_MISSING = `${insert("value ->> 'id'")} ON CONFLICT DO NOTHING RETURNING id`;
+const ADD_MISSING = `${insert("value ->> 'id'")} ON CONFLICT DO NOTHING RETURNING manifest_key`;
 
 /** Rows whose id another recording has. */
 const FIND_MISSING = `
@@ -49,15 +50,30 @@ export async function putRows(opened: OpenCatalog, rows: readonly PlacedRow[]): 
 /** Removes the rows of manifests. */
 export async function removeRows(opened: OpenCatalog, manifestKeys: readonly string[]): Promise<void> {
   const places = manifestKeys.map((manifestKey) => ({ manifestKey, ...placeOf(manifestKey) }));
-  await run(opened, { sql: REMOVE, values: [JSON.stringify(places)] });
+  await run(opened, statementOf(REMOVE, places));
 }
 
-async function putSome({ database, withTimeout }: OpenCatalog, rows: readonly PlacedRow[]): Promise<number> {
+/** Nearly always a row is new, and one statement writes it. */
+async function putSome(opened: OpenCatalog, rows: readonly PlacedRow[]): Promise<number> {
   const columns = rows.map(columnsOf);
+  const added = await run<{ manifest_key: string }>(opened, statementOf(ADD_MISSING, columns));
+  const keys = new Set(added.map(({ manifest_key }) => manifest_key));
+  const rest = columns.filter(({ manifestKey }) => !keys.has(manifestKey));
+  return added.length + (rest.length === 0 ? 0 : await replaceChanged(opened, rest));
+}
+
+async function replaceChanged(
+  { database, withTimeout }: OpenCatalog,
+  columns: readonly ReturnType<typeof columnsOf>[],
+): Promise<number> {
   const bind = (sql: string, values: unknown) => database.prepare(sql).bind(JSON.stringify(values));
   const steps = [REMOVE_CHANGED, ADD_MISSING, FIND_MISSING].map((sql) => bind(sql, columns));
   const [, added, missing] = await withTimeout(STORE_MS, database.batch<{ at: number }>(steps));
   const others = missing?.results.map(({ at }) => bind(ADD_AT_NEXT_ID, [columns[at]])) ?? [];
   if (others.length > 0) await withTimeout(STORE_MS, database.batch(others));
   return (added?.results.length ?? 0) + others.length;
+}
+
+function statementOf(sql: string, values: unknown): Statement {
+  return { sql, values: [JSON.stringify(values)] };
 }

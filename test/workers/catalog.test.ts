@@ -79,11 +79,26 @@ describe('a row of the catalog', () => {
     const catalog = createCatalog(env.CATALOG);
     await catalog.put([]);
     let written = 0;
+    const count = ({ meta }: D1Result) => {
+      written += meta.rows_written;
+    };
     const counting = {
-      prepare: (sql: string) => env.CATALOG.prepare(sql),
-      async batch(statements: D1PreparedStatement[]) {
-        const results = await env.CATALOG.batch(statements);
-        for (const { meta } of results) written += meta.rows_written;
+      prepare: (sql: string) => ({
+        bind: (...values: unknown[]) => {
+          const statement = env.CATALOG.prepare(sql).bind(...values);
+          const all = async () => {
+            const result = await statement.all();
+            count(result);
+            return result;
+          };
+          return { all, own: statement };
+        },
+        run: () => env.CATALOG.prepare(sql).run(),
+        first: (column: string) => env.CATALOG.prepare(sql).first(column),
+      }),
+      async batch(statements: { own?: D1PreparedStatement }[]) {
+        const results = await env.CATALOG.batch(statements.flatMap(({ own }) => own ?? []));
+        results.forEach(count);
         return results;
       },
     } as unknown as D1Database;

@@ -60,8 +60,7 @@ test('a recording of one file takes 1 KV read, 1 KV write, 9 R2 calls and 1 of D
     'R2.get': 3,
     'R2.head': 2,
     'R2.delete': 1,
-    'D1.prepare': 3,
-    'D1.batch': 1,
+    'D1.prepare': 1,
   });
   expect(duplicate.outcome).toBe('duplicate');
   expect(counts).toEqual({ ...first, 'KV.get': 2 });

@@ -14,7 +14,7 @@ import { rowsOf } from './catalog-state.ts';
 import { createVault, keysOf, testServices } from './support.ts';
 
 const recordings = createRecordings(env.RECORDINGS);
-const tables = ['recordings', 'numbers', 'shared_ids', 'days', 'failures'];
+const tables = ['recordings', 'numbers', 'shared_ids', 'holds', 'days', 'failures'];
 
 beforeEach(async () => {
   for (const key of await keysOf()) await env.RECORDINGS.delete(key);
@@ -276,6 +276,20 @@ describe('a rebuild of the catalog', () => {
     services.chores.length = 0;
     await resumeReindex(services);
     expect(services.chores).toEqual([]);
+  });
+
+  test('leaves no flag of a hold that is released while it is listed', async ({ expect }) => {
+    const name = 'telnyx/call/r1';
+    const services = testServices();
+    await services.holds.write(name, { reason: 'a dispute', by: 'owner', at: '2026-06-27T10:06:00Z' });
+    const list: typeof services.holds.list = async (after) => {
+      const page = await services.holds.list(after);
+      await services.holds.remove(name);
+      return page;
+    };
+    await reindex({ holds: { ...services.holds, list } });
+
+    expect(await rowsOf('SELECT * FROM holds')).toEqual([]);
   });
 
   test('is retried by its message where the catalog fails', async ({ expect }) => {
