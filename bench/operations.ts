@@ -70,6 +70,7 @@ const none = {
   'KV write': 0,
   'R2 class A': 0,
   'R2 class B': 0,
+  'D1 row written': 0,
   'queue operation': 0,
   'log line': 0,
 };

@@ -4,6 +4,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Manifest } from '../src/recording.ts';
+import type { ReindexRun } from '../src/storage/reindex-store.ts';
 import { runCommand, UsageError } from '../tools/command.ts';
 import type { RecordingFacts } from '../tools/fake-providers/fake-provider.ts';
 import { postSigned } from '../tools/fake-providers/index.ts';
@@ -38,6 +39,7 @@ interface Soak {
   readonly unanswered: SoakCall[];
   kills: number;
   calls: number;
+  rowsToFix: number;
 }
 
 /** `npm run soak`: deliveries stream in, and the whole runtime is killed again and again. */
@@ -50,7 +52,7 @@ async function soak(minutes: number, isKept: boolean): Promise<boolean> {
   try {
     const settings = await newLocalSettings(origin.url);
     const start = () => startVault(settings, { stateFolder });
-    const state = { settings, start, origin, accepted: [], unanswered: [], kills: 0, calls: 0 };
+    const state = { settings, start, origin, accepted: [], unanswered: [], kills: 0, calls: 0, rowsToFix: 0 };
     for (const endMs = Date.now() + minutes * 60_000; Date.now() < endMs; ) await liveAndDie(state);
     await cleanUp(state);
     return await conclude(state, stateFolder, isKept);
@@ -123,7 +125,21 @@ async function cleanUp(soak: Soak): Promise<void> {
       return (await pendingOf(vault, soak)) === 0;
     });
   });
+  soak.rowsToFix = await rowsToFix(vault, soak);
   await vault.stop();
+}
+
+/** The rows of the catalog that a rebuild finds missing, wrong, or without a manifest. */
+async function rowsToFix({ url }: VaultProcess, { settings }: Soak): Promise<number> {
+  const headers = { authorization: `Bearer ${settings.VAULT_TOKEN}` };
+  let run: Partial<ReindexRun> = {};
+  await fetch(`${url}/api/reindex`, { method: 'POST', headers });
+  await waitUntil(CLEAN_UP_MS, async () => {
+    await wait(1000);
+    run = (await (await fetch(`${url}/api/reindex`, { headers })).json()) as Partial<ReindexRun>;
+    return run.endedAt !== undefined;
+  });
+  return (run.fixed ?? Number.NaN) + (run.removed ?? Number.NaN);
 }
 
 async function pendingOf({ url }: VaultProcess, { settings }: Soak): Promise<number> {
@@ -134,7 +150,7 @@ async function pendingOf({ url }: VaultProcess, { settings }: Soak): Promise<num
 
 async function conclude(soak: Soak, stateFolder: string, isKept: boolean): Promise<boolean> {
   const found = await withBucket(stateFolder, (bucket) => checkBucket(soak.accepted, bucket));
-  const { archived, ...faults } = found;
+  const { archived, ...faults } = { ...found, 'rows to fix': soak.rowsToFix };
   const result =
     `soak: ${soak.kills} kills, ${soak.accepted.length} deliveries accepted, ${archived} archived, ` +
     `${Object.entries(faults)

@@ -53,6 +53,7 @@ const columns: Readonly<Record<string, readonly string[]>> = {
   'requests and CPU': ['request', 'CPU ms'],
   KV: ['KV read', 'KV write'],
   'R2 operations': ['R2 class A', 'R2 class B'],
+  'D1 rows': ['D1 row written', 'D1 row read'],
   queue: ['queue operation'],
   'log lines': ['log line'],
   storage: ['R2 GB-month'],

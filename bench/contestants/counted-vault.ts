@@ -55,6 +55,45 @@ async function countedUpload(upload: unknown): Promise<unknown> {
   return typeof settled === 'object' && settled !== null ? counted(settled, 'RECORDINGS') : settled;
 }
 
+/** The rows that D1 says it has read and written, which are paid for. */
+function countRows({ meta }: D1Result): void {
+  add('D1 row written', meta.rows_written);
+  add('D1 row read', meta.rows_read);
+}
+
+/** The database, each of whose results is counted. */
+function countedDatabase(database: D1Database): D1Database {
+  const originals = new WeakMap<object, D1PreparedStatement>();
+  const wrap = (statement: D1PreparedStatement): D1PreparedStatement => {
+    const wrapped = new Proxy(statement, {
+      get(target, property) {
+        const value: unknown = Reflect.get(target, property);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]) => {
+          const result: unknown = Reflect.apply(value, target, args);
+          if (property === 'bind') return wrap(result as D1PreparedStatement);
+          return Promise.resolve(result as Promise<D1Result>).then((settled) => {
+            if (settled?.meta !== undefined) countRows(settled);
+            return settled;
+          });
+        };
+      },
+    });
+    originals.set(wrapped, statement);
+    return wrapped;
+  };
+  const own = (statement: D1PreparedStatement) => originals.get(statement) ?? statement;
+  const batch = async (statements: D1PreparedStatement[]) => {
+    const results = await database.batch(statements.map(own));
+    results.forEach(countRows);
+    return results;
+  };
+  return Object.assign(Object.create(null), {
+    prepare: (sql: string) => wrap(database.prepare(sql)),
+    batch,
+  });
+}
+
 /** With the setting `BENCH_QUEUE=off` messages are counted and dropped, so that entries stay where they are. */
 function countedQueue(env: Env): Env['TRANSFERS'] {
   const isOff = Reflect.get(env, 'BENCH_QUEUE') === 'off';
@@ -78,6 +117,7 @@ function bindings(env: Env): Env {
     DEDUPE: counted(env.DEDUPE, 'DEDUPE'),
     RECORDINGS: counted(env.RECORDINGS, 'RECORDINGS'),
     TRANSFERS: countedQueue(env),
+    CATALOG: countedDatabase(env.CATALOG),
   };
   return known;
 }
