@@ -3,8 +3,9 @@ import { columnsOf, type PlacedRow, placeOf } from './catalog-row.ts';
 import { type OpenCatalog, run } from './catalog-tables.ts';
 import { STORE_MS } from './objects.ts';
 
-/** Rows of one statement: far below the 2 MB of a parameter. */
+/** Rows of one statement, and characters of their JSON: D1 takes 2 MB a parameter. */
 const MAX_ROWS = 500;
+const MAX_JSON_LENGTH = 1_000_000;
 
 /** The rows of the JSON that the catalog has. */
 const KNOWN = `
@@ -42,10 +43,22 @@ const ADD_AT_NEXT_ID = insert(`CASE WHEN EXISTS (SELECT 1 FROM recordings WHERE 
 /** Writes rows, and leaves those that are the same; the number of rows that were missing or differed. */
 export async function putRows(opened: OpenCatalog, rows: readonly PlacedRow[]): Promise<number> {
   let changed = 0;
-  for (let at = 0; at < rows.length; at += MAX_ROWS)
-    changed += await putSome(opened, rows.slice(at, at + MAX_ROWS));
-  return changed;
+  let waiting: Columns[] = [];
+  let length = 0;
+  for (const columns of rows.map(columnsOf)) {
+    const own = JSON.stringify(columns).length;
+    if (waiting.length === MAX_ROWS || length + own > MAX_JSON_LENGTH) {
+      changed += await putSome(opened, waiting);
+      waiting = [];
+      length = 0;
+    }
+    waiting.push(columns);
+    length += own;
+  }
+  return changed + (await putSome(opened, waiting));
 }
+
+type Columns = ReturnType<typeof columnsOf>;
 
 /** Removes the rows of manifests. */
 export async function removeRows(opened: OpenCatalog, manifestKeys: readonly string[]): Promise<void> {
@@ -54,8 +67,8 @@ export async function removeRows(opened: OpenCatalog, manifestKeys: readonly str
 }
 
 /** Nearly always a row is new, and one statement writes it. */
-async function putSome(opened: OpenCatalog, rows: readonly PlacedRow[]): Promise<number> {
-  const columns = rows.map(columnsOf);
+async function putSome(opened: OpenCatalog, columns: readonly Columns[]): Promise<number> {
+  if (columns.length === 0) return 0;
   const added = await run<{ manifest_key: string }>(opened, statementOf(ADD_MISSING, columns));
   const keys = new Set(added.map(({ manifest_key }) => manifest_key));
   const rest = columns.filter(({ manifestKey }) => !keys.has(manifestKey));
@@ -64,7 +77,7 @@ async function putSome(opened: OpenCatalog, rows: readonly PlacedRow[]): Promise
 
 async function replaceChanged(
   { database, withTimeout }: OpenCatalog,
-  columns: readonly ReturnType<typeof columnsOf>[],
+  columns: readonly Columns[],
 ): Promise<number> {
   const bind = (sql: string, values: unknown) => database.prepare(sql).bind(JSON.stringify(values));
   const steps = [REMOVE_CHANGED, ADD_MISSING, FIND_MISSING].map((sql) => bind(sql, columns));

@@ -135,6 +135,22 @@ describe('a row of the catalog', () => {
     await catalog.remove(rows.map(({ manifestKey }) => manifestKey));
   });
 
+  test('fits into a statement with others, however long they are', async ({ expect }) => {
+    const file = { format: 'wav', bytes: 1, sha256: 'a', contentType: 'audio/wav', etag: 'e' };
+    const rows = Array.from({ length: 300 }, (_, at) => {
+      const recordingId = `long-${at}`;
+      const files = Array.from({ length: 40 }, (_, more) => ({ ...file, key: `${more}`.repeat(150) }));
+      const row = { ...rowOf(manifestOf('long')), recordingId, files };
+      return { manifestKey: `recordings/telnyx/2032/01/01/long/${recordingId}.json`, row };
+    });
+    expect(JSON.stringify(rows).length).toBeGreaterThan(3_000_000);
+
+    const catalog = createCatalog(env.CATALOG);
+    expect(await catalog.put(rows)).toBe(300);
+    expect(await catalog.put(rows)).toBe(0);
+    await catalog.remove(rows.map(({ manifestKey }) => manifestKey));
+  });
+
   test.for([
     ['a lone surrogate', 'a\ud800b'],
     ['a path', '../..'],
