@@ -30,12 +30,12 @@ await runCommand({
     if (others.length > 0) throw new UsageError(`Unknown argument: ${others[0]}`);
     const vaultUrl = webAddress('--to', values.to);
     if (vaultUrl === undefined) throw new UsageError('--to is missing');
+    const isCall = verb === undefined || (name !== undefined && (verb === 'make' || verb === 'revoke'));
+    if (!isCall) throw new UsageError('Give make <name>, or revoke <id>');
+    const body = newToken(name, values);
     const ask = openOwnerApi(vaultUrl);
-    if (verb === undefined) return list(ask, values.json);
-    if (name === undefined || (verb !== 'make' && verb !== 'revoke'))
-      throw new UsageError('Give make <name>, or revoke <id>');
-    if (verb === 'revoke') return revoke(name, ask, values.json);
-    return make(newToken(name, values), ask);
+    if (verb === undefined || name === undefined) return list(ask, values.json);
+    return verb === 'revoke' ? revoke(name, ask, values.json) : make(body, ask);
   },
 });
 
@@ -45,7 +45,7 @@ interface NewTokenOptions {
   readonly days?: string | undefined;
 }
 
-function newToken(name: string, { right, source: sources, days }: NewTokenOptions): object {
+function newToken(name: string | undefined, { right, source: sources, days }: NewTokenOptions): object {
   if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days))
     throw new UsageError(`--days must be a number of days: ${days}`);
   return { name, right, sources, expiresInDays: days === undefined ? undefined : Number(days) };

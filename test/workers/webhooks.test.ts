@@ -460,6 +460,7 @@ describe('GET /healthz', () => {
       warnings: ['VAULT_TOKEN: has fewer than 20 characters'],
       pending,
       dead,
+      retention: {},
     });
     expect(pending).toBeGreaterThanOrEqual(3);
   });
