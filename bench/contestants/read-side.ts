@@ -88,8 +88,10 @@ export default {
       case '/bench/range': {
         const range = { offset: numberAt('offset'), length: numberAt('length') };
         const object = await env.RECORDINGS.get(url.searchParams.get('key') ?? '', { range });
-        const headers = { 'Content-Length': String(range.length) };
-        return object === null ? new Response(null, { status: 404 }) : new Response(object.body, { headers });
+        if (object === null) return new Response(null, { status: 404 });
+        // The local platform handles an answer by its status and type: they are those of the API's.
+        const headers = { 'Content-Length': String(range.length), 'Content-Type': 'audio/wav' };
+        return new Response(object.body, { status: 206, headers });
       }
       default:
         return vault.fetch(request, env, context);
