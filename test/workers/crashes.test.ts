@@ -1,5 +1,5 @@
 import { env } from 'cloudflare:workers';
-import { describe, test } from 'vitest';
+import { beforeAll, describe, test } from 'vitest';
 import { runFastPath } from '../../src/archive/fast-path.ts';
 import { consumeMessage } from '../../src/consume-message.ts';
 import type { Services } from '../../src/http/services.ts';
@@ -113,6 +113,9 @@ async function runWithFault(scenario: Scenario, call: number, fault: Fault) {
   await recover(delivered, wasAnswered);
   return { calls: injector.calls(), ...(await findings(delivered.run)) };
 }
+
+// The tables are made once: that is no part of a delivery.
+beforeAll(() => rowsToFix('recordings/'));
 
 describe.for(Object.keys(scenarios) as Scenario[])('a delivery with %s', (scenario) => {
   const { audio } = scenarios[scenario];
