@@ -1,6 +1,6 @@
-import { printable, runCommand, UsageError, webAddress } from '../tools/command.ts';
-import { findByApi, lineOf } from '../tools/find-recording.ts';
-import { answerOf, openOwnerApi } from '../tools/owner-api.ts';
+import { printable, runCommand } from '../tools/command.ts';
+import { findByApi, lineOf, recordingOptions } from '../tools/find-recording.ts';
+import { answerOf } from '../tools/owner-api.ts';
 
 const usage = `npm run erase -- <recording id> --to <url of the vault> [--yes]
 Shows what would be erased; with --yes erases it for good: audio, manifest, row and dead letters.
@@ -10,18 +10,11 @@ Shows what would be erased; with --yes erases it for good: audio, manifest, row 
 await runCommand({
   usage,
   options: {
-    to: { type: 'string' },
+    ...recordingOptions,
     yes: { type: 'boolean', default: false },
-    source: { type: 'string' },
-    call: { type: 'string' },
-    json: { type: 'boolean', default: false },
   },
-  async run({ values, positionals: [id, ...others] }) {
-    if (id === undefined || others.length > 0) throw new UsageError('Give one id');
-    const vaultUrl = webAddress('--to', values.to);
-    if (vaultUrl === undefined) throw new UsageError('--to is missing');
-    const ask = openOwnerApi(vaultUrl);
-    const found = await findByApi(id, values, ask);
+  async run({ values, positionals }) {
+    const { ask, found } = await findByApi(positionals, values);
     if (!values.yes) {
       console.log(values.json ? JSON.stringify(found) : printable(lineOf(found)));
       if (!values.json) console.log(`Nothing was erased; --yes erases it for good.${holdOf(found.hold)}`);

@@ -1,6 +1,6 @@
-import { printable, runCommand, UsageError, webAddress } from '../tools/command.ts';
-import { findByApi, lineOf, partOf } from '../tools/find-recording.ts';
-import { answerOf, openOwnerApi } from '../tools/owner-api.ts';
+import { printable, runCommand, UsageError } from '../tools/command.ts';
+import { findByApi, lineOf, partOf, recordingOptions } from '../tools/find-recording.ts';
+import { answerOf } from '../tools/owner-api.ts';
 
 const usage = `npm run hold -- <recording id> --to <url of the vault> --reason <text> | --release
 Blocks erasing a recording, or releases it.
@@ -10,20 +10,13 @@ Blocks erasing a recording, or releases it.
 await runCommand({
   usage,
   options: {
-    to: { type: 'string' },
+    ...recordingOptions,
     reason: { type: 'string' },
     release: { type: 'boolean', default: false },
-    source: { type: 'string' },
-    call: { type: 'string' },
-    json: { type: 'boolean', default: false },
   },
-  async run({ values, positionals: [id, ...others] }) {
-    if (id === undefined || others.length > 0) throw new UsageError('Give one id');
+  async run({ values, positionals }) {
     if ((values.reason === undefined) !== values.release) throw new UsageError('Give --reason or --release');
-    const vaultUrl = webAddress('--to', values.to);
-    if (vaultUrl === undefined) throw new UsageError('--to is missing');
-    const ask = openOwnerApi(vaultUrl);
-    const found = await findByApi(id, values, ask);
+    const { ask, found } = await findByApi(positionals, values);
     const body = JSON.stringify({ reason: values.reason });
     const request = values.release ? { method: 'DELETE' } : { method: 'POST', body };
     const answer = await answerOf<object>(await ask(partOf(found, '/hold'), request));

@@ -1,5 +1,13 @@
-import { CommandError } from './command.ts';
-import { type AskOwner, answerOf } from './owner-api.ts';
+import { CommandError, UsageError, webAddress } from './command.ts';
+import { type AskOwner, answerOf, openOwnerApi } from './owner-api.ts';
+
+/** The options of a command for one recording of a vault. */
+export const recordingOptions = {
+  to: { type: 'string' },
+  source: { type: 'string' },
+  call: { type: 'string' },
+  json: { type: 'boolean', default: false },
+} as const;
 
 /** A recording as the API tells it, as far as the commands need it. */
 export interface ApiRecording {
@@ -15,18 +23,27 @@ export interface ApiRecording {
   readonly hold?: { readonly reason: string };
 }
 
-/** Finds the archived recording of an id; ends the command where there is none, or more than one. */
+interface RecordingValues {
+  readonly to?: string | undefined;
+  readonly source?: string | undefined;
+  readonly call?: string | undefined;
+}
+
+/** Finds the archived recording that a command names; ends the command where there is none, or more than one. */
 export async function findByApi(
-  id: string,
-  { source, call }: { readonly source?: string | undefined; readonly call?: string | undefined },
-  ask: AskOwner,
-): Promise<ApiRecording> {
+  [id, ...others]: readonly string[],
+  { to, source, call }: RecordingValues,
+): Promise<{ readonly ask: AskOwner; readonly found: ApiRecording }> {
+  if (id === undefined || others.length > 0) throw new UsageError('Give one id');
+  const vaultUrl = webAddress('--to', to);
+  if (vaultUrl === undefined) throw new UsageError('--to is missing');
+  const ask = openOwnerApi(vaultUrl);
   const query = new URLSearchParams({ recording: id, ...(source && { source }), ...(call && { call }) });
   const list = await ask(`/api/recordings?${query}`);
   const { recordings } = await answerOf<{ recordings: ApiRecording[] }>(list);
-  const [found, ...others] = recordings;
+  const [found, ...more] = recordings;
   if (found === undefined) throw new CommandError(`No archived recording has the id ${id}`);
-  if (others.length === 0) return found;
+  if (more.length === 0) return { ask, found };
   const names = recordings.map((one) => `--source ${one.source} --call ${one.callId}`).join('\n');
   throw new CommandError(`${recordings.length} recordings have the id ${id}. Name one of them by:\n${names}`);
 }

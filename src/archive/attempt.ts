@@ -85,7 +85,7 @@ async function attempt(lease: HeldLease, mode: Mode, services: ArchiveServices):
   return { ...end, bytes, detail: [end.detail, warning].filter(Boolean).join('; ') || undefined, isAlarm };
 }
 
-/** Writes the catalog's row. A failure for which the entry stays; after some of them it is closed all the same. */
+/** Writes the catalog's row. Returns the failure that keeps the entry pending; an exhausted entry is closed with an alarm. */
 async function findUnindexed(
   lease: HeldLease,
   isExhausted: boolean,

@@ -43,7 +43,7 @@ export async function indexManifest(
   }
 }
 
-/** Writes the rows of an entry that is closed all the same: a failure is an alarm. */
+/** Writes the rows of an entry whose attempts are exhausted. A failure is an alarm and does not stop the closing. */
 export async function indexOrAlarm(event: RecordingEvent, services: IndexServices): Promise<void> {
   const indexed = await indexRecording(event, services);
   if (!indexed.ok) logNotIndexed(event, indexed.error, services);

@@ -34,7 +34,7 @@ export async function setHold(
     return 'erasing';
   }
   await shares.removeOf(manifestKey);
-  // The object decides: without the flag in the catalog the recording is held all the same.
+  // The object decides: a recording is on hold also when the catalog lacks the flag.
   await orLogFault(catalog.holds.put([{ name, hold }]), { outcome: 'hold_not_indexed' }, services);
   return 'held';
 }

@@ -73,8 +73,8 @@ outside.get('/waveform/:format', async (c) => {
 outside.all('*', () => problem('not_found'));
 
 /**
- * The share that a link names and its recording, without the numbers unless the share has them. A link that is wrong, has
- * expired or was revoked is not found, all the same.
+ * The share that a link names and its recording, without the numbers unless the share has them. A link that is wrong,
+ * expired or revoked gets the same answer: not found.
  */
 async function findShared(
   c: Context<AppEnv>,

@@ -6,7 +6,7 @@ const BLOCKED_MS = 60_000;
 
 const LIMIT_MS = 1_000;
 
-/** Slows clients that guess tokens: the platform counts by place, and an isolate remembers who is over the limit. */
+/** Slows clients that guess tokens: the platform counts by location, and an isolate remembers each client over the limit. */
 export function createWrongTokens(
   limiter: RateLimit | undefined,
   now: () => number,
@@ -14,7 +14,7 @@ export function createWrongTokens(
 ) {
   const blocked = createMemory<true>(BLOCKED_MS, now);
   return {
-    /** A client that is over the limit is refused, whatever it brings. */
+    /** `true` while the client is over the limit: it is refused, also with a valid token. */
     isBlocked: async (client: string): Promise<boolean> =>
       (await blocked.find(client, async () => undefined)) !== undefined,
 

@@ -337,7 +337,7 @@ describe('what is not archived', () => {
 });
 
 describe('an id that two calls have', () => {
-  test('is told apart by the call in the path', async ({ expect }) => {
+  test('names one recording together with the call in the query', async ({ expect }) => {
     const world = createWorld('twins');
     for (const callId of ['twin/1', 'twin2'])
       await world.deliver({ ...world.event('1'), callId, eventId: `twins-${callId}`, recordingId: 'same' });

@@ -348,7 +348,7 @@ describe('nothing of an erased recording stays', () => {
       401,
     );
     expect(await keysOf('dead/')).toEqual([]);
-    // The trail is told also once the recording is gone.
+    // The trail can be read after the recording was erased.
     const trail = await (await vault.send(new Request(`${path}/trail`, { headers }))).json<{
       trail: object[];
     }>();
