@@ -108,7 +108,8 @@ async function keyOf(keyId: string, teamDomain: string, services: Services): Pro
   const found = ageMs < KEYS_MS ? present?.keys.find(({ kid }) => kid === keyId) : undefined;
   if (found !== undefined) return importRsaKey(found);
   if (ageMs < ASK_AGAIN_MS) return undefined;
-  known.set(services, { keys: present?.keys ?? [], askedMs: nowMs }); // While it is asked, no other request asks.
+  // While one request asks, others go on with the old keys. In a new isolate there are none: each request asks.
+  if (present !== undefined) known.set(services, { keys: present.keys, askedMs: nowMs });
   const keys = await askKeys(`https://${teamDomain}/cdn-cgi/access/certs`, services);
   known.set(services, { keys: keys.length > 0 ? keys : (present?.keys ?? []), askedMs: nowMs });
   const jwk = keys.find(({ kid }) => kid === keyId);

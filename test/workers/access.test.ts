@@ -141,6 +141,17 @@ describe('Cloudflare Access in front', () => {
     expect((await ask(await jwt(), { settings: { ...access, ACCESS_AUD: 'AUD' } })).status).toBe(503);
   });
 
+  test('opens to all requests that reach a new isolate together', async ({ expect }) => {
+    const vault = await createVault(access);
+    const headers = { 'Cf-Access-Jwt-Assertion': await jwt() };
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () =>
+        vault.send(new Request('https://vault.example/api/recordings', { headers })),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+  });
+
   test('asks for the keys once an hour, and refuses while there is no answer', async ({ expect }) => {
     const vault = await createVault(access);
     const token = await jwt({ exp: seconds() + 600 });
