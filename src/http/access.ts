@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import type { AccessSettings } from '../config.ts';
 import { decodeUtf8 } from '../shared/bytes.ts';
 import { isJsonObject, type JsonObject, parseJsonObject, textAt } from '../shared/json.ts';
+import { orLogFault } from '../shared/log.ts';
 import { readBytesWithin } from '../shared/read-bytes.ts';
 import { discard, request } from '../shared/request.ts';
 import { decodeJwt, importRsaKey, type Jwt, verifyRs256 } from '../signatures/jwt.ts';
@@ -60,9 +61,12 @@ async function identityOfRuntime(
     return undefined;
   const getIdentity: unknown = Reflect.get(context, 'getIdentity');
   if (typeof getIdentity !== 'function') return undefined;
-  const identity: unknown = await c.env.withTimeout(
-    ASK_MS,
-    Promise.resolve(Reflect.apply(getIdentity, context, [])),
+  const asking: Promise<unknown> = Promise.resolve(Reflect.apply(getIdentity, context, []));
+  // The token in the header is left to verify.
+  const identity = await orLogFault(
+    c.env.withTimeout(ASK_MS, asking),
+    { outcome: 'access_unavailable' },
+    c.env,
   );
   return isJsonObject(identity) ? identity : undefined;
 }

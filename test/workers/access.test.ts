@@ -204,14 +204,22 @@ describe('Cloudflare Access in front', () => {
     expect((await ask(await jwt(), { path, headers: { 'sec-fetch-site': 'cross-site' } })).status).toBe(403);
   });
 
-  test('the runtime’s word is enough, for this application alone', async ({ expect }) => {
-    for (const [aud, status] of [
-      [AUD, 200],
-      ['b'.repeat(64), 401],
+  test('the runtime’s word is enough, for this application alone; where it fails, the token is verified', async ({
+    expect,
+  }) => {
+    const known = async () => ({ email: 'bob@example.com' });
+    const failing = async () => {
+      throw new Error('Access is down');
+    };
+    for (const [aud, getIdentity, token, status] of [
+      [AUD, known, '', 200],
+      ['b'.repeat(64), known, '', 401],
+      [AUD, failing, '', 401],
+      [AUD, failing, await jwt(), 200],
     ] as const) {
       const { bindings } = await createVault(access);
       const context = createExecutionContext();
-      const getIdentity = async () => ({ email: 'bob@example.com' });
+      const headers = { 'Cf-Access-Jwt-Assertion': token };
       const withAccess = new Proxy(context, {
         get: (target, name) => {
           if (name === 'access') return { aud, getIdentity };
@@ -220,14 +228,14 @@ describe('Cloudflare Access in front', () => {
         },
       });
       const response = await worker.fetch(
-        new Request('https://vault.example/api/recordings'),
+        new Request('https://vault.example/api/recordings', { headers }),
         bindings,
         withAccess,
       );
       await waitOnExecutionContext(context);
       expect(response.status).toBe(status);
     }
-    expect(asked).toEqual([]);
+    expect(asked).toHaveLength(1);
   });
 });
 
