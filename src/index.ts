@@ -18,6 +18,7 @@ import { createCatalog } from './storage/catalog.ts';
 import { createDeadLetters } from './storage/dead-letters.ts';
 import { createHolds } from './storage/holds.ts';
 import { createInbox } from './storage/inbox.ts';
+import { STORE_MS } from './storage/objects.ts';
 import { createReconcileCursor } from './storage/reconcile-cursor.ts';
 import { createRecordings } from './storage/recordings.ts';
 import { createReindexStore } from './storage/reindex-store.ts';
@@ -71,6 +72,7 @@ function createServices(env: Env): Services {
     catalog: createCatalog(env.CATALOG),
     trail: createTrail(env.RECORDINGS, (ms) => scheduler.wait(ms)),
     tokens: createTokens(env.RECORDINGS, now),
+    readAsset: (path) => withTimeout(STORE_MS, env.ASSETS.fetch(`https://assets.invalid${path}`)),
     wrongTokens: createWrongTokens(env.WRONG_TOKENS, now),
     fetch: (input, init) => fetch(input, init),
     now,

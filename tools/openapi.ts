@@ -4,6 +4,8 @@ import * as answers from '../src/http/api/answers.ts';
 import { type ProblemCode, problems } from '../src/http/api/problem.ts';
 import * as requests from '../src/http/api/schemas.ts';
 
+type Content = v.GenericSchema | string;
+
 /** A route as it is described. */
 interface Route {
   readonly id: string;
@@ -13,7 +15,7 @@ interface Route {
   readonly query?: v.StrictObjectSchema<v.ObjectEntries, undefined>;
   readonly body?: v.GenericSchema;
   /** By status; a string is the content type of bytes. */
-  readonly answers: Readonly<Record<number, v.GenericSchema | string>>;
+  readonly answers: Readonly<Record<number, Content | readonly Content[]>>;
   readonly problems?: readonly ProblemCode[];
 }
 
@@ -164,6 +166,16 @@ export const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> =
       problems: ['not_found', 'nothing_to_retry'],
     },
   },
+  '/api/export': {
+    get: {
+      id: 'exportRecordings',
+      summary: 'The first 1,000 recordings or 1 GiB as a ZIP; `Link` names the next one',
+      right: 'read',
+      query: requests.exportQuerySchema,
+      answers: { 200: ['application/zip', answers.exportPlan] },
+      problems: ['catalog_unavailable'],
+    },
+  },
   '/api/stats': {
     get: {
       id: 'getStats',
@@ -282,6 +294,8 @@ const parameterHelp: Readonly<Record<string, string>> = {
   format: 'What the bytes are, such as `wav`',
   call: 'The id of the call',
   number: 'The number of a party, or its last digits',
+  wholeNumber: '`number` is the whole number, not its last digits',
+  dryRun: 'Counts what the ZIP would have',
   from: 'From this time on; a day is meant in the time zone of `tz`',
   to: 'Before this time; a day is meant whole',
   tz: 'The time zone of the days; UTC without it',
@@ -332,11 +346,14 @@ function answersOf({ answers: told, problems: own = [], query, body }: Route): o
   if (body !== undefined) codes.push('invalid_body');
   const answered = Object.entries(told).map(([status, schema]) => {
     if (schema === '') return [status, { description: 'No body' }];
-    const content =
-      typeof schema === 'string'
-        ? { [schema]: { schema: { type: 'string', format: 'binary' } } }
-        : { 'application/json': { schema: schemaOf(schema) } };
-    return [status, { description: 'Done', content }];
+    const contents = [schema]
+      .flat()
+      .map((one) =>
+        typeof one === 'string'
+          ? [one, { schema: { type: 'string', format: 'binary' } }]
+          : ['application/json', { schema: schemaOf(one) }],
+      );
+    return [status, { description: 'Done', content: Object.fromEntries(contents) }];
   });
   const statuses = [...new Set(codes.map((code) => problems[code]))].sort();
   const refused = statuses.map((status) => {

@@ -214,14 +214,14 @@ async function matches({ source, facts }: Unarchived, filter: RowFilter): Promis
 }
 
 async function matchesFacts(facts: EntryFacts | undefined, filter: RowFilter): Promise<boolean> {
-  const { recordingKeys, callKeys, digits, fromMs, beforeMs, minSeconds, maxSeconds } = filter;
+  const { recordingKeys, callKeys, digits, areAllDigits, fromMs, beforeMs, minSeconds, maxSeconds } = filter;
   const wanted = [recordingKeys, callKeys, digits, fromMs, beforeMs, minSeconds, maxSeconds];
   if (facts === undefined) return wanted.every((one) => one === undefined);
   const { recordingId, callId, from, to, atMs, durationSeconds = Number.NaN } = facts;
   return (
     (await isOneOf(recordingKeys, recordingId)) &&
     (await isOneOf(callKeys, callId)) &&
-    (digits === undefined || [from, to].some((one) => endsIn(digits, one))) &&
+    (digits === undefined || [from, to].some((one) => endsIn(digits, one, areAllDigits))) &&
     atMs >= (fromMs ?? -Infinity) &&
     atMs < (beforeMs ?? Infinity) &&
     (minSeconds === undefined || durationSeconds >= minSeconds) &&
@@ -234,7 +234,7 @@ async function isOneOf(keys: readonly string[] | undefined, id: string | undefin
 }
 
 /** As the catalog compares: fewer than four digits are a whole number. */
-function endsIn(digits: string, number: string | undefined): boolean {
+function endsIn(digits: string, number: string | undefined, areAll = false): boolean {
   const own = digitsOf(number) ?? '';
-  return digits.length < 4 ? own === digits : own.endsWith(digits);
+  return areAll || digits.length < 4 ? own === digits : own.endsWith(digits);
 }

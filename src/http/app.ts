@@ -1,6 +1,6 @@
 import { Hono } from 'hono/tiny';
 import { describeError } from '../shared/log.ts';
-import openapi from './api/openapi.json';
+import { exported } from './api/export.ts';
 import { problem } from './api/problem.ts';
 import { recordings } from './api/recordings.ts';
 import { shares } from './api/shares.ts';
@@ -21,9 +21,10 @@ app.route('/healthz', health);
 app.route('/s', outside);
 app.route('/api/recordings', shares);
 app.route('/api/recordings', recordings);
+app.route('/api/export', exported);
 app.route('/api/stats', stats);
 app.route('/api/tokens', tokens);
-app.get('/api/openapi.json', allow('read'), (c) => c.json(openapi));
+app.get('/api/openapi.json', allow('read'), (c) => c.env.readAsset('/openapi.json'));
 app.route('/api', operations);
 app.notFound((c) => c.json({ error: 'not_found' }, 404));
 app.onError((error, c) => {

@@ -10,6 +10,8 @@ export interface Services extends RetentionServices {
   readonly config: Config;
   readonly tokens: Tokens;
   readonly wrongTokens: WrongTokens;
+  /** Reads a file of `src/public`. */
+  readonly readAsset: (path: string) => Promise<Response>;
   /** For lines that any client can cause. */
   readonly logUnverified: Log;
 }

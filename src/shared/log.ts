@@ -14,6 +14,7 @@ export interface LogLine {
     | 'reindex'
     | 'erase'
     | 'retention'
+    | 'export'
     | 'settings'
     | 'fault';
   readonly provider?: string | undefined;

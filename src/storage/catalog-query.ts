@@ -14,6 +14,8 @@ export interface RowFilter {
   readonly callKeys?: readonly string[] | undefined;
   /** A whole number, or its last digits. */
   readonly digits?: string | undefined;
+  /** The digits are a whole number. */
+  readonly areAllDigits?: boolean | undefined;
   /** The recording's time: from this, and before that; in ms since 1970. */
   readonly fromMs?: number | undefined;
   readonly beforeMs?: number | undefined;
@@ -154,7 +156,7 @@ function conditionsOf(filter: RowFilter): [Table, Statement[], Statement[]] {
   const others = [
     ...candidates.filter((_, at) => at !== lead).flat(),
     ...(only === undefined ? isOneOf('source', sources) : []),
-    ...(digits === undefined ? [] : endsWith(digits)),
+    ...(digits === undefined ? [] : endsWith(digits, filter.areAllDigits)),
     ...(filter.hold === undefined || leadsByHold ? [] : [isHeld(filter.hold)]),
     ...is("instr(formats, ',' || ? || ',') > 0", format),
     ...is('duration_ms >= ?', inMs(minSeconds)),
@@ -173,7 +175,8 @@ function suffixOf(digits: string): string {
   return length === undefined ? digits : digits.slice(-length);
 }
 
-function endsWith(digits: string): Statement[] {
+function endsWith(digits: string, areAll = false): Statement[] {
+  if (areAll) return [{ sql: '(from_digits = ? OR to_digits = ?)', values: [digits, digits] }];
   if (suffixOf(digits) === digits) return [];
   const sql = `(substr(from_digits, -${digits.length}) = ? OR substr(to_digits, -${digits.length}) = ?)`;
   return [{ sql, values: [digits, digits] }];

@@ -110,12 +110,13 @@ describe('wrangler deploy on an empty account', { timeout: 60_000 }, () => {
     const { namespaces, buckets, databases, queues, scripts } = held();
     const [namespace] = namespaces;
 
-    expect(scripts.callvault.bindings).toHaveLength(5 + config.d1_databases.length);
+    expect(scripts.callvault.bindings).toHaveLength(6 + config.d1_databases.length);
     expect(scripts.callvault.bindings).toEqual(
       expect.arrayContaining([
         { name: 'DEDUPE', type: 'kv_namespace', namespace_id: namespace?.id },
         { name: 'RECORDINGS', type: 'r2_bucket', bucket_name: 'callvault-recordings' },
         { name: 'TRANSFERS', type: 'queue', queue_name: 'callvault-transfers' },
+        { name: 'ASSETS', type: 'assets' },
         { name: 'TRANSFERS_DEAD', type: 'queue', queue_name: 'callvault-transfers-dead' },
         ...config.d1_databases.map(({ binding }, nth) => ({
           name: binding,
@@ -131,6 +132,12 @@ describe('wrangler deploy on an empty account', { timeout: 60_000 }, () => {
       'callvault-transfers',
       'callvault-transfers-dead',
     ]);
+  });
+
+  test('uploads the files of src/public', ({ expect }) => {
+    const [version] = api.account.scripts.callvault?.versions ?? [];
+    const text = readFileSync(join(root, 'src', 'public', 'openapi.json'));
+    expect(version?.assets['/openapi.json']).toBe(text.toString('base64'));
   });
 
   test('makes the worker the consumer of both queues, with the settings in wrangler.toml', ({ expect }) => {

@@ -5,7 +5,12 @@ type Binding = Json & { readonly name: string; readonly type: string };
 
 interface Script {
   /** Every upload, the newest first. */
-  readonly versions: { readonly id: string; readonly bindings: readonly Binding[] }[];
+  readonly versions: {
+    readonly id: string;
+    readonly bindings: readonly Binding[];
+    /** The files beside the code, by path, in base64. */
+    readonly assets: Readonly<Record<string, string>>;
+  }[];
   /** The id of the version that is live. */
   deployed: string;
   schedules: unknown;
@@ -20,6 +25,7 @@ export interface ApiRequest {
   readonly query: URLSearchParams;
   readonly body: Json;
   readonly form: FormData;
+  readonly token: string;
 }
 
 export const newId = () => randomUUID().replaceAll('-', '');
@@ -78,7 +84,7 @@ export function routesOf(account: Account): Record<string, (request: ApiRequest)
   /** Checks that the resource of a binding exists; `inherit` stands for the binding in the previous version. */
   function resolve(binding: Binding, before: readonly Binding[]): Binding {
     const { name, type } = binding;
-    if (type === 'plain_text' || type === 'ratelimit') return binding;
+    if (['plain_text', 'ratelimit', 'assets'].includes(type)) return binding;
     const inherited = before.find((one) => one.name === name);
     if (type === 'inherit')
       return resolve(found(inherited, 10057, `inherit binding '${name}' is invalid`, 400), []);
@@ -97,13 +103,15 @@ export function routesOf(account: Account): Record<string, (request: ApiRequest)
     return binding;
   }
 
+  const assets = assetStore();
+
   function addVersion({ form }: ApiRequest, script: Script) {
     const metadata = JSON.parse(String(form.get('metadata')));
     if (!form.has(metadata.main_module)) refuse(400, 10021, 'No such module: main_module');
     const before = script.versions[0]?.bindings ?? [];
     const bindings = metadata.bindings.map((one: Binding) => resolve(one, before));
     const id = randomUUID();
-    script.versions.unshift({ id, bindings });
+    script.versions.unshift({ id, bindings, assets: assets.of(metadata.assets?.jwt) });
     return { id, metadata, resources: { script: { etag: newId() } }, startup_time_ms: 1 };
   }
 
@@ -190,6 +198,8 @@ export function routesOf(account: Account): Record<string, (request: ApiRequest)
     'GET /workers/services/:name': serviceOf,
     'GET /workers/workers/:name': settingsOf,
     'PUT /workers/scripts/:name': putScript,
+    'POST /workers/scripts/:name/assets-upload-session': assets.begin,
+    'POST /workers/assets/upload': assets.upload,
     'POST /workers/scripts/:name/versions': (request) => addVersion(request, scriptOf(request.at[0])),
     'GET /workers/scripts/:name/deployments': deploymentsOf,
     'POST /workers/scripts/:name/deployments': deployVersion,
@@ -201,5 +211,42 @@ export function routesOf(account: Account): Record<string, (request: ApiRequest)
       return { schedules: body };
     },
     'POST /workers/scripts/:name/subdomain': (request) => patch(request, 'subdomain'),
+  };
+}
+
+type Manifest = Readonly<Record<string, { readonly hash: string; readonly size: number }>>;
+
+/** Files that are uploaded before the script which serves them: each once, by its hash. */
+function assetStore() {
+  const files = new Map<string, string>();
+  const manifests = new Map<string, Manifest>();
+  const isWhole = (manifest: Manifest) => Object.values(manifest).every(({ hash }) => files.has(hash));
+  return {
+    /** Tells which files are missing. */
+    begin({ body }: ApiRequest) {
+      const manifest = body.manifest as Manifest;
+      const jwt = newId();
+      manifests.set(jwt, manifest);
+      const missing = Object.values(manifest).flatMap(({ hash }) => (files.has(hash) ? [] : [hash]));
+      return { jwt, buckets: missing.length === 0 ? [] : [missing] };
+    },
+
+    /** Takes files, with the token of the session and not that of the account. */
+    async upload({ form, token }: ApiRequest) {
+      const manifest = found(manifests.get(token), 10000, 'Authentication error', 403);
+      for (const [hash, file] of form) files.set(hash, file instanceof File ? await file.text() : file);
+      return isWhole(manifest) ? { jwt: token } : {};
+    },
+
+    /** The files of a session that is complete. */
+    of(jwt: string | undefined): Record<string, string> {
+      if (jwt === undefined) return {};
+      const manifest = found(manifests.get(jwt), 10021, 'No such upload of assets', 400);
+      const pairs = Object.entries(manifest).map(([path, { hash }]) => [
+        path,
+        found(files.get(hash), 10021, `The asset ${path} was not uploaded`, 400),
+      ]);
+      return Object.fromEntries(pairs);
+    },
   };
 }

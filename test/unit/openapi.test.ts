@@ -23,7 +23,7 @@ describe('the description of the API', () => {
   });
 
   test('is the one that the worker serves', ({ expect }) => {
-    const served = readFileSync(join(root, 'src', 'http', 'api', 'openapi.json'), 'utf8');
+    const served = readFileSync(join(root, 'src', 'public', 'openapi.json'), 'utf8');
 
     expect(JSON.parse(served)).toEqual(JSON.parse(document));
   });
@@ -34,6 +34,7 @@ describe('the description of the API', () => {
       'shares.ts': '/api/recordings',
       'tokens.ts': '/api/tokens',
       'stats.ts': '/api/stats',
+      'export.ts': '/api/export',
       '../operations.ts': '/api',
     };
     const found = Object.entries(files).flatMap(([file, base]) => {

@@ -52,6 +52,8 @@ const routes = [
   ['GET', '/api/recordings/telnyx/own/shares', 'manage'],
   ['POST', '/api/recordings/telnyx/own/shares', 'manage'],
   ['DELETE', '/api/recordings/telnyx/own/shares/0123456789ab', 'manage'],
+  ['GET', '/api/export', 'read'],
+  ['HEAD', '/api/export', 'read'],
   ['GET', '/api/stats', 'read'],
   ['GET', '/api/openapi.json', 'read'],
   ['GET', '/api/tokens', 'operator'],

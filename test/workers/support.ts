@@ -247,6 +247,7 @@ export function testServices(
     wrongTokens: createWrongTokens(undefined, () => Date.now()),
     tokens: createTokens(env.RECORDINGS, () => Date.now()),
     queue,
+    readAsset: (path) => env.ASSETS.fetch(`https://assets.invalid${path}`),
     origins: origin === undefined ? { only: [] } : { only: [origin] },
     maxRecordingBytes: 1_000_000_000,
     memory: createMemoryBudget(1e9),

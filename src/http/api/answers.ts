@@ -91,6 +91,15 @@ const share = {
 export const shareList = v.object({ shares: v.array(v.object({ ...share, opened: v.number() })) });
 export const madeShare = v.object({ ...share, url: v.string() });
 
+export const exportPlan = v.object({
+  recordings: v.number(),
+  files: v.number(),
+  /** Of the audio. */
+  bytes: v.number(),
+  held: v.number(),
+  cursor: text,
+});
+
 export const outcome = v.object({ outcome: v.string() });
 
 export const statistics = v.object({

@@ -7,7 +7,7 @@ import { dayAfter, startOfDayMs } from '../../shared/zoned-day.ts';
 import type { RowFilter } from '../../storage/catalog-query.ts';
 import { digitsOf } from '../../storage/catalog-row.ts';
 import type { ProblemDetails } from './problem.ts';
-import { DAY, listQuerySchema } from './schemas.ts';
+import { DAY, exportQuerySchema, listQuerySchema } from './schemas.ts';
 
 const DEFAULT_LIMIT = 50;
 
@@ -35,8 +35,33 @@ export async function readListQuery(parameters: URLSearchParams): Promise<Result
   const read = readParameters(listQuerySchema, parameters);
   if (!read.ok) return read;
   const { state = 'archived', order = 'newest', limit, cursor, ...given } = read.value;
-  const { provider, source, format, tz = 'UTC' } = given;
-  const filter: RowFilter = {
+  return ok({
+    filter: await filterOf(given),
+    state,
+    order,
+    limit: Number(limit ?? DEFAULT_LIMIT),
+    cursor,
+  });
+}
+
+/** What an export is asked for; `cursor` is that of the part before. */
+export interface ExportQuery extends Pick<ListQuery, 'filter' | 'order' | 'cursor'> {
+  readonly dryRun: boolean;
+}
+
+export async function readExportQuery(
+  parameters: URLSearchParams,
+): Promise<Result<ExportQuery, ProblemDetails>> {
+  const read = readParameters(exportQuerySchema, parameters);
+  if (!read.ok) return read;
+  const { order = 'newest', cursor, dryRun, ...given } = read.value;
+  return ok({ filter: await filterOf(given), order, cursor, dryRun: dryRun === 'true' });
+}
+
+type Filters = Omit<v.InferOutput<typeof exportQuerySchema>, 'order' | 'cursor' | 'dryRun'>;
+
+async function filterOf({ provider, source, format, tz = 'UTC', ...given }: Filters): Promise<RowFilter> {
+  return {
     provider,
     source,
     format,
@@ -44,13 +69,13 @@ export async function readListQuery(parameters: URLSearchParams): Promise<Result
     recordingKeys: given.recording === undefined ? undefined : await keysOf(given.recording),
     callKeys: given.call === undefined ? undefined : await keysOf(given.call),
     digits: digitsOf(given.number),
+    areAllDigits: given.wholeNumber === 'true',
     fromMs: given.from === undefined ? undefined : instantMs(given.from, tz),
     // A day is meant whole; after the last day that a string can say there is no end.
     beforeMs: given.to === undefined || given.to === LAST_DAY ? undefined : endMs(given.to, tz),
     minSeconds: given.minSeconds === undefined ? undefined : Number(given.minSeconds),
     maxSeconds: given.maxSeconds === undefined ? undefined : Number(given.maxSeconds),
   };
-  return ok({ filter, state, order, limit: Number(limit ?? DEFAULT_LIMIT), cursor });
 }
 
 const LAST_DAY = '9999-12-31';

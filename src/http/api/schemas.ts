@@ -13,6 +13,8 @@ export const idParameter = v.optional(
   v.pipe(v.string(), v.minLength(1, '1 to 2,000 characters'), v.maxLength(2_000, '1 to 2,000 characters')),
 );
 
+const trueParameter = v.optional(v.literal('true', 'true'));
+
 export const DAY = /^\d{4}-\d\d-\d\d$/;
 const TIME = 'a day, 2026-06-27, or an instant, 2026-06-27T10:06:00Z';
 const time = v.optional(v.pipe(v.string(), v.check(isTime, TIME)));
@@ -34,8 +36,8 @@ function isTime(value: string): boolean {
 
 const cursor = v.optional(v.pipe(v.string(), v.maxLength(2_000, 'the cursor of the page before')));
 
-/** The parameters of `GET /api/recordings`, as they stand in the URL. */
-export const listQuerySchema = v.strictObject({
+/** What a list and an export find recordings by. */
+const filters = {
   provider: text(/^[a-z][a-z0-9-]{0,40}$/, 'the id of a provider'),
   source: text(/^[a-z][a-z0-9-]{0,40}(\.[a-z0-9]{1,32})?$/, 'a provider, or <provider>.<account>'),
   call: idParameter,
@@ -49,22 +51,34 @@ export const listQuerySchema = v.strictObject({
       ),
     ),
   ),
+  wholeNumber: trueParameter,
   from: time,
   to: time,
   tz: v.optional(v.pipe(v.string(), v.check(isTimeZone, 'a time zone, such as Europe/Berlin'))),
-  state: v.optional(v.picklist(['archived', 'pending', 'dead', 'all'], 'archived, pending, dead or all')),
   hold: v.optional(v.picklist(['true', 'false'], 'true or false')),
   format: text(/^[a-z0-9]{1,8}$/, 'a format, such as wav'),
   minSeconds: number('seconds, 0 or more'),
   maxSeconds: number('seconds, 0 or more'),
   order: v.optional(v.picklist(['newest', 'oldest'], 'newest or oldest')),
+  cursor,
+};
+
+/** The parameters of `GET /api/recordings`, as they stand in the URL. */
+export const listQuerySchema = v.strictObject({
+  ...filters,
+  state: v.optional(v.picklist(['archived', 'pending', 'dead', 'all'], 'archived, pending, dead or all')),
   limit: v.optional(
     v.pipe(
       v.string(),
       v.check((value) => /^[1-9]\d{0,2}$/.test(value) && Number(value) <= MAX_LIMIT, `1 to ${MAX_LIMIT}`),
     ),
   ),
-  cursor,
+});
+
+export const exportQuerySchema = v.strictObject({
+  ...filters,
+  /** Counts alone. */
+  dryRun: trueParameter,
 });
 
 export const statsQuerySchema = v.strictObject({ from: dayParameter, to: dayParameter });
@@ -80,7 +94,7 @@ export const audioQuerySchema = v.strictObject({
   call: idParameter,
   sha256,
   /** As a file to be saved; without it, to be played. */
-  download: v.optional(v.literal('true', 'true')),
+  download: trueParameter,
 });
 
 export const trailQuerySchema = v.strictObject({ call: idParameter, cursor });
@@ -119,7 +133,7 @@ export const shareBodySchema = v.strictObject({
 /** Of what a share opens: `t` is the link's secret part. */
 export const outsideQuerySchema = v.strictObject({
   t: v.string('the link as it was made'),
-  download: v.optional(v.literal('true', 'true')),
+  download: trueParameter,
 });
 
 export const replayBodySchema = v.strictObject({ key: v.string('the key of a dead letter') });

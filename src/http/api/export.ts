@@ -1,0 +1,56 @@
+import { makeZip } from 'client-zip';
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
+import { planExport, type ZipEntry, zipEntries } from '../../catalog/export.ts';
+import { describeError } from '../../shared/log.ts';
+import type { FoundRow } from '../../storage/catalog.ts';
+import { allow } from '../identity.ts';
+import type { AppEnv } from '../services.ts';
+import { disposition } from './file-name.ts';
+import { readExportQuery } from './list-query.ts';
+import { problem } from './problem.ts';
+import { writeTrail } from './write-trail.ts';
+
+/** What a filter finds, as ZIP archives: `/api/export`. */
+export const exported = new Hono<AppEnv>();
+
+/** `GET`: the first 1,000 recordings or 1 GiB as a ZIP; `Link` names the next one. With `dryRun=true` it counts them. */
+exported.get('/', allow('read'), async (c) => {
+  const url = new URL(c.req.url);
+  const query = await readExportQuery(url.searchParams);
+  if (!query.ok) return problem('invalid_parameter', query.error);
+  const { dryRun, ...search } = query.value;
+  const { sources } = c.var.identity;
+  const part = await planExport({ ...search, filter: { ...search.filter, sources } }, c.env);
+  if (!part.ok && part.error === 'catalog_unavailable') return problem(part.error);
+  if (!part.ok)
+    return problem('invalid_parameter', { parameter: 'cursor', allowed: 'the cursor of the part before' });
+  const { rows, files, bytes, cursor } = part.value;
+  const held = rows.filter(({ hold }) => hold !== undefined).length;
+  if (dryRun) return c.json({ recordings: rows.length, files, bytes, held, cursor });
+  const name = `callvault ${new Date(c.env.now()).toISOString().slice(0, 10)}.zip`;
+  const headers = new Headers({
+    'Content-Type': 'application/zip',
+    'Content-Disposition': disposition('attachment', name),
+  });
+  if (cursor !== undefined) {
+    url.searchParams.set('cursor', cursor);
+    headers.set('Link', `<${url.pathname}${url.search}>; rel="next"`);
+  }
+  // Hono answers HEAD by the route of GET; a ZIP that is begun is in the trail.
+  return new Response(c.req.method === 'HEAD' ? null : makeZip(entriesOf(c, rows)), { headers });
+});
+
+/** The status is sent by then: where an entry fails the ZIP breaks off, which every reader of ZIP archives sees. */
+async function* entriesOf(c: Context<AppEnv>, rows: readonly FoundRow[]): AsyncGenerator<ZipEntry> {
+  const write = async (manifestKey: string) => {
+    if (!(await writeTrail(c, manifestKey, { action: 'exported' })))
+      throw new Error('Cannot write the trail');
+  };
+  try {
+    yield* zipEntries(rows, c.env, write);
+  } catch (error) {
+    c.env.log({ event: 'export', outcome: 'failed', detail: describeError(error), isAlarm: true });
+    throw error;
+  }
+}
