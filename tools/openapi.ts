@@ -46,7 +46,7 @@ export const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> =
     },
     delete: {
       id: 'eraseRecording',
-      summary: 'Erases the audio, the manifest and the row for good; 202 where the cron has to finish it',
+      summary: 'Erases it for good, archived or not; 202 where the cron has to finish it',
       right: 'manage',
       query: recordingQuerySchema,
       answers: { 200: answers.outcome, 202: answers.outcome },

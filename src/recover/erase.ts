@@ -1,10 +1,11 @@
 import { erasureOf, eventIdsOf, removeRecording } from '../archive/remove-recording.ts';
-import { listOfSource } from '../catalog/list-recordings.ts';
+import { listOfSource, type Unarchived } from '../catalog/list-recordings.ts';
+import type { RecordingEvent } from '../recording.ts';
 import { describeError } from '../shared/log.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import { placeOf } from '../storage/catalog-row.ts';
 import type { EntryFacts } from '../storage/entry-facts.ts';
-import { keyPart, recordingName } from '../storage/keys.ts';
+import { keyPart, ownRecordingKeys, recordingKeys, recordingName } from '../storage/keys.ts';
 import type { Shares } from '../storage/shares.ts';
 import type { Erasure } from '../storage/tombstones.ts';
 import type { Trail } from '../storage/trail.ts';
@@ -16,11 +17,14 @@ export interface EraseServices extends RecoverServices {
   readonly shares: Shares;
 }
 
-/** Whose recording is erased, and who does it. */
-export interface EraseRequest {
-  readonly manifestKey: string;
+/** Who erases. */
+export interface Eraser {
   readonly by: string;
   readonly byName?: string | undefined;
+}
+
+export interface EraseRequest extends Eraser {
+  readonly manifestKey: string;
 }
 
 /** `erasing`: it has begun, and the cron finishes it. `locked`: the bucket refuses to delete; nothing was erased. */
@@ -43,8 +47,43 @@ export async function eraseRecording(
     if (stored.state === 'present') for (const id of eventIdsOf(stored.manifest)) eventIds.add(id);
   }
   if (eventIds.size === 0) return 'not_found';
-  const startedAt = new Date(services.now()).toISOString();
-  const erasure: Erasure = { version: 1, source, manifestKeys, eventIds: [...eventIds], ...who, startedAt };
+  return beginErasure({ source, manifestKeys, eventIds: [...eventIds], ...who }, services);
+}
+
+/** Erases what is not archived: a dead letter goes, and a pending entry is closed by the next worker that has it. */
+export async function eraseEntry(
+  { state, key }: Pick<Unarchived, 'state' | 'key'>,
+  eraser: Eraser,
+  services: EraseServices,
+): Promise<Erased> {
+  const event = await eventAt(key, state, services);
+  if (event === undefined) return 'not_found';
+  const keys = [await recordingKeys(event), ...(event.isNamedByCall ? [await ownRecordingKeys(event)] : [])];
+  const [manifestKey = '', ...others] = keys.map(({ manifest }) => manifest);
+  const { provider: source, eventId } = event;
+  const wanted = { source, manifestKeys: [manifestKey, ...others], eventIds: [eventId], ...eraser };
+  const outcome = await beginErasure(wanted, services);
+  if (outcome !== 'erased' || event.isNamedByCall) return outcome;
+  // Another event of the recording may have been archived before the tombstone was there.
+  const again = await eraseRecording({ manifestKey, ...eraser }, services);
+  return again === 'not_found' ? outcome : again;
+}
+
+async function eventAt(
+  key: string,
+  state: Unarchived['state'],
+  { inbox, deadLetters }: EraseServices,
+): Promise<RecordingEvent | undefined> {
+  if (state === 'dead') return (await deadLetters.read(key))?.letter.event;
+  const present = await inbox.read(key);
+  return present.state === 'present' ? present.entry.event : undefined;
+}
+
+async function beginErasure(
+  wanted: Omit<Erasure, 'version' | 'startedAt'>,
+  services: EraseServices,
+): Promise<Erased> {
+  const erasure: Erasure = { version: 1, ...wanted, startedAt: new Date(services.now()).toISOString() };
   await services.tombstones.begin(erasure);
   return continueErasure(erasure, services);
 }

@@ -3,7 +3,7 @@ import { beforeEach, describe, test } from 'vitest';
 import { setHold } from '../../src/catalog/hold.ts';
 import { consumeMessage } from '../../src/consume-message.ts';
 import type { Services } from '../../src/http/services.ts';
-import { eraseRecording, finishErasures } from '../../src/recover/erase.ts';
+import { eraseEntry, eraseRecording, finishErasures } from '../../src/recover/erase.ts';
 import { missingOf } from '../../src/recover/missing.ts';
 import { replay } from '../../src/recover/replay.ts';
 import { recordingName } from '../../src/storage/keys.ts';
@@ -266,6 +266,88 @@ describe('an erased recording', () => {
   });
 });
 
+describe('what is not archived', () => {
+  const listed = async (world: World, state: 'dead' | 'pending') => {
+    const { lookThrough } = await import('../../src/catalog/list-recordings.ts');
+    const look = { state, filter: {}, limit: 10, afterKey: '' };
+    const [one] = (await lookThrough(look, world.services)).found;
+    if (one === undefined) throw new Error(`Cannot test: nothing is ${state}`);
+    return one;
+  };
+
+  test('goes with its dead letter, and no delivery or replay brings it back', async ({ expect }) => {
+    const world = createWorld('dead');
+    const letter = { ...world.event('1'), files: [{ claimedFormat: 'wav', storedElsewhere: true as const }] };
+    await world.deliver(letter);
+    const one = await listed(world, 'dead');
+    const removed = { ...one };
+
+    expect(await eraseEntry(one, by, world.services)).toBe('erased');
+
+    expect(await remains()).toEqual([]);
+    expect((await world.services.trail.list(world.manifestKey, '')).items).toMatchObject([
+      { action: 'erased', who: 'owner' },
+    ]);
+    expect(await eraseEntry(removed, by, world.services)).toBe('not_found');
+    await env.DEDUPE.delete('seen/telnyx/event-dead');
+    await world.deliver(world.event('1'));
+    expect(await remains()).toEqual([]);
+  });
+
+  test('is closed by the next worker that has the pending entry', async ({ expect }) => {
+    const world = createWorld('pending', { '1': 503 });
+    await world.deliver(world.event('1'));
+    const one = await listed(world, 'pending');
+
+    expect(await eraseEntry(one, by, world.services)).toBe('erased');
+
+    expect(world.services.sent.at(-1)?.inboxKey).toBe(world.firstKey);
+    world.origin.answers = {};
+    await world.take(world.firstKey);
+    expect(world.tried).toEqual(['1']);
+    expect(await remains()).toEqual([]);
+  });
+
+  test('is erased also where another event archives the recording meanwhile', async ({ expect }) => {
+    const world = createWorld('overtaken', { '1': 503 });
+    await world.deliver(world.event('1'));
+    const one = await listed(world, 'pending');
+    const { tombstones } = world.services;
+    let isOvertaken = false;
+    const late = {
+      ...tombstones,
+      async begin(erasure: Parameters<typeof tombstones.begin>[0]) {
+        if (!isOvertaken) await world.deliver({ ...world.event('2'), eventId: 'overtaken-2' });
+        isOvertaken = true;
+        return tombstones.begin(erasure);
+      },
+    };
+
+    expect(await eraseEntry(one, by, { ...world.services, tombstones: late })).toBe('erased');
+
+    await world.take(world.firstKey);
+    expect(isOvertaken).toBe(true);
+    expect(await remains()).toEqual([]);
+  });
+
+  test('leaves another recording of the call under an id that names only a call', async ({ expect }) => {
+    const world = createWorld('named');
+    const named = { isNamedByCall: true as const };
+    await world.deliver({ ...world.event('1'), ...named, eventId: 'named-1' });
+    const letter = { claimedFormat: 'mp3', storedElsewhere: true as const };
+    await world.deliver({ ...world.event('2'), ...named, eventId: 'named-2', files: [letter] });
+
+    expect(await eraseEntry(await listed(world, 'dead'), by, world.services)).toBe('erased');
+
+    expect(await keysOf('dead/')).toEqual([]);
+    expect(await keysOf('recordings/')).toHaveLength(2);
+    expect(await rowsToFix('recordings/')).toEqual([]);
+    await env.DEDUPE.delete('seen/telnyx/named-2');
+    await world.deliver({ ...world.other('3'), ...named, eventId: 'named-2' });
+    expect(await keysOf('recordings/')).toHaveLength(2);
+  });
+});
+
 describe('DELETE, and holds, over the API', () => {
   const ask = async (method: string, part: string, body?: object) => {
     const vault = await createVault({ VAULT_TOKEN: owner });
@@ -302,6 +384,17 @@ describe('DELETE, and holds, over the API', () => {
       ['released', undefined],
       ['erased', undefined],
     ]);
+  });
+
+  test('DELETE erases a dead letter by the path that the list gives', async ({ expect }) => {
+    const world = createWorld('path');
+    await world.deliver({ ...world.event('1'), files: [{ claimedFormat: 'wav', storedElsewhere: true }] });
+    const { recordings } = (await ask('GET', '?state=dead')).body as { recordings: { path: string }[] };
+    const path = recordings[0]?.path.replace('/api/recordings', '') ?? '';
+
+    expect(await ask('DELETE', path)).toEqual({ status: 200, body: { outcome: 'erased' } });
+    expect(await ask('DELETE', path)).toMatchObject({ status: 404, body: { code: 'not_found' } });
+    expect(await remains()).toEqual([]);
   });
 
   test('a rebuild of the catalog has the holds', async ({ expect }) => {

@@ -3,7 +3,7 @@ import { drawWaveform } from '../../catalog/draw-waveform.ts';
 import { filterOf, findRecording } from '../../catalog/find-recording.ts';
 import { releaseHold, setHold } from '../../catalog/hold.ts';
 import { type Listed, listRecordings, type Unarchived } from '../../catalog/list-recordings.ts';
-import { eraseRecording } from '../../recover/erase.ts';
+import { eraseEntry, eraseRecording } from '../../recover/erase.ts';
 import { retryRecording } from '../../recover/retry-recording.ts';
 import type { FoundRow } from '../../storage/catalog.ts';
 import { placeOf } from '../../storage/catalog-row.ts';
@@ -134,12 +134,18 @@ recordings.delete('/:source/:recordingId/hold', allow('manage'), async (c) => {
   return c.json({ released: true });
 });
 
-/** `DELETE /api/recordings/:source/:recordingId`: erases it for good. */
+/** `DELETE /api/recordings/:source/:recordingId`: erases it for good, archived or not. */
 recordings.delete('/:source/:recordingId', allow('manage'), async (c) => {
-  const found = await findVisible(c, recordingQuerySchema);
-  if (found instanceof Response) return found;
+  const name = nameIn(c, recordingQuerySchema);
+  if (name instanceof Response) return name;
+  const found = await findRecording(name, c.env);
+  if (!found.ok) return problem('catalog_unavailable');
+  if (found.value === undefined) return problem('not_found');
   const { id: by, name: byName } = c.var.identity;
-  const outcome = await eraseRecording({ manifestKey: found.manifestKey, by, byName }, c.env);
+  const outcome =
+    found.value.state === 'archived'
+      ? await eraseRecording({ manifestKey: found.value.manifestKey, by, byName }, c.env)
+      : await eraseEntry(found.value, { by, byName }, c.env);
   if (outcome === 'erased') return c.json({ outcome });
   return outcome === 'erasing' ? c.json({ outcome }, 202) : problem(outcome);
 });
