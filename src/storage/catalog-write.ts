@@ -75,16 +75,28 @@ async function putSome(opened: OpenCatalog, columns: readonly Columns[]): Promis
   return added.length + (rest.length === 0 ? 0 : await replaceChanged(opened, rest));
 }
 
+/** Other isolates write rows between the two batches: one may take the id, or be first with the same row. */
+const MAX_TRIES = 3;
+
 async function replaceChanged(
-  { database, withTimeout }: OpenCatalog,
+  opened: OpenCatalog,
   columns: readonly Columns[],
+  triesLeft = MAX_TRIES,
 ): Promise<number> {
+  const { database, withTimeout } = opened;
   const bind = (sql: string, values: unknown) => database.prepare(sql).bind(JSON.stringify(values));
   const steps = [REMOVE_CHANGED, ADD_MISSING, FIND_MISSING].map((sql) => bind(sql, columns));
   const [, added, missing] = await withTimeout(STORE_MS, database.batch<{ at: number }>(steps));
-  const others = missing?.results.map(({ at }) => bind(ADD_AT_NEXT_ID, [columns[at]])) ?? [];
-  if (others.length > 0) await withTimeout(STORE_MS, database.batch(others));
-  return (added?.results.length ?? 0) + others.length;
+  const rest = missing?.results.flatMap(({ at }) => columns[at] ?? []) ?? [];
+  const done = added?.results.length ?? 0;
+  if (rest.length === 0) return done;
+  try {
+    await withTimeout(STORE_MS, database.batch(rest.map((one) => bind(ADD_AT_NEXT_ID, [one]))));
+  } catch (error) {
+    if (triesLeft === 1) throw error;
+    return done + (await replaceChanged(opened, rest, triesLeft - 1));
+  }
+  return done + rest.length;
 }
 
 function statementOf(sql: string, values: unknown): Statement {

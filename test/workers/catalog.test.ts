@@ -3,7 +3,8 @@ import { describe, test } from 'vitest';
 import { indexRecording } from '../../src/archive/index-recording.ts';
 import type { Manifest } from '../../src/recording.ts';
 import { createCatalog } from '../../src/storage/catalog.ts';
-import { rowOf } from '../../src/storage/catalog-row.ts';
+import { columnsOf, rowOf } from '../../src/storage/catalog-row.ts';
+import { asciiJson } from '../../src/storage/entry-facts.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { rowsOf, rowsToFix } from './catalog-state.ts';
 import { jsonAt, link, testServices } from './support.ts';
@@ -133,6 +134,51 @@ describe('a row of the catalog', () => {
     );
     expect(count?.ids).toBe(rows.length);
     await catalog.remove(rows.map(({ manifestKey }) => manifestKey));
+  });
+
+  test('takes a free id also where another isolate writes the same row, or takes the id, meanwhile', async ({
+    expect,
+  }) => {
+    const catalog = createCatalog(env.CATALOG);
+    // `p0`, and three of the many names that have its 12 bits.
+    const named = (recordingId: string, more: object = {}) => ({
+      manifestKey: `recordings/telnyx/2032/01/01/call/${recordingId}.json`,
+      row: rowOf({ ...manifestOf('raced'), recordingId, startedAt: '2032-01-01T00:00:00Z', ...more }),
+    });
+    const idOf = (recordingId: string) => columnsOf(named(recordingId)).id;
+    const taken = named('p0');
+    const [one, two] = Array.from({ length: 20_000 }, (_, at) => `q${at}`)
+      .filter((name) => idOf(name) === idOf('p0'))
+      .map((name) => named(name));
+    if (one === undefined || two === undefined) throw new Error('Cannot test: no two names have the id');
+    for (const meanwhile of [[one], [two], [named(one.row.recordingId, { channels: 2 })], [one, two]]) {
+      await catalog.put([taken]);
+      let batches = 0;
+      const raced = new Proxy(env.CATALOG, {
+        get(database, name) {
+          const value: unknown = Reflect.get(database, name);
+          if (typeof value !== 'function') return value;
+          if (name !== 'batch') return value.bind(database);
+          return async (statements: D1PreparedStatement[]) => {
+            batches++;
+            if (batches === 2) for (const other of meanwhile) await catalog.put([other]);
+            return database.batch(statements);
+          };
+        },
+      });
+
+      await createCatalog(raced).put([one]);
+
+      expect(batches).toBeGreaterThan(1);
+      const keys = new Set([taken, one, ...meanwhile].map(({ manifestKey }) => manifestKey));
+      const rows = await rowsOf(
+        "SELECT manifest_key, facts FROM recordings WHERE call_key = 'call' AND manifest_key LIKE '%/2032/%'",
+      );
+      expect(rows.map(({ manifest_key }) => manifest_key).sort()).toEqual([...keys].sort());
+      const own = rows.find(({ manifest_key }) => manifest_key === one.manifestKey);
+      expect(own?.facts).toBe(asciiJson(one.row));
+      await catalog.remove([...keys]);
+    }
   });
 
   test('fits into a statement with others, however long they are', async ({ expect }) => {
