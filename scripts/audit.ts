@@ -1,3 +1,5 @@
+import type * as v from 'valibot';
+import { audits as answers } from '../src/http/api/answers.ts';
 import { runCommand, UsageError, webAddress } from '../tools/command.ts';
 import { answerOf, openOwnerApi } from '../tools/owner-api.ts';
 
@@ -5,14 +7,7 @@ const usage = `npm run audit -- --to <url of the vault> [--run]
 Lists the recordings that the providers hold and the vault lacks.
   --run   fetch them`;
 
-interface Audit {
-  readonly provider: string;
-  readonly from: string;
-  readonly to: string;
-  readonly listed: number;
-  readonly missing: readonly { recordingId: string; callId: string; startedAt?: string }[];
-  readonly failure?: { code: string; detail?: string };
-}
+type Audit = v.InferOutput<typeof answers>['audits'][number];
 
 await runCommand({
   usage,
@@ -21,9 +16,7 @@ await runCommand({
     const vaultUrl = webAddress('--to', values.to);
     if (vaultUrl === undefined) throw new UsageError('--to is missing');
     const method = values.run ? 'POST' : 'GET';
-    const { audits } = await answerOf<{ audits: Audit[] }>(
-      await openOwnerApi(vaultUrl)('/api/audit', { method }),
-    );
+    const { audits } = await answerOf(await openOwnerApi(vaultUrl)('/api/audit', { method }), answers);
     if (audits.length === 0)
       console.log('No provider can be asked: set its API key. (Sautikit’s API lists no recordings.)');
     for (const audit of audits) print(audit);

@@ -1,31 +1,180 @@
-import { printable, runCommand } from '../tools/command.ts';
-import { findByApi, lineOf, recordingOptions } from '../tools/find-recording.ts';
-import { answerOf } from '../tools/owner-api.ts';
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import * as v from 'valibot';
+import { outcome as outcomeSchema, problemDocument } from '../src/http/api/answers.ts';
+import { parseJsonObject } from '../src/shared/json.ts';
+import { CommandError, printable, runCommand, UsageError, webAddress } from '../tools/command.ts';
+import { withVault } from '../tools/open-vault.ts';
+import type { AskOwner } from '../tools/owner-api.ts';
+import {
+  type ApiRecording,
+  type FilterValues,
+  filterOptions,
+  filterUsage,
+  lineOf,
+  listAll,
+  queriesOf,
+  wholeNumbers,
+} from '../tools/recordings.ts';
+import { type SavedExport, saveExport } from '../tools/save-export.ts';
 
-const usage = `npm run erase -- <recording id> --to <url of the vault> [--yes]
-Shows what would be erased; with --yes erases it for good: audio, manifest, row and dead letters.
-  --source <source>, --call <id>   where several recordings have the id
-  --json                           the answer as JSON`;
+const usage = `npm run erase -- [<recording id>] [options]
+Shows what would be erased, also what is pending or dead; with --yes erases it for good, one by one. A number is a whole one.
+${filterUsage}
+  --yes                 erases
+  --out <path>          first saves all of it as ZIP archives in this folder, and erases only what was saved and checked
+  --receipt <file>      without it callvault-erased-<time>.json
+  --json                the list or the receipt as JSON`;
 
 await runCommand({
   usage,
   options: {
-    ...recordingOptions,
+    ...filterOptions,
     yes: { type: 'boolean', default: false },
+    out: { type: 'string' },
+    receipt: { type: 'string' },
   },
-  async run({ values, positionals }) {
-    const { ask, found } = await findByApi(positionals, values);
-    if (!values.yes) {
-      console.log(values.json ? JSON.stringify(found) : printable(lineOf(found)));
-      if (!values.json) console.log(`Nothing was erased; --yes erases it for good.${holdOf(found.hold)}`);
-      return 0;
-    }
-    const answer = await answerOf<{ outcome: string }>(await ask(found.path, { method: 'DELETE' }));
-    console.log(values.json ? JSON.stringify(answer) : printable(`${answer.outcome}: ${lineOf(found)}`));
-    return 0;
+  async run({ values, positionals: [id, ...others] }) {
+    if (others.length > 0) throw new UsageError(`Unknown argument: ${others[0]}`);
+    const queries = wholeNumbers(queriesOf(values));
+    for (const query of queries) if (id !== undefined) query.set('recording', id);
+    if (queries.some((query) => [...query.keys()].every((name) => name === 'tz')))
+      throw new UsageError('Give an id or a filter: everything is never erased');
+    return withVault(webAddress('--to', values.to), async (ask) => {
+      const found = await findAll(queries, ask);
+      if (id !== undefined) refuseMany(id, found);
+      if (!values.yes) return show(found, values.json);
+      return eraseAll(found, { queries, values, filter: filterOf(id, values) }, ask);
+    });
   },
 });
 
-function holdOf(hold: { readonly reason: string } | undefined): string {
-  return hold === undefined ? '' : printable(` It is on hold: ${hold.reason}`);
+async function findAll(queries: readonly URLSearchParams[], ask: AskOwner): Promise<ApiRecording[]> {
+  const found: ApiRecording[] = [];
+  for (const state of ['archived', 'pending', 'dead']) {
+    const ofState = queries.map(
+      (query) => new URLSearchParams([...query, ['state', state], ['limit', '200']]),
+    );
+    for await (const one of listAll(ofState, ask)) found.push(one);
+  }
+  return found;
+}
+
+/** An id is meant for one recording. */
+function refuseMany(id: string, found: readonly ApiRecording[]): void {
+  if (found.length === 0) throw new CommandError(`No recording has the id ${id}`);
+  const names = new Set(found.map(({ source, callId = '' }) => `--source ${source} --call ${callId}`));
+  if (names.size > 1)
+    throw new CommandError(
+      `${names.size} recordings have the id ${id}. Name one of them by:\n${[...names].join('\n')}`,
+    );
+}
+
+function show(found: readonly ApiRecording[], isJson: boolean): number {
+  for (const one of found) console.log(isJson ? JSON.stringify(one) : printable(lineOf(one)));
+  if (isJson) return 0;
+  const held = found.filter((one) => one.state === 'archived' && one.hold !== undefined).length;
+  console.log(
+    `${found.length} found, ${held} on hold. Nothing was erased; --yes erases for good what is not on hold.`,
+  );
+  return 0;
+}
+
+/** What was asked for, as it stands in the receipt. */
+function filterOf(id: string | undefined, values: FilterValues): object {
+  const { source, provider, call, number, since, until, tz, format } = values;
+  const seconds = { minSeconds: values['min-seconds'], maxSeconds: values['max-seconds'] };
+  return { recording: id, source, provider, call, number, since, until, tz, format, ...seconds };
+}
+
+interface Erasing {
+  readonly queries: readonly URLSearchParams[];
+  readonly values: {
+    readonly out?: string | undefined;
+    readonly receipt?: string | undefined;
+    readonly json: boolean;
+  };
+  readonly filter: object;
+}
+
+interface Erased {
+  readonly outcome: string;
+  readonly at: string;
+}
+
+/** Erases one by one. The receipt is written however that ends. */
+async function eraseAll(
+  found: readonly ApiRecording[],
+  { queries, values, filter }: Erasing,
+  ask: AskOwner,
+): Promise<number> {
+  const folder = process.env.INIT_CWD ?? '.';
+  const startedAt = now();
+  const saved = await saveFirst(values.out && resolve(folder, values.out), queries, ask);
+  const path = resolve(folder, values.receipt ?? `callvault-erased-${startedAt.replace(/[:.]/g, '-')}.json`);
+  makeFile(path); // Before anything is gone.
+  const recordings: (object & Erased)[] = [];
+  const receipt = { version: 1, startedAt, filter, zips: saved?.zips, recordings };
+  const eraseOne = async (one: ApiRecording) => {
+    const erased = await (isIn(saved, one) ? erase(one, ask) : { outcome: 'not_saved', at: now() });
+    recordings.push({ ...receiptOf(one), ...erased });
+    if (!values.json) console.log(printable(`${erased.outcome}: ${lineOf(one)}`));
+  };
+  try {
+    for (const one of found) await eraseOne(one);
+  } finally {
+    writeFileSync(path, `${JSON.stringify({ ...receipt, endedAt: now() }, null, 2)}\n`);
+  }
+  const gone = recordings.filter(({ outcome }) => outcome === 'erased' || outcome === 'erasing').length;
+  if (values.json) console.log(JSON.stringify(receipt));
+  else console.log(`${gone} of ${found.length} recordings were erased. The receipt is ${path}`);
+  return gone === found.length ? 0 : 1;
+}
+
+async function saveFirst(
+  folder: string | undefined,
+  queries: readonly URLSearchParams[],
+  ask: AskOwner,
+): Promise<SavedExport | undefined> {
+  if (folder === undefined) return undefined;
+  const saved = await saveExport(queries, folder, ask);
+  for (const problem of saved.problems) console.error(printable(problem));
+  return saved;
+}
+
+/** Ends the command where the receipt cannot be written, or is that of another erasure. */
+function makeFile(path: string): void {
+  try {
+    writeFileSync(path, '', { flag: 'wx' });
+  } catch (error) {
+    throw new CommandError(`Cannot write the receipt: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** Whether all audio of a recording was saved and checked, where it was to be; what is not archived has none. */
+function isIn(saved: SavedExport | undefined, one: ApiRecording): boolean {
+  if (saved === undefined || one.state !== 'archived') return true;
+  return one.files.every(({ key }) => saved.verifiedKeys.has(key));
+}
+
+function now(): string {
+  return new Date().toISOString();
+}
+
+/** A receipt is kept: it has no number but those that were asked for. */
+function receiptOf(one: ApiRecording): object {
+  const { state, source, recordingId, callId, at } = one;
+  const files =
+    'files' in one ? one.files.map(({ key, bytes, sha256 }) => ({ key, bytes, sha256 })) : undefined;
+  return { state, source, recordingId, callId, recordedAt: at, files };
+}
+
+/** The outcome, or the code of the refusal: the others are still erased. */
+async function erase({ path }: ApiRecording, ask: AskOwner): Promise<Erased> {
+  if (path === undefined) return { outcome: 'no_path', at: now() };
+  const response = await ask(path, { method: 'DELETE' });
+  const answer = parseJsonObject(await response.text());
+  const read = v.safeParse(v.union([outcomeSchema, problemDocument]), answer);
+  if (!read.success) throw new CommandError(`The vault answered with status ${response.status}`);
+  return { outcome: 'outcome' in read.output ? read.output.outcome : read.output.code, at: now() };
 }

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import * as v from 'valibot';
 import { type Manifest, manifestSchema } from '../src/recording.ts';
 import { keyPart } from '../src/storage/keys.ts';
 import { CommandError, runCommand, UsageError, webAddress } from '../tools/command.ts';
-import { readJsonAt, type VaultBucket, withVaultBucket } from '../tools/vault-bucket.ts';
+import { withVault } from '../tools/open-vault.ts';
+import { type AskOwner, textOf } from '../tools/owner-api.ts';
+import { type ArchivedRecording, archivedOf, partOf } from '../tools/recordings.ts';
 
 const usage = `npm run get -- <id> [options]
 Saves the audio and the manifest of a recording, by the recording's or the call's id.
@@ -17,52 +20,38 @@ await runCommand({
   async run({ values, positionals: [id, ...others] }) {
     if (id === undefined || others.length > 0) throw new UsageError('Give one id');
     const folder = resolve(process.env.INIT_CWD ?? '.', values.out ?? (await keyPart(id)));
-    return withVaultBucket(webAddress('--to', values.to), async (bucket) => {
-      const found = await findManifests(id, bucket);
+    return withVault(webAddress('--to', values.to), async (ask) => {
+      const byId = await archivedOf(new URLSearchParams({ recording: id }), ask);
+      const found = byId.length > 0 ? byId : await archivedOf(new URLSearchParams({ call: id }), ask);
       if (found.length === 0) throw new CommandError(`No archived recording has the id ${id}`);
       let isWhole = true;
       // Several recordings, such as those of a call, get a folder each.
       for (const [at, one] of found.entries()) {
         const own = found.length === 1 ? folder : join(folder, String(at + 1));
-        isWhole = (await save(own, one, bucket)) && isWhole;
+        isWhole = (await save(own, one, ask)) && isWhole;
       }
       return isWhole ? 0 : 1;
     });
   },
 });
 
-interface Found {
-  readonly key: string;
-  readonly manifest: Manifest;
-}
-
-/** The key has both ids, encoded: only manifests that may match are read. */
-async function findManifests(id: string, bucket: VaultBucket): Promise<Found[]> {
-  const part = await keyPart(id);
-  const keys = (await bucket.listKeys('recordings/')).filter((key) => key.endsWith('.json'));
-  const found: Found[] = [];
-  for (const key of keys.filter((one) => one.includes(`/${part}`))) {
-    const manifest = await readJsonAt(bucket, key, manifestSchema);
-    if (manifest?.recordingId === id || manifest?.callId === id) found.push({ key, manifest });
-  }
-  return found;
-}
-
 /** `false` when an object is missing, or its bytes differ from the manifest's SHA-256. */
-async function save(folder: string, { key, manifest }: Found, bucket: VaultBucket): Promise<boolean> {
+async function save(folder: string, recording: ArchivedRecording, ask: AskOwner): Promise<boolean> {
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, basename(key));
-  writeFileSync(path, `${JSON.stringify(manifest, null, 2)}\n`);
+  // As the bucket has it, byte for byte.
+  const text = await textOf(await ask(partOf(recording, '/manifest')));
+  const path = join(folder, `${basename(recording.path.replace(/\?.*/, ''))}.json`);
+  writeFileSync(path, text);
   console.log(path);
+  const { files }: Manifest = v.parse(manifestSchema, JSON.parse(text));
   let isWhole = true;
-  for (const file of manifest.files) {
-    // All files of a recording begin with its manifest's key: another key is not written to this folder.
-    const isOwn =
-      file.key.startsWith(key.replace(/json$/, '')) || file.key.startsWith(key.replace(/\.json$/, '~_'));
-    const body = isOwn ? await bucket.open(file.key) : undefined;
+  for (const file of recording.files) {
+    const expected = files.find(({ key }) => key === file.key)?.sha256;
     const audioPath = join(folder, basename(file.key));
-    const sha256 = body && (await writeBody(audioPath, body));
-    const isSame = sha256 === file.sha256;
+    const response = await ask(`${file.path}${file.path.includes('?') ? '&' : '?'}download=true`);
+    const sha256 =
+      response.ok && response.body !== null ? await writeBody(audioPath, response.body) : undefined;
+    const isSame = sha256 === expected;
     const verdict =
       sha256 === undefined ? 'is missing' : isSame ? 'equals its SHA-256' : 'DIFFERS from its SHA-256';
     console.log(`${audioPath}  ${file.bytes} bytes, ${verdict}`);

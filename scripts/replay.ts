@@ -1,15 +1,12 @@
+import type * as v from 'valibot';
+import { deadLetterList } from '../src/http/api/answers.ts';
 import { printable, runCommand, UsageError, webAddress } from '../tools/command.ts';
 import { type AskOwner, answerOf, openOwnerApi } from '../tools/owner-api.ts';
 
 const usage = `npm run replay -- --to <url of the vault> [dead/<key>.json … | <code> …]
 Lists the dead letters. With keys or codes: moves those back into the inbox.`;
 
-interface Letter {
-  readonly key: string;
-  readonly code?: string;
-  readonly detail?: string;
-  readonly deadAt?: string;
-}
+type Letter = v.InferOutput<typeof deadLetterList>['deadLetters'][number];
 
 await runCommand({
   usage,
@@ -32,7 +29,7 @@ async function listLetters(ask: AskOwner): Promise<Letter[]> {
   const letters: Letter[] = [];
   for (let cursor: string | undefined = ''; cursor !== undefined; ) {
     const path: string = `/api/dead-letters${cursor === '' ? '' : `?cursor=${encodeURIComponent(cursor)}`}`;
-    const page: { deadLetters: Letter[]; cursor?: string } = await answerOf(await ask(path));
+    const page: v.InferOutput<typeof deadLetterList> = await answerOf(await ask(path), deadLetterList);
     letters.push(...page.deadLetters);
     cursor = page.cursor;
   }

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import * as v from 'valibot';
 import { providers } from '../src/providers/index.ts';
 import { nameEvent } from '../src/receive/event-fingerprint.ts';
 import { deadLetterSchema, inboxEntrySchema, manifestSchema, type RecordingEvent } from '../src/recording.ts';
+import { parseJsonObject } from '../src/shared/json.ts';
 import { deadLetterKey, inboxKey, ownRecordingKeys, recordingKeys } from '../src/storage/keys.ts';
 import { CommandError, runCommand, UsageError, webAddress } from '../tools/command.ts';
 import type { FakeProvider, RecordingFacts } from '../tools/fake-providers/fake-provider.ts';
@@ -11,8 +13,7 @@ import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
 import { LOCAL_AUDIO_PORT, readSettings, signingKey } from '../tools/local-settings.ts';
 import { waitUntil } from '../tools/local-vault.ts';
 import { type Origin, serveFiles } from '../tools/origin.ts';
-import { causeOf, openOwnerApi } from '../tools/owner-api.ts';
-import { readJsonAt, type VaultBucket, withVaultBucket } from '../tools/vault-bucket.ts';
+import { type AskOwner, causeOf, openOwnerApi, textOf } from '../tools/owner-api.ts';
 import { root } from '../tools/wrangler.ts';
 
 const names = Object.keys(fakeProviders);
@@ -84,9 +85,7 @@ async function send(sending: Sending, audio: string): Promise<number> {
     console.log(`event ${eventId}`);
     if (outcome !== 'accepted') return 0;
     if (isWaiting)
-      return await withVaultBucket(vaultUrl, (bucket) =>
-        waitForEnd(provider.id, body, { bucket, eventId, timeoutMs }),
-      );
+      return await waitForEnd(provider.id, body, { ask: openOwnerApi(vaultUrl), eventId, timeoutMs });
     if (origin !== undefined) await waitForFetch(origin, timeoutMs);
     return 0;
   } finally {
@@ -137,7 +136,7 @@ async function waitForFetch(origin: Origin, timeoutMs: number): Promise<void> {
 
 interface Waiting {
   readonly eventId: string;
-  readonly bucket: VaultBucket;
+  readonly ask: AskOwner;
   readonly timeoutMs: number;
 }
 
@@ -145,7 +144,7 @@ interface Waiting {
 async function waitForEnd(
   providerId: string,
   body: string,
-  { bucket, eventId, timeoutMs }: Waiting,
+  { ask, eventId, timeoutMs }: Waiting,
 ): Promise<number> {
   const provider = providers.find(({ id }) => id === providerId);
   const rawBody = new TextEncoder().encode(body);
@@ -159,11 +158,11 @@ async function waitForEnd(
   );
   let code: number | undefined;
   await waitUntil(timeoutMs, async () => {
-    code = await endOf(event, bucket);
+    code = await endOf(event, ask);
     return code !== undefined;
   });
   if (code !== undefined) return code;
-  const entry = await readJsonAt(bucket, await inboxKey(event.provider, event.eventId), inboxEntrySchema);
+  const entry = await readJsonAt(ask, await inboxKey(event.provider, event.eventId), inboxEntrySchema);
   const failure = entry?.attempts.at(-1)?.failures[0];
   const reason = failure === undefined ? '' : `: ${failure.code} ${failure.detail ?? ''}`;
   console.log(`still pending after ${timeoutMs / 1000} s${reason}`);
@@ -171,18 +170,30 @@ async function waitForEnd(
 }
 
 /** The exit code of an event that is archived (0) or dead (1), after printing its end; else `undefined`. */
-async function endOf(event: RecordingEvent, bucket: VaultBucket): Promise<number | undefined> {
+async function endOf(event: RecordingEvent, ask: AskOwner): Promise<number | undefined> {
   for (const { manifest: key } of [await ownRecordingKeys(event), await recordingKeys(event)]) {
-    const manifest = await readJsonAt(bucket, key, manifestSchema);
+    const manifest = await readJsonAt(ask, key, manifestSchema);
     if (manifest?.eventId !== event.eventId || manifest.files.length < event.files.length) continue;
     for (const { key: audio, bytes, sha256 } of manifest.files)
       console.log(`archived ${audio}\n  ${bytes} bytes, SHA-256 ${sha256}`);
     return 0;
   }
   const key = await deadLetterKey(event.provider, event.eventId);
-  const letter = await readJsonAt(bucket, key, deadLetterSchema);
+  const letter = await readJsonAt(ask, key, deadLetterSchema);
   if (letter?.failure === undefined) return undefined;
   const { code, detail = '', advice } = letter.failure;
   console.log(`dead ${key}\n  ${code} ${detail}\n  ${advice}`);
   return 1;
+}
+
+/** Reads JSON of the bucket by its schema; `undefined` when there is none, or when callvault did not write it. */
+async function readJsonAt<T>(
+  ask: AskOwner,
+  key: string,
+  schema: v.GenericSchema<unknown, T>,
+): Promise<T | undefined> {
+  const response = await ask(`/api/object?${new URLSearchParams({ key })}`);
+  if (response.status === 404) return undefined;
+  const read = v.safeParse(schema, parseJsonObject(await textOf(response)));
+  return read.success ? read.output : undefined;
 }

@@ -1,21 +1,18 @@
+import type * as v from 'valibot';
+import * as answers from '../src/http/api/answers.ts';
 import { printable, runCommand, UsageError, webAddress } from '../tools/command.ts';
-import { type AskOwner, answerOf, openOwnerApi } from '../tools/owner-api.ts';
+import { withVault } from '../tools/open-vault.ts';
+import { type AskOwner, answerOf } from '../tools/owner-api.ts';
 
-const usage = `npm run token -- --to <url of the vault> [make <name> | revoke <id>]
+const usage = `npm run token -- [make <name> | revoke <id>] [options]
 Lists the further tokens; makes one, which is shown this once; or revokes one.
+  --to <url>          a deployed vault; without it the local one
   --right <right>     read | manage; read without it
   --source <source>   the only source that it opens; may be given several times
   --days <number>     expires after this many days; never without it
   --json              the answer as JSON`;
 
-interface Token {
-  readonly id: string;
-  readonly name: string;
-  readonly right: string;
-  readonly sources?: readonly string[];
-  readonly createdAt: string;
-  readonly expiresAt?: string;
-}
+type Token = v.InferOutput<typeof answers.tokenList>['tokens'][number];
 
 await runCommand({
   usage,
@@ -28,14 +25,13 @@ await runCommand({
   },
   async run({ values, positionals: [verb, name, ...others] }) {
     if (others.length > 0) throw new UsageError(`Unknown argument: ${others[0]}`);
-    const vaultUrl = webAddress('--to', values.to);
-    if (vaultUrl === undefined) throw new UsageError('--to is missing');
     const isCall = verb === undefined || (name !== undefined && (verb === 'make' || verb === 'revoke'));
     if (!isCall) throw new UsageError('Give make <name>, or revoke <id>');
     const body = newToken(name, values);
-    const ask = openOwnerApi(vaultUrl);
-    if (verb === undefined || name === undefined) return list(ask, values.json);
-    return verb === 'revoke' ? revoke(name, ask, values.json) : make(body, ask);
+    return withVault(webAddress('--to', values.to), async (ask) => {
+      if (verb === undefined || name === undefined) return list(ask, values.json);
+      return verb === 'revoke' ? revoke(name, ask, values.json) : make(body, ask);
+    });
   },
 });
 
@@ -52,7 +48,7 @@ function newToken(name: string | undefined, { right, source: sources, days }: Ne
 }
 
 async function list(ask: AskOwner, isJson: boolean): Promise<number> {
-  const { tokens } = await answerOf<{ tokens: Token[] }>(await ask('/api/tokens'));
+  const { tokens } = await answerOf(await ask('/api/tokens'), answers.tokenList);
   for (const token of tokens) console.log(isJson ? JSON.stringify(token) : printable(lineOf(token)));
   if (!isJson) console.log(`${tokens.length} tokens beside VAULT_TOKEN`);
   return 0;
@@ -61,16 +57,15 @@ async function list(ask: AskOwner, isJson: boolean): Promise<number> {
 /** The token stands alone on standard output, so that a script can take it. */
 async function make(body: object, ask: AskOwner): Promise<number> {
   const request = { method: 'POST', body: JSON.stringify(body) };
-  const made = await answerOf<Token & { token: string }>(await ask('/api/tokens', request));
+  const made = await answerOf(await ask('/api/tokens', request), answers.madeToken);
   console.error(printable(lineOf(made)));
   console.log(made.token);
   return 0;
 }
 
 async function revoke(id: string, ask: AskOwner, isJson: boolean): Promise<number> {
-  const answer = await answerOf<object>(
-    await ask(`/api/tokens/${encodeURIComponent(id)}`, { method: 'DELETE' }),
-  );
+  const response = await ask(`/api/tokens/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  const answer = await answerOf(response, answers.revokedToken);
   console.log(isJson ? JSON.stringify(answer) : `${id} is revoked`);
   return 0;
 }

@@ -104,7 +104,7 @@ export async function startVault(
 }
 
 /** Only the vault that we started knows the token: another process may have taken the port. */
-async function isOurs(url: string, token = ''): Promise<boolean> {
+export async function isOurs(url: string, token = ''): Promise<boolean> {
   const headers = { authorization: `Bearer ${token}` };
   return fetch(`${url}/healthz`, { headers }).then(
     ({ status }) => status === 200 || status === 503, // 503 while no provider's secret is set.

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import * as v from 'valibot';
+import { parseJsonObject } from '../src/shared/json.ts';
 import { parseApiUrl } from '../src/transfer/url-policy.ts';
 import { CommandError, UsageError } from './command.ts';
 import { readSettings } from './local-settings.ts';
@@ -11,15 +13,15 @@ const ANSWER_TIMEOUT_MS = 5 * 60_000;
 export type AskOwner = (path: string, init?: RequestInit) => Promise<Response>;
 
 /**
- * Opens the API of a vault. The token is `VAULT_TOKEN` of the environment; for a vault on this machine, else that
- * of `.vault.env`. It is sent over https alone, or to this machine.
+ * Opens the API of a vault. The token, unless given, is `VAULT_TOKEN` of the environment; for a vault on this machine, else
+ * that of `.vault.env`. It is sent over https alone, or to this machine.
  */
-export function openOwnerApi(vaultUrl: string): AskOwner {
+export function openOwnerApi(vaultUrl: string, given?: string): AskOwner {
   if (parseApiUrl(vaultUrl) === undefined)
     throw new UsageError(`--to must be an https URL, or one on this machine: ${vaultUrl}`);
   const isLocal = ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(vaultUrl).hostname);
   const local = isLocal ? readSettings(join(root, '.vault.env')).VAULT_TOKEN : undefined;
-  const token = process.env.VAULT_TOKEN || local;
+  const token = given ?? (process.env.VAULT_TOKEN || local);
   if (token === undefined)
     throw new UsageError('Set VAULT_TOKEN in the environment: it is the token of the vault');
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
@@ -44,9 +46,16 @@ export function causeOf(error: unknown): string {
   return error.cause instanceof Error ? error.cause.message || error.message : error.message;
 }
 
-/** The JSON of an answer; ends the command when that is an error. */
-export async function answerOf<T>(response: Response): Promise<T> {
+/** The text of an answer; ends the command when that is an error. */
+export async function textOf(response: Response): Promise<string> {
   const text = await response.text();
-  if (response.ok) return JSON.parse(text);
+  if (response.ok) return text;
   throw new CommandError(`The vault answered with status ${response.status}: ${text}`);
+}
+
+/** The JSON of an answer; ends the command when that is an error, or not what the API of this version answers. */
+export async function answerOf<T>(response: Response, schema: v.GenericSchema<unknown, T>): Promise<T> {
+  const read = v.safeParse(schema, parseJsonObject(await textOf(response)));
+  if (read.success) return read.output;
+  throw new CommandError('The vault gave an answer that this version does not know: is it older or newer?');
 }

@@ -2,22 +2,25 @@ import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, test, vi } from 'vitest';
-import { fakeProviders } from '../../tools/fake-providers/index.ts';
+import { fakeProviders, postSigned } from '../../tools/fake-providers/index.ts';
 import { listen } from '../../tools/listen.ts';
 import { newLocalSettings } from '../../tools/local-settings.ts';
 import { startVault, type VaultProcess } from '../../tools/local-vault.ts';
+import { checkZip } from '../../tools/save-export.ts';
 import { root } from '../../tools/wrangler.ts';
 import { startOrigin } from '../support/origin.ts';
 
@@ -53,12 +56,16 @@ describe('a wrong call', () => {
     ['get', 'Give one id'],
     ['replay', '--to is missing'],
     ['audit --to http://vault.example', '--to must be an https URL, or one on this machine'],
-    ['reindex', '--to is missing'],
-    ['token', '--to is missing'],
+    ['reindex now', 'Unknown argument: now'],
+    ['hold --reason x', 'Give one id'],
+    ['export everything', 'Unknown argument: everything'],
+    ['export --until noon', '--until is no time: noon'],
     ['token make --to http://127.0.0.1:9', 'Give make <name>, or revoke <id>'],
     ['token make a --days soon --to http://127.0.0.1:9', '--days must be a number of days: soon'],
     ['hold a --to http://127.0.0.1:9', 'Give --reason or --release'],
-    ['erase --to http://127.0.0.1:9', 'Give one id'],
+    ['erase', 'Give an id or a filter: everything is never erased'],
+    ['erase --tz Europe/Berlin --yes', 'Give an id or a filter: everything is never erased'],
+    ['erase one another', 'Unknown argument: another'],
     ['start --port x', '--port must be a number: x'],
   ] as const)('%s ends with exit code 2, the reason and the usage', async ([args, reason], { expect }) => {
     const { code, stdout, stderr } = await command(args.split(' '));
@@ -68,15 +75,25 @@ describe('a wrong call', () => {
     expect(stderr).toMatch(/^Usage: npm (run )?[a-z]+/m);
   });
 
-  test.for(['demo', 'start', 'send', 'list', 'get', 'replay', 'audit', 'reindex', 'token', 'hold', 'erase'])(
-    '%s --help prints the usage with exit code 0',
-    async (name, { expect }) => {
-      const { code, stdout, stderr } = await command([name, '--help']);
+  test.for([
+    'demo',
+    'start',
+    'send',
+    'list',
+    'get',
+    'replay',
+    'audit',
+    'reindex',
+    'token',
+    'hold',
+    'erase',
+    'export',
+  ])('%s --help prints the usage with exit code 0', async (name, { expect }) => {
+    const { code, stdout, stderr } = await command([name, '--help']);
 
-      expect([code, stderr]).toEqual([0, '']);
-      expect(stdout).toMatch(new RegExp(`^npm (run )?${name}\\b`));
-    },
-  );
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(new RegExp(`^npm (run )?${name}\\b`));
+  });
 });
 
 describe('a command that cannot work', () => {
@@ -130,6 +147,55 @@ describe('a command that cannot work', () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(reason);
     expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+});
+
+describe('without --to', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'callvault-local-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** Runs a command in a copy of the project, whose local state is its own. */
+  const local = (...args: string[]) =>
+    new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+      const options = { cwd: folder, env: { ...process.env, INIT_CWD: folder } };
+      execFile(process.execPath, ['scripts/run.mjs', ...args], options, (error, stdout, stderr) =>
+        resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
+      );
+    });
+
+  test('commands work with the local vault that the demo has filled', { timeout: 180_000 }, async ({
+    expect,
+  }) => {
+    for (const part of [
+      'src',
+      'scripts',
+      'tools',
+      'test/fixtures',
+      'package.json',
+      'tsconfig.json',
+      'wrangler.toml',
+    ])
+      cpSync(join(root, part), join(folder, part), { recursive: true });
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+    const demo = await local('demo');
+    const [, archived] = /(\d+) recordings archived, 0 failed\n$/.exec(demo.stdout) ?? [];
+
+    const listed = await local('list', '--json');
+    const rows = listed.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const [{ recordingId = '', path = '' } = {}] = rows;
+    const got = await local('get', recordingId, '--out', 'got');
+    const held = await local('hold', recordingId, '--reason', 'a dispute');
+    const erased = await local('erase', recordingId, '--yes', '--receipt', 'receipt.json');
+
+    expect([listed.code, listed.stderr, rows.length]).toEqual([0, '', Number(archived)]);
+    expect([got.code, got.stdout]).toEqual([0, expect.stringContaining('equals its SHA-256')]);
+    expect([held.code, held.stdout]).toEqual([0, expect.stringMatching(/^on hold: /)]);
+    expect([erased.code, erased.stdout]).toEqual([1, expect.stringMatching(/^on_hold: /)]);
+    expect(readdirSync(folder)).toContain('receipt.json');
+    expect(path).toMatch(/^\/api\/recordings\//);
   });
 });
 
@@ -216,6 +282,11 @@ describe('send, list and get, over the API of a vault', () => {
     expect(await rows('--since', '2026-01-01')).toHaveLength(1);
     expect(await rows('--since', '2999-01-01')).toEqual([]);
     expect(await rows('--number', '254')).toEqual([]);
+    expect(await rows('--number', '254', '--number', '999')).toEqual([]);
+    expect(await rows('--source', 'twilio')).toEqual([]);
+    expect(await rows('--source', 'telnyx', '--format', 'wav')).toHaveLength(1);
+    expect(await rows('--until', '2026-01-01')).toEqual([]);
+    expect(await rows('--hold')).toEqual([]);
     expect(await rows('--state', 'dead')).toMatchObject([{ state: 'dead', code: 'link_gone' }]);
     expect(await rows('--state', 'pending')).toMatchObject([{ state: 'pending', code: 'not_audio' }]);
     expect(await rows('--state', 'all')).toHaveLength(3);
@@ -391,13 +462,167 @@ describe('send, list and get, over the API of a vault', () => {
     const held = await asOwner('hold', id, '--reason', 'a dispute');
     expect([held.code, held.stdout]).toEqual([0, expect.stringContaining(id)]);
     const shown = await asOwner('erase', id);
-    expect(shown.stdout).toContain('Nothing was erased; --yes erases it for good. It is on hold: a dispute');
-    const refused = await asOwner('erase', id, '--yes');
-    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('on_hold')]);
+    expect(shown.stdout).toMatch(
+      / {2}on hold: a dispute\n1 found, 1 on hold\. Nothing was erased; --yes erases /,
+    );
+    const refused = await asOwner('erase', id, '--yes', '--receipt', join(folder, 'refused.json'));
+    expect([refused.code, refused.stdout]).toEqual([1, expect.stringMatching(/^on_hold: /)]);
     expect((await asOwner('hold', id, '--release')).stdout).toMatch(/^released: /);
-    const erased = await asOwner('erase', id, '--yes', '--json');
-    expect([erased.code, JSON.parse(erased.stdout)]).toEqual([0, { outcome: 'erased' }]);
-    expect((await asOwner('erase', id)).stderr).toBe(`No archived recording has the id ${id}\n`);
+    const receipt = join(folder, 'receipt.json');
+    const erased = await asOwner('erase', id, '--yes', '--json', '--receipt', receipt);
+    expect([erased.code, JSON.parse(erased.stdout)]).toEqual([
+      0,
+      {
+        version: 1,
+        startedAt: expect.any(String),
+        filter: { recording: id },
+        recordings: [
+          {
+            state: 'archived',
+            source: 'telnyx',
+            recordingId: id,
+            callId: 'call-of-event-erased',
+            recordedAt: expect.any(String),
+            files: [{ key: expect.any(String), bytes: 135_988, sha256: sha256(join(audio, 'mono.wav')) }],
+            outcome: 'erased',
+            at: expect.any(String),
+          },
+        ],
+      },
+    ]);
+    expect(JSON.parse(readFileSync(receipt, 'utf8'))).toMatchObject(JSON.parse(erased.stdout));
+    expect((await asOwner('erase', id)).stderr).toBe(`No recording has the id ${id}\n`);
+  });
+
+  describe('everything of one number', () => {
+    const number = '+254 700 000 077';
+    const isoDate = /^\d{4}-/;
+
+    /** Two archived recordings, one of them on hold, a dead letter, and one of a longer number. */
+    beforeAll(async () => {
+      const key = settings.STANDARD_WEBHOOKS_SECRET ?? '';
+      const announce = async (id: string, path: string, from: string) => {
+        const fakeProvider = fakeProviders['standard-webhooks'];
+        if (fakeProvider === undefined) throw new Error('Cannot test');
+        const facts = {
+          eventId: `event-${id}`,
+          recordingId: id,
+          callId: `call-${id}`,
+          links: { wav: `${origin.url}${path}` },
+          endedMs: Date.now(),
+          durationSeconds: 8.5,
+          channels: 1,
+        };
+        const body = JSON.parse(fakeProvider.announce(facts));
+        body.data.from = from;
+        const request = { vaultUrl: vault.url, body: JSON.stringify(body), signing: key };
+        if ((await postSigned(fakeProvider, request)).status !== 200) throw new Error('Cannot test');
+      };
+      await announce('number-1', '/audio/mono.wav', '+254700000077');
+      await announce('number-2', '/audio/dual.wav', '254700000077');
+      await announce('number-3', '/status/410', '+254 700 000 077');
+      await announce('longer', '/audio/mono.wav', '+1254700000077');
+      await vi.waitUntil(
+        async () => {
+          const { stdout } = await asOwner('list', '--json', '--state', 'all', '--number', '254700000077');
+          const states = stdout
+            .trim()
+            .split('\n')
+            .map((line) => JSON.parse(line).state);
+          return states.filter((state) => state !== 'pending').length === 4;
+        },
+        { timeout: 30_000, interval: 500 },
+      );
+      await asOwner('hold', 'number-2', '--reason', 'a dispute');
+    }, 60_000);
+
+    test('is counted by export --dry-run, and saved in a ZIP that other tools read', async ({ expect }) => {
+      const counted = ['export', '--number', number, '--dry-run', '--json'];
+      const dry = await asOwner(...counted);
+      const longer = await asOwner(...counted, '--min-seconds', '9');
+      const out = join(folder, 'export');
+      const saved = await asOwner('export', '--number', number, '--out', out);
+      const again = await asOwner('export', '--number', number, '--out', out);
+
+      expect(JSON.parse(dry.stdout)).toEqual({
+        recordings: 2,
+        files: 2,
+        bytes: 135_988 + 116_572,
+        held: 1,
+        zips: 1,
+      });
+      expect(JSON.parse(longer.stdout)).toMatchObject({ recordings: 0, zips: 1 });
+      expect([saved.code, saved.stderr]).toEqual([0, '']);
+      expect(saved.stdout).toBe(
+        `${join(out, 'callvault-1.zip')}\n2 files equal the SHA-256 of their manifests\n`,
+      );
+      expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('EEXIST')]);
+      const script =
+        'import sys, zipfile\nz = zipfile.ZipFile(sys.argv[1])\nprint(z.testzip(), len(z.namelist()))';
+      const python = spawnSync('python3', ['-c', script, join(out, 'callvault-1.zip')], { encoding: 'utf8' });
+      if (python.error === undefined) expect(python.stdout).toBe('None 7\n');
+    });
+
+    test('export finds a byte that has changed in a ZIP, and a ZIP that was cut off', async ({ expect }) => {
+      const zip = readFileSync(join(folder, 'export', 'callvault-1.zip'));
+      const changed = Buffer.from(zip);
+      const at = changed.indexOf('RIFF') + 5_000;
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      for (const [name, bytes] of [
+        ['changed', changed],
+        ['cut', zip.subarray(0, zip.length - 30)],
+      ] as const) {
+        const path = join(folder, `${name}.zip`);
+        writeFileSync(path, bytes);
+        expect((await checkZip(path)).problems, name).toHaveLength(1);
+      }
+    });
+
+    test('erase shows it first, with what is dead', async ({ expect }) => {
+      const { code, stdout } = await asOwner('erase', '--number', number);
+
+      expect(code).toBe(0);
+      const lines = stdout.trim().split('\n');
+      expect(lines.filter((line) => isoDate.test(line))).toHaveLength(3);
+      expect(lines.at(-1)).toBe(
+        '3 found, 1 on hold. Nothing was erased; --yes erases for good what is not on hold.',
+      );
+    });
+
+    test('erase saves it, erases it into one receipt, and leaves what is on hold', async ({ expect }) => {
+      const out = join(folder, 'before-erasing');
+      const receipt = join(folder, 'receipt-number.json');
+      const erased = await asOwner('erase', '--number', number, '--yes', '--out', out, '--receipt', receipt);
+
+      expect([erased.code, erased.stderr]).toEqual([1, '']);
+      expect(erased.stdout).toContain(`2 of 3 recordings were erased. The receipt is ${receipt}`);
+      const { recordings, zips, filter } = JSON.parse(readFileSync(receipt, 'utf8'));
+      expect(filter).toEqual({ number: [number] });
+      expect(zips).toEqual([join(out, 'callvault-1.zip')]);
+      const ends = recordings.map(({ recordingId, state, outcome }: Record<string, string>) => [
+        recordingId,
+        state,
+        outcome,
+      ]);
+      expect(ends.sort()).toEqual([
+        ['number-1', 'archived', 'erased'],
+        ['number-2', 'archived', 'on_hold'],
+        ['number-3', 'dead', 'erased'],
+      ]);
+      const left = await asOwner('list', '--json', '--state', 'all', '--number', '254700000077');
+      const ids = left.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).recordingId);
+      expect(ids.sort()).toEqual(['longer', 'number-2']);
+    });
+
+    test('erase does not write over the receipt of another erasure', async ({ expect }) => {
+      const receipt = join(folder, 'receipt-number.json');
+      const { code, stderr } = await asOwner('erase', 'longer', '--yes', '--receipt', receipt);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/^Cannot write the receipt: EEXIST/)]);
+      expect((await asOwner('list', '--number', '1254700000077')).stdout).toContain('longer');
+    });
   });
 
   test('token makes, lists and revokes', async ({ expect }) => {
