@@ -11,6 +11,7 @@ import { allow } from './identity.ts';
 import { operations } from './operations.ts';
 import { outside } from './outside.ts';
 import type { AppEnv } from './services.ts';
+import { signIn } from './sign-in.ts';
 import { webhooks } from './webhooks.ts';
 
 /** All routes. No middleware runs before the webhooks: most requests end at the signature. */
@@ -19,6 +20,7 @@ export const app = new Hono<AppEnv>();
 app.route('/webhooks', webhooks);
 app.route('/healthz', health);
 app.route('/s', outside);
+app.route('/', signIn);
 app.route('/api/recordings', shares);
 app.route('/api/recordings', recordings);
 app.route('/api/export', exported);

@@ -131,6 +131,28 @@ describe('each route with each credential', () => {
     }
   });
 
+  test.for([
+    ['a session of the owner', { origin: 'https://vault.example' }],
+    ['a session of the owner, from a page of another site', { origin: 'https://evil.example' }],
+    ['a session of the owner, that does not say from where', {}],
+  ] as const)('%s', async ([name, origin], { expect }) => {
+    const body = new URLSearchParams({ token: owner });
+    const headers = { origin: 'https://vault.example' };
+    const signedIn = await vault.send(
+      new Request('https://vault.example/sign-in', { method: 'POST', body, headers, redirect: 'manual' }),
+    );
+    const [cookie = ''] = (signedIn.headers.get('set-cookie') ?? '').split(';');
+    for (const [method, path] of routes) {
+      if (path === '/healthz') continue; // For programs: without a token it is bare.
+      const request = new Request(`https://vault.example${path}`, { method, headers: { cookie, ...origin } });
+      const { status } = await vault.send(request);
+      const isSafe = method === 'GET' || method === 'HEAD';
+      if (isSafe || name === 'a session of the owner')
+        expect([401, 403], `${method} ${path}`).not.toContain(status);
+      else expect(status, `${method} ${path}`).toBe(403);
+    }
+  });
+
   test('a token of some sources lists and finds those alone', async ({ expect }) => {
     const shop = await newToken({ name: 'shop', sources: ['twilio.shop'] });
     const names = async (query: string) => {
