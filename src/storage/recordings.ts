@@ -140,22 +140,38 @@ async function readManifest(store: Store, key: string): Promise<StoredManifest> 
   return { state: 'present', expected: { etag: found.etag }, manifest };
 }
 
-/** Manifests of one page that are read since their metadata has no row: the free plan allows 1,000 calls an invocation. */
+/** Objects of one page that are read beside its list: the free plan allows 1,000 calls an invocation. */
 const MAX_ROW_READS = 200;
 
 async function listRows(store: Store, afterKey: string): Promise<RowPage> {
   const page = await listPage(store, { prefix: 'recordings/', afterKey }, (object) => object);
   const manifests = page.items.filter(({ key }) => key.endsWith('.json'));
+  const objects = new Map(page.items.map((object) => [object.key, object]));
   const rows: (PlacedRow & ListedRow)[] = [];
   let reads = 0;
   for (const [at, { key, etag, customMetadata }] of manifests.entries()) {
-    if (reads === MAX_ROW_READS) return { rows, lastKey: manifests[at - 1]?.key };
+    if (reads >= MAX_ROW_READS) return { rows, lastKey: manifests[at - 1]?.key };
     const row = readRow(customMetadata);
     if (row === undefined) reads++;
     const listed = row === undefined ? await readListedRow(store, key) : { etag, row };
-    if (listed !== undefined) rows.push({ manifestKey: key, ...listed });
+    if (listed === undefined) continue;
+    reads += listed.row.files.filter((file) => !objects.has(file.key)).length;
+    rows.push({ manifestKey: key, ...listed, row: await withStoredEtags(listed.row, objects, store) });
   }
   return { rows, lastKey: page.lastKey };
+}
+
+/** A row with the etags of the objects as they lie there: a restored copy of an upload in parts may have another one. */
+async function withStoredEtags(
+  row: CatalogRow,
+  objects: ReadonlyMap<string, R2Object>,
+  store: Store,
+): Promise<CatalogRow> {
+  const files = row.files.map(async (file) => {
+    const object = objects.get(file.key) ?? (await headObject(store, file.key));
+    return object?.size === file.bytes ? { ...file, etag: object.etag } : file;
+  });
+  return { ...row, files: await Promise.all(files) };
 }
 
 /** The catalog's row of a manifest, from its metadata alone; `undefined` when there is no manifest of callvault's. */

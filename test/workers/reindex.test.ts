@@ -12,6 +12,7 @@ import { asciiJson } from '../../src/storage/entry-facts.ts';
 import { createRecordings } from '../../src/storage/recordings.ts';
 import { rowsOf } from './catalog-state.ts';
 import { createVault, keysOf, testServices } from './support.ts';
+import { createWorld } from './world.ts';
 
 const recordings = createRecordings(env.RECORDINGS);
 const tables = ['recordings', 'numbers', 'shared_ids', 'holds', 'days', 'failures'];
@@ -332,5 +333,43 @@ describe('/api/reindex', () => {
     const vault = await createVault({ VAULT_TOKEN: token, CATALOG: undefined });
 
     expect((await vault.send(request('POST'))).status).toBe(503);
+  });
+});
+
+describe('a vault that was restored from a second copy', () => {
+  test('serves audio whose etag is another, once it was reindexed', async ({ expect }) => {
+    const token = 'a-token-of-the-owner-0123456789';
+    const vault = await createVault({ VAULT_TOKEN: token });
+    const ask = (path: string) =>
+      vault.send(
+        new Request(`https://vault.example/api/recordings/telnyx/rec-restored${path}`, {
+          headers: { authorization: `Bearer ${token}` },
+        }),
+      );
+    const world = createWorld('restored');
+    await env.DEDUPE.delete('seen/telnyx/event-restored');
+    await world.deliver(world.event('1'));
+    const key = world.manifestKey.replace('.json', '.wav');
+    const bytes = await (await env.RECORDINGS.get(key))?.arrayBuffer();
+    const parts = await env.RECORDINGS.createMultipartUpload(key);
+    const copy = await parts.complete([await parts.uploadPart(1, bytes ?? '')]);
+    expect((await ask('/audio/wav')).status).toBe(404);
+
+    const { run } = await reindex();
+    const again = await reindex();
+
+    expect([run?.fixed, again.run?.fixed]).toEqual([1, 0]);
+    const response = await ask('/audio/wav');
+    expect([response.status, response.headers.get('etag')]).toEqual([200, copy.httpEtag]);
+    expect(await response.arrayBuffer()).toEqual(bytes);
+  });
+
+  test('does not take an object of another length for the audio', async ({ expect }) => {
+    const world = createWorld('replaced');
+    await env.DEDUPE.delete('seen/telnyx/event-replaced');
+    await world.deliver(world.event('1'));
+    await env.RECORDINGS.put(world.manifestKey.replace('.json', '.wav'), 'something else');
+
+    expect((await reindex()).run?.fixed).toBe(0);
   });
 });
