@@ -16,7 +16,7 @@ export function bundle(main: string): string {
     const text = readFileSync(join(folder, main.replace(/^.*\/|\.ts$/g, '').concat('.js')), 'utf8');
     // wrangler uploads the migrations beside it: plain workerd gets them within.
     return text.replace(
-      /import\s*(\w+)\s*from\s*"\.\/([^"]+\.sql)";/g,
+      /import\s*([\w$]+)\s*from\s*"\.\/([^"]+\.sql)";/g,
       (_, name, file) => `const ${name}=${JSON.stringify(readFileSync(join(folder, file), 'utf8'))};`,
     );
   } finally {

@@ -80,10 +80,10 @@ CREATE TABLE failures (
 ) WITHOUT ROWID;
 
 CREATE TRIGGER recording_added AFTER INSERT ON recordings BEGIN
-  INSERT INTO numbers (digits, id)
-    SELECT DISTINCT substr(number, -suffix), NEW.id
-    FROM (SELECT NEW.from_digits AS number UNION SELECT NEW.to_digits), (SELECT 7 AS suffix UNION SELECT 4)
-    WHERE number <> '' AND (suffix = 4 OR length(number) >= suffix);
+  INSERT OR IGNORE INTO numbers SELECT substr(NEW.from_digits, -7), NEW.id WHERE length(NEW.from_digits) >= 7;
+  INSERT OR IGNORE INTO numbers SELECT substr(NEW.from_digits, -4), NEW.id WHERE NEW.from_digits <> '';
+  INSERT OR IGNORE INTO numbers SELECT substr(NEW.to_digits, -7), NEW.id WHERE length(NEW.to_digits) >= 7;
+  INSERT OR IGNORE INTO numbers SELECT substr(NEW.to_digits, -4), NEW.id WHERE NEW.to_digits <> '';
   INSERT INTO shared_ids
     SELECT NEW.source, NEW.recording_key WHERE EXISTS (
       SELECT 1 FROM recordings WHERE recording_key = NEW.recording_key AND source = NEW.source AND id <> NEW.id
