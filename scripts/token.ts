@@ -30,7 +30,7 @@ await runCommand({
     const body = newToken(name, values);
     return withVault(webAddress('--to', values.to), async (ask) => {
       if (verb === undefined || name === undefined) return list(ask, values.json);
-      return verb === 'revoke' ? revoke(name, ask, values.json) : make(body, ask);
+      return verb === 'revoke' ? revoke(name, ask, values.json) : make(body, ask, values.json);
     });
   },
 });
@@ -55,11 +55,11 @@ async function list(ask: AskOwner, isJson: boolean): Promise<number> {
 }
 
 /** The token stands alone on standard output, so that a script can take it. */
-async function make(body: object, ask: AskOwner): Promise<number> {
+async function make(body: object, ask: AskOwner, isJson: boolean): Promise<number> {
   const request = { method: 'POST', body: JSON.stringify(body) };
   const made = await answerOf(await ask('/api/tokens', request), answers.madeToken);
-  console.error(printable(lineOf(made)));
-  console.log(made.token);
+  if (!isJson) console.error(printable(lineOf(made)));
+  console.log(isJson ? JSON.stringify(made) : made.token);
   return 0;
 }
 

@@ -304,6 +304,21 @@ describe('send, list and get, over the API of a vault', () => {
     expect(sha256(join(out, 'recording-of-event-archived.wav'))).toBe(sha256(join(audio, 'mono.wav')));
   });
 
+  test('get --json tells what was saved', async ({ expect }) => {
+    const out = join(folder, 'got-json');
+    const { code, stdout } = await asOwner('get', 'call-of-event-archived', '--out', out, '--json');
+
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({
+      recordings: [
+        {
+          manifest: join(out, 'recording-of-event-archived.json'),
+          files: [{ path: join(out, 'recording-of-event-archived.wav'), bytes: 135_988, outcome: 'equal' }],
+        },
+      ],
+    });
+  });
+
   // The recipes of docs/proof.md need tools that a machine without callvault has, and this one may lack.
   const hasTools = ['jq', 'openssl', 'sh'].every((tool) => spawnSync(tool, ['--help']).error === undefined);
   const recipe = (provider: string) => {
