@@ -19,7 +19,8 @@ import { root } from '../tools/wrangler.ts';
 const LONGEST_LIFE_MS = 3_000;
 const BETWEEN_DELIVERIES_MS = 100;
 const CRON_EVERY_MS = 30_000;
-const CLEAN_UP_MS = 10 * 60_000;
+/** The local queue takes one message at a time, and slow origins make it wait. */
+const CLEAN_UP_MS = 40 * 60_000;
 const MAX_AUDIO_BYTES = 3_000_000;
 /** Most origins behave; some do not. */
 const manners: readonly Manner[] = ['plain', 'plain', 'chunked', 'slow', 'breaks', 'plain', 'busy'];

@@ -10,8 +10,9 @@ import { health } from './health.ts';
 import { allow } from './identity.ts';
 import { operations } from './operations.ts';
 import { outside } from './outside.ts';
+import { pages } from './pages/index.tsx';
 import type { AppEnv } from './services.ts';
-import { signIn } from './sign-in.ts';
+import { signIn } from './sign-in.tsx';
 import { webhooks } from './webhooks.ts';
 
 /** All routes. No middleware runs before the webhooks: most requests end at the signature. */
@@ -21,6 +22,8 @@ app.route('/webhooks', webhooks);
 app.route('/healthz', health);
 app.route('/s', outside);
 app.route('/', signIn);
+app.route('/', pages);
+app.get('/assets/*', (c) => c.env.readAsset(new URL(c.req.url).pathname));
 app.route('/api/recordings', shares);
 app.route('/api/recordings', recordings);
 app.route('/api/export', exported);

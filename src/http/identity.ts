@@ -53,7 +53,7 @@ export function maySee({ sources }: Identity, source: string): boolean {
 }
 
 /** Sets the identity of a request, or gives the answer that refuses it. */
-async function identify(c: Context<AppEnv>): Promise<Response | undefined> {
+export async function identify(c: Context<AppEnv>): Promise<Response | undefined> {
   const client = c.req.header('CF-Connecting-IP');
   const refused = await refuseEarly(c, client);
   if (refused !== undefined) return refused;

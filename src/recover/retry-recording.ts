@@ -29,7 +29,7 @@ export async function retryRecording(
 }
 
 /** As the key of a manifest, whose day is not needed. */
-async function trailOf({ source, facts }: Unarchived): Promise<{ readonly place?: string }> {
+export async function trailOf({ source, facts }: Unarchived): Promise<{ readonly place?: string }> {
   if (facts?.callId === undefined || facts.recordingId === undefined) return {};
   const [call, recording] = await Promise.all([keyPart(facts.callId), keyPart(facts.recordingId)]);
   return { place: `recordings/${source}/yyyy/mm/dd/${call}/${recording}.json` };

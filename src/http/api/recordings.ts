@@ -2,16 +2,14 @@ import { Hono } from 'hono/tiny';
 import { drawWaveform } from '../../catalog/draw-waveform.ts';
 import { filterOf, findRecording } from '../../catalog/find-recording.ts';
 import { releaseHold, setHold } from '../../catalog/hold.ts';
-import { type Listed, listRecordings, type Unarchived } from '../../catalog/list-recordings.ts';
+import { listRecordings } from '../../catalog/list-recordings.ts';
 import { eraseEntry, eraseRecording } from '../../recover/erase.ts';
 import { retryRecording } from '../../recover/retry-recording.ts';
-import type { FoundRow } from '../../storage/catalog.ts';
-import { placeOf } from '../../storage/catalog-row.ts';
-import type { EntryFacts } from '../../storage/entry-facts.ts';
-import { isObjectKey, keyPart, recordingName } from '../../storage/keys.ts';
+import { isObjectKey, recordingName } from '../../storage/keys.ts';
 import { allow } from '../identity.ts';
 import type { AppEnv } from '../services.ts';
 import { findFile, serveAudio } from './audio.ts';
+import { describe } from './describe.ts';
 import { readListQuery } from './list-query.ts';
 import { problem } from './problem.ts';
 import { readBody } from './read-body.ts';
@@ -151,52 +149,3 @@ recordings.delete('/:source/:recordingId', allow('manage'), async (c) => {
 });
 
 recordings.all('*', () => problem('not_found'));
-
-async function describe(one: Listed) {
-  return one.state === 'archived' ? describeRow(one) : describeUnarchived(one);
-}
-
-/** The path of a recording, or of a part of it. */
-function pathOf(
-  { manifestKey, isShared }: FoundRow,
-  part = '',
-  parameters: Record<string, string> = {},
-): string {
-  const { source, recordingKey, callKey } = placeOf(manifestKey);
-  const query = new URLSearchParams({ ...(isShared && { call: callKey }), ...parameters }).toString();
-  return `/api/recordings/${source}/${recordingKey}${part}${query && `?${query}`}`;
-}
-
-function describeRow(found: FoundRow) {
-  const { files, atMs, archiveMs, ...row } = found.row;
-  return {
-    path: pathOf(found),
-    state: 'archived',
-    provider: providerOf(row.source),
-    ...row,
-    at: new Date(atMs).toISOString(),
-    hold: found.hold,
-    archiveSeconds: archiveMs / 1000,
-    files: files.map(({ etag: _, ...file }) => {
-      const isFirst = files.find(({ format }) => format === file.format)?.sha256 === file.sha256;
-      const path = pathOf(found, `/audio/${file.format}`, isFirst ? {} : { sha256: file.sha256 });
-      return { ...file, path };
-    }),
-  };
-}
-
-async function describeUnarchived({ facts, ...one }: Unarchived) {
-  const { atMs, ...told }: Partial<EntryFacts> = facts ?? {};
-  const { recordingId } = told;
-  return {
-    ...(recordingId !== undefined && { path: `/api/recordings/${one.source}/${await keyPart(recordingId)}` }),
-    ...one,
-    provider: providerOf(one.source),
-    ...told,
-    at: atMs === undefined ? undefined : new Date(atMs).toISOString(),
-  };
-}
-
-function providerOf(source: string): string {
-  return source.replace(/\..*/, '');
-}

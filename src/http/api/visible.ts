@@ -7,10 +7,14 @@ import { type QuerySchema, readParameters } from './list-query.ts';
 import { problem } from './problem.ts';
 
 /** The recording that a request names, if the client may see its source and the parameters are valid; else the answer. */
-export function nameIn(c: Context<AppEnv>, schema: QuerySchema): RecordingName | Response {
+export function nameIn(
+  c: Context<AppEnv>,
+  schema: QuerySchema,
+  given = new URL(c.req.url).searchParams,
+): RecordingName | Response {
   const { source = '', recordingId = '' } = c.req.param();
   if (!maySee(c.var.identity, source)) return problem('not_found');
-  const parameters = readParameters(schema, new URL(c.req.url).searchParams);
+  const parameters = readParameters(schema, given);
   if (!parameters.ok) return problem('invalid_parameter', parameters.error);
   return { source, recordingId, call: c.req.query('call') };
 }

@@ -1,0 +1,218 @@
+import type { Child } from 'hono/jsx';
+import type { Clock } from './format.ts';
+import { Icon, placeOf } from './layout.tsx';
+import { words } from './words.ts';
+
+const list = words.list;
+
+/** What the address of the list asks for, as a person has typed it. */
+export interface Filters {
+  readonly q: string;
+  readonly from: string;
+  readonly to: string;
+  readonly min: string;
+  readonly max: string;
+  readonly state: string;
+  readonly provider: string;
+  readonly format: string;
+  readonly hold: string;
+  readonly order: string;
+  readonly cursor: string;
+}
+
+/** The address of the list with some filters changed; a page further on is left. */
+export function hrefOf(filters: Filters, changes: Partial<Filters> = {}): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries({ ...filters, cursor: '', ...changes }))
+    if (value !== '') query.set(name, value);
+  const text = query.toString();
+  return text === '' ? '/' : `/?${text}`;
+}
+
+interface BarProps {
+  readonly filters: Filters;
+  readonly clock: Clock;
+  readonly providers: readonly string[];
+}
+
+export function FilterBar({ filters, clock, providers }: BarProps) {
+  const set = ['from', 'to', 'min', 'max', 'state', 'provider', 'format', 'hold'] as const;
+  const count = set.filter((name) => filters[name] !== '').length;
+  return (
+    <search>
+      <form class="filters" action="/">
+        <div class="search">
+          <label class="vh" for="q">
+            {list.search}
+          </label>
+          <Icon name="search" />
+          <input
+            id="q"
+            name="q"
+            type="search"
+            inputmode="search"
+            autocomplete="off"
+            spellcheck={false}
+            placeholder={list.placeholder}
+            value={filters.q}
+          />
+          <kbd>/</kbd>
+        </div>
+        <button class="btn open-filters" type="button" popovertarget="chips">
+          {list.filters}
+          {count > 0 && ` · ${count}`}
+        </button>
+        <Chips filters={filters} clock={clock} providers={providers} />
+        <Presets filters={filters} clock={clock} />
+      </form>
+    </search>
+  );
+}
+
+function Chips({ filters, clock, providers }: BarProps) {
+  const { from, to, min, max, state, provider, format, hold } = filters;
+  const days = [from && `${list.from.toLowerCase()} ${from}`, to && `${list.to.toLowerCase()} ${to}`];
+  const seconds = [min && `≥ ${min}`, max && `≤ ${max}`];
+  const more = [format.toUpperCase(), hold && list.onHold];
+  const values = (all: readonly string[]) => all.filter(Boolean).join(' ');
+  return (
+    <div class="chips" id="chips" popover="auto">
+      <h2 class="only-sheet">{list.filters}</h2>
+      <Chip name={list.day} value={values(days)} without={hrefOf(filters, { from: '', to: '' })}>
+        <div class="pair">
+          <Field id="from" label={list.from} type="date" value={from} />
+          <Field id="to" label={list.to} type="date" value={to} />
+        </div>
+        <p class="small">{list.daysIn(placeOf(clock.timeZone))}</p>
+      </Chip>
+      <Chip name={list.duration} value={values(seconds)} without={hrefOf(filters, { min: '', max: '' })}>
+        <div class="pair">
+          <Field id="min" label={list.atLeast} placeholder="0:30" value={min} />
+          <Field id="max" label={list.atMost} placeholder="5:00" value={max} />
+        </div>
+      </Chip>
+      <Chip name={list.state} value={stateOf(state)} without={hrefOf(filters, { state: '' })}>
+        <Options name="state" legend={list.state} value={state} options={Object.entries(list.states)} />
+      </Chip>
+      <Chip name={list.provider} value={provider} without={hrefOf(filters, { provider: '' })}>
+        <Options
+          name="provider"
+          legend={list.provider}
+          value={provider}
+          options={providers.map((one) => [one, one])}
+        />
+      </Chip>
+      <Chip name={list.more} value={values(more)} without={hrefOf(filters, { format: '', hold: '' })}>
+        <Options name="format" legend={list.format} value={format} options={formats} />
+        <fieldset class="options">
+          <legend class="vh">{list.hold}</legend>
+          <label>
+            <input type="checkbox" name="hold" value="true" checked={hold !== ''} /> {list.onHoldOnly}
+          </label>
+        </fieldset>
+      </Chip>
+    </div>
+  );
+}
+
+const formats = [
+  ['wav', 'WAV'],
+  ['mp3', 'MP3'],
+] as const;
+
+export function stateOf(state: string): string {
+  return Object.hasOwn(list.states, state) ? list.states[state as keyof typeof list.states] : '';
+}
+
+const WEEK_MS = 6 * 86_400_000;
+
+function Presets({ filters, clock }: { readonly filters: Filters; readonly clock: Clock }) {
+  const { label, all, today, week, held, dead } = list.presets;
+  const here = hrefOf(filters);
+  const presets = [
+    [all, '/'],
+    [today, `/?from=${clock.isoDay(clock.nowMs)}`],
+    [week, `/?from=${clock.isoDay(clock.nowMs - WEEK_MS)}`],
+    [held, '/?hold=true'],
+    [dead, '/?state=dead'],
+  ] as const;
+  return (
+    <ul class="presets" aria-label={label}>
+      {presets.map(([name, path]) => (
+        <li>
+          <a href={path} aria-current={path === here ? 'true' : undefined}>
+            {name}
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface ChipProps {
+  readonly name: string;
+  readonly value: string;
+  readonly without: string;
+  readonly children?: Child;
+}
+
+function Chip({ name, value, without, children }: ChipProps) {
+  const isSet = value !== '';
+  return (
+    <span class={isSet ? 'chip is-set' : 'chip'}>
+      <details name="filter">
+        <summary>
+          {name} {isSet ? <b>{value}</b> : <Icon name="down" />}
+        </summary>
+        <div class="pop">
+          {children}
+          <button class="btn primary" type="submit">
+            {list.show}
+          </button>
+        </div>
+      </details>
+      {isSet && (
+        <a class="chip-x" href={without} aria-label={list.remove(name)} title={list.remove(name)}>
+          <Icon name="close" />
+        </a>
+      )}
+    </span>
+  );
+}
+
+interface FieldProps {
+  readonly id: string;
+  readonly label: string;
+  readonly value: string;
+  readonly type?: string;
+  readonly placeholder?: string;
+}
+
+function Field({ id, label, value, type = 'text', placeholder }: FieldProps) {
+  return (
+    <p>
+      <label for={id}>{label}</label>
+      <input id={id} name={id} type={type} value={value} placeholder={placeholder} />
+    </p>
+  );
+}
+
+interface OptionsProps {
+  readonly name: string;
+  readonly legend: string;
+  readonly value: string;
+  readonly options: readonly (readonly [string, string])[];
+}
+
+function Options({ name, legend, value, options }: OptionsProps) {
+  return (
+    <fieldset class="options">
+      <legend class="vh">{legend}</legend>
+      {[['', list.any] as const, ...options].map(([option, label]) => (
+        <label>
+          <input type="radio" name={name} value={option} checked={option === value} /> {label}
+        </label>
+      ))}
+    </fieldset>
+  );
+}

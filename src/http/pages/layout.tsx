@@ -1,0 +1,199 @@
+import type { Child } from 'hono/jsx';
+import type { Identity } from '../identity.ts';
+import type { Clock } from './format.ts';
+import { count } from './format.ts';
+import { words } from './words.ts';
+
+/** Who looks, when and where: what each page needs. */
+export interface View {
+  readonly identity: Identity;
+  readonly clock: Clock;
+  /** Dead letters, for the bar; of at most 1,000. */
+  readonly dead: number;
+}
+
+type Tab = 'recordings' | 'attention';
+
+const tabs: readonly (readonly [Tab, string])[] = [
+  ['recordings', '/'],
+  ['attention', '/attention'],
+];
+
+interface LayoutProps {
+  readonly title: string;
+  readonly view: View;
+  readonly tab?: Tab;
+  readonly children?: Child;
+}
+
+/** A page with its bar. */
+export function Layout({ title, view, tab, children }: LayoutProps) {
+  return (
+    <Document title={title}>
+      <a class="skip" href="#main">
+        {words.skip}
+      </a>
+      <header class="top">
+        <a class="brand" href="/">
+          {words.name}
+        </a>
+        <nav class="nav" aria-label={words.nav.label}>
+          <ul>
+            {tabs.map(([name, path]) => (
+              <li>
+                <a href={path} aria-current={name === tab ? 'page' : undefined}>
+                  {words.nav[name]}
+                  {name === 'attention' && view.dead > 0 && <DeadCount dead={view.dead} />}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </nav>
+        <p class="zone">
+          {words.timesIn(placeOf(view.clock.timeZone), view.clock.zoneName(view.clock.nowMs))}
+        </p>
+        <AccountMenu view={view} />
+      </header>
+      {children}
+      <div class="vh" role="status" id="said" />
+    </Document>
+  );
+}
+
+/** The frame of every page, also of one without a bar. */
+export function Document({ title, children }: { readonly title: string; readonly children?: Child }) {
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <title>{`${title} · ${words.name}`}</title>
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
+        <link rel="stylesheet" href="/assets/page.css" />
+        <script type="module" src="/assets/page.js" />
+      </head>
+      <body>{children}</body>
+    </html>
+  );
+}
+
+function DeadCount({ dead }: { readonly dead: number }) {
+  const text = dead >= 1000 ? '1,000+' : count(dead);
+  return (
+    <span class="count" title={words.deadCount(text)}>
+      {text}
+      <span class="vh"> {words.deadCount('')}</span>
+    </span>
+  );
+}
+
+/** Zones that are offered, beside that of the reader. */
+const ZONES = [
+  'UTC',
+  'America/New_York',
+  'America/Los_Angeles',
+  'Europe/London',
+  'Europe/Berlin',
+  'Africa/Nairobi',
+  'Asia/Kolkata',
+  'Asia/Singapore',
+  'Australia/Sydney',
+];
+
+function AccountMenu({ view: { identity, clock } }: { readonly view: View }) {
+  const name = identity.name ?? identity.id.replace(/^access:/, '');
+  const isSession = !identity.id.startsWith('access:');
+  return (
+    <details class="menu">
+      <summary>
+        <span class="who-long">{name}</span>
+        <span class="who-short">{words.account}</span>
+        <Icon name="down" />
+      </summary>
+      <div class="pop pop-right">
+        <p class="small">
+          {name}
+          <br />
+          {identity.right === 'manage' ? words.mayManage : words.mayRead}
+        </p>
+        <form method="post" action="/time-zone" class="stack">
+          <label for="tz">{words.timeZone}</label>
+          <select id="tz" name="tz">
+            {[...new Set([clock.timeZone, ...ZONES])].map((zone) => (
+              <option selected={zone === clock.timeZone}>{zone}</option>
+            ))}
+          </select>
+          <button class="btn" type="submit">
+            {words.set}
+          </button>
+        </form>
+        {isSession && (
+          <form method="post" action="/sign-out">
+            <button class="btn quiet" type="submit">
+              {words.signOut}
+            </button>
+          </form>
+        )}
+      </div>
+    </details>
+  );
+}
+
+/** `America/New_York` as `New York`. */
+export function placeOf(timeZone: string): string {
+  return (timeZone.split('/').at(-1) ?? timeZone).replaceAll('_', ' ');
+}
+
+export function Icon({ name }: { readonly name: string }) {
+  return (
+    <svg class="i" aria-hidden="true">
+      <use href={`/assets/icons.svg#${name}`} />
+    </svg>
+  );
+}
+
+/** An instant in the reader's zone; the exact one is in the title. */
+export function Time({
+  ms,
+  clock,
+  children,
+}: {
+  readonly ms: number;
+  readonly clock: Clock;
+  readonly children?: Child;
+}) {
+  const iso = new Date(ms).toISOString().replace('.000Z', 'Z');
+  return (
+    <time datetime={iso} title={`${clock.wholeDay(ms)}, ${clock.second(ms)} ${clock.zoneName(ms)} · ${iso}`}>
+      {children ?? clock.exact(ms)}
+    </time>
+  );
+}
+
+/** What failed, in the place of a page. */
+export function FailedPage({ view, code }: { readonly view: View | undefined; readonly code: string }) {
+  const [title, text] = words.failed[isKnown(code) ? code : 'other'];
+  const main = (
+    <main id="main">
+      <div class="nothing">
+        <h1>{title}</h1>
+        <p>{text}</p>
+        <p class="dim">
+          <code>{code}</code>
+        </p>
+      </div>
+    </main>
+  );
+  if (view === undefined) return <Document title={title}>{main}</Document>;
+  return (
+    <Layout title={title} view={view}>
+      {main}
+    </Layout>
+  );
+}
+
+function isKnown(code: string): code is keyof typeof words.failed {
+  return Object.hasOwn(words.failed, code);
+}

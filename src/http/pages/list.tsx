@@ -1,0 +1,141 @@
+import type { Child } from 'hono/jsx';
+import { parseTimeMs } from '../../shared/time.ts';
+import type { Described } from '../api/describe.ts';
+import { FilterBar, type Filters, hrefOf, stateOf } from './filters.tsx';
+import { count } from './format.ts';
+import { Icon, Layout, type View } from './layout.tsx';
+import { Row } from './row.tsx';
+import { words } from './words.ts';
+
+const list = words.list;
+
+export interface ListProps {
+  readonly view: View;
+  readonly filters: Filters;
+  readonly providers: readonly string[];
+  readonly found: FoundList | { readonly invalid: string };
+}
+
+export interface FoundList {
+  readonly recordings: readonly Described[];
+  readonly cursor?: string | undefined;
+  readonly more?: { readonly pending: number; readonly dead: number } | undefined;
+  readonly isDigits: boolean;
+}
+
+export function ListPage({ view, filters, providers, found }: ListProps) {
+  return (
+    <Layout title={list.title} view={view} tab="recordings">
+      <main id="main" class="list-page">
+        <h1 class="vh">{list.title}</h1>
+        <FilterBar filters={filters} clock={view.clock} providers={providers} />
+        {'invalid' in found ? (
+          <Nothing filters={filters}>{list.invalid(found.invalid)}</Nothing>
+        ) : found.recordings.length === 0 && found.cursor === undefined ? (
+          <Nothing filters={filters}>{list.noneHelp(inWords(filters))}</Nothing>
+        ) : (
+          <Table view={view} filters={filters} found={found} />
+        )}
+      </main>
+    </Layout>
+  );
+}
+
+function Nothing({ filters, children }: { readonly filters: Filters; readonly children?: Child }) {
+  return (
+    <div class="list nothing">
+      <h2>{list.none}</h2>
+      <p>{children}</p>
+      {Object.values(filters).some((value) => value !== '') && <a href="/">{list.showAll}</a>}
+    </div>
+  );
+}
+
+function inWords({ q, from, to, min, max, state, provider, format, hold }: Filters): string {
+  const parts = [
+    q && `“${q}”`,
+    from && `${list.from.toLowerCase()} ${from}`,
+    to && `${list.to.toLowerCase()} ${to}`,
+    min && `${list.atLeast.toLowerCase()} ${min}`,
+    max && `${list.atMost.toLowerCase()} ${max}`,
+    stateOf(state),
+    provider,
+    format.toUpperCase(),
+    hold && list.onHold.toLowerCase(),
+  ];
+  return parts.filter(Boolean).join(', ') || list.any.toLowerCase();
+}
+
+interface TableProps {
+  readonly view: View;
+  readonly filters: Filters;
+  readonly found: FoundList;
+}
+
+function Table({ view, filters, found }: TableProps) {
+  const { columns } = list;
+  const isNewest = filters.order !== 'oldest';
+  const days = found.recordings.map(({ at }) => view.clock.day(parseTimeMs(at) ?? 0));
+  return (
+    <div class="list">
+      <table class="recordings by-day">
+        <caption class="vh">{list.caption}</caption>
+        <thead>
+          <tr>
+            <th class="c-play">
+              <span class="vh">{columns.play}</span>
+            </th>
+            <th class="c-start" aria-sort={isNewest ? 'descending' : 'ascending'}>
+              <a
+                href={hrefOf(filters, { order: isNewest ? 'oldest' : '' })}
+                title={isNewest ? columns.newest : columns.oldest}
+              >
+                {columns.start} <Icon name="down" />
+              </a>
+            </th>
+            <th class="c-who">{columns.who}</th>
+            <th class="c-dur">{columns.duration}</th>
+            <th class="c-ch">{columns.channels}</th>
+            <th class="c-prov">{columns.provider}</th>
+            <th class="c-size">{columns.size}</th>
+            <th class="c-flags">{columns.flags}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {found.recordings.map((one, at) => (
+            <Row
+              one={one}
+              clock={view.clock}
+              isNewDay={days[at] !== days[at - 1]}
+              match={found.isDigits ? filters.q : ''}
+            />
+          ))}
+        </tbody>
+      </table>
+      <Pager filters={filters} found={found} />
+    </div>
+  );
+}
+
+function Pager({ filters, found: { recordings, cursor, more } }: Omit<TableProps, 'view'>) {
+  return (
+    <nav class="pager" aria-label={list.caption}>
+      <p class="dim">
+        {list.shown(count(recordings.length))}. {cursor === undefined ? list.noMore : list.goesOn}{' '}
+        {more !== undefined && list.unlisted(count(more.pending), count(more.dead))}
+      </p>
+      <p class="actions">
+        {filters.cursor !== '' && (
+          <a class="btn" href={hrefOf(filters)}>
+            {list.first}
+          </a>
+        )}
+        {cursor !== undefined && (
+          <a class="btn" rel="next" href={hrefOf(filters, { cursor })}>
+            {list.next}
+          </a>
+        )}
+      </p>
+    </nav>
+  );
+}

@@ -1,0 +1,159 @@
+import type { Child } from 'hono/jsx';
+import type { Described, DescribedRow } from '../api/describe.ts';
+import { size } from './format.ts';
+import { pageOf, Section } from './recording-parts.tsx';
+import { words } from './words.ts';
+
+const text = words.recording;
+
+export function Dialogs({ one }: { readonly one: DescribedRow }) {
+  const { shareDialog, holdDialog, releaseDialog } = text;
+  const isHeld = one.hold !== undefined;
+  return (
+    <>
+      {!isHeld && (
+        <Dialog
+          id="share"
+          label={text.share}
+          title={shareDialog.title}
+          text={shareDialog.text}
+          action={pageOf(one, '/share')}
+          submit={shareDialog.submit}
+        >
+          <label for="share-for">{shareDialog.validFor}</label>
+          <select id="share-for" name="expiresInSeconds">
+            {shareDialog.spans.map(([value, label]) => (
+              <option value={value} selected={value === '86400'}>
+                {label}
+              </option>
+            ))}
+          </select>
+          <div class="options">
+            <label>
+              <input type="checkbox" name="numbers" value="true" /> {shareDialog.numbers}
+            </label>
+            <label>
+              <input type="checkbox" name="download" value="true" /> {shareDialog.download}
+            </label>
+          </div>
+        </Dialog>
+      )}
+      {isHeld ? (
+        <Dialog
+          id="release"
+          label={text.release}
+          title={releaseDialog.title}
+          text={releaseDialog.text}
+          action={pageOf(one, '/release')}
+          submit={releaseDialog.submit}
+        />
+      ) : (
+        <Dialog
+          id="hold"
+          label={text.hold}
+          title={holdDialog.title}
+          text={holdDialog.text}
+          action={pageOf(one, '/hold')}
+          submit={holdDialog.submit}
+        >
+          <label for="reason">{holdDialog.reason}</label>
+          <input id="reason" name="reason" required maxlength={500} autocomplete="off" />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+interface DialogProps {
+  readonly id: string;
+  readonly label: string;
+  readonly title: string;
+  readonly text: string;
+  readonly action: string;
+  readonly submit: string;
+  readonly children?: Child;
+}
+
+/** A form that floats: opened by its button, also without scripts. */
+function Dialog({ id, label, title, text: about, action, submit, children }: DialogProps) {
+  return (
+    <>
+      <button class="btn" type="button" popovertarget={id}>
+        {label}
+      </button>
+      <div id={id} class="dialog" role="dialog" popover="auto" aria-labelledby={`${id}-title`}>
+        <h2 id={`${id}-title`}>{title}</h2>
+        <p class="small">{about}</p>
+        <form class="stack" method="post" action={action}>
+          {children}
+          <p class="actions">
+            <button class="btn primary" type="submit">
+              {submit}
+            </button>{' '}
+            <button class="btn" type="button" popovertarget={id} popovertargetaction="hide">
+              {text.cancel}
+            </button>
+          </p>
+        </form>
+      </div>
+    </>
+  );
+}
+
+/** What is typed to confirm an erasure: the end of a number, or of the id. */
+export function confirmationsOf({ from, to, recordingId = '' }: Described): string[] {
+  const ends = [from, to]
+    .map((number) => number?.replace(/\D/g, '').slice(-4) ?? '')
+    .filter((end) => end.length >= 2);
+  return ends.length > 0 ? ends : [recordingId.slice(-4)];
+}
+
+export function Erase({ one }: { readonly one: Described }) {
+  const { erase } = text;
+  if (one.path === undefined) return null;
+  const isHeld = one.state === 'archived' && one.hold !== undefined;
+  const files = one.state === 'archived' ? one.files : [];
+  const [end = ''] = confirmationsOf(one);
+  return (
+    <Section id="erase" title={erase.title}>
+      {isHeld ? (
+        <p class="dim">{erase.held}</p>
+      ) : (
+        <details class="ask">
+          <summary class="btn danger-line">{erase.ask}</summary>
+          <form method="post" action={pageOf(one, '/erase')} class="stack">
+            <p>
+              <b>{erase.goes}</b>{' '}
+              {files.length === 0
+                ? erase.goesLetter
+                : erase.goesWhat(
+                    files.map(({ format, bytes }) => `${format.toUpperCase()} (${size(bytes)})`).join(', '),
+                  )}
+            </p>
+            <p>
+              <b>{erase.stays}</b> {erase.staysWhat}
+            </p>
+            <p class="small">{erase.noUndo}</p>
+            <label for="confirm">
+              {erase.confirm(one.from === undefined && one.to === undefined ? erase.idEnd : erase.lastDigits)}
+            </label>
+            <input
+              id="confirm"
+              class="short"
+              name="confirm"
+              autocomplete="off"
+              maxlength={4}
+              required
+              placeholder={end}
+            />
+            <p class="actions">
+              <button class="btn danger" type="submit">
+                {files.length === 0 ? erase.submitLetter : erase.submit(files.length)}
+              </button>
+            </p>
+          </form>
+        </details>
+      )}
+    </Section>
+  );
+}

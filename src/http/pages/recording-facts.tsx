@@ -1,0 +1,159 @@
+import type { Child } from 'hono/jsx';
+import type { Manifest } from '../../recording.ts';
+import { parseTimeMs } from '../../shared/time.ts';
+import type { Described, DescribedRow } from '../api/describe.ts';
+import { type Clock, count, size, span } from './format.ts';
+import { Time } from './layout.tsx';
+import { Copied, pageOf, type RecordingProps, Section } from './recording-parts.tsx';
+import { State } from './row.tsx';
+import { words } from './words.ts';
+
+const text = words.recording;
+
+function Fact({ name, children }: { readonly name: string; readonly children?: Child }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+export function Facts({ one, manifest, entry, view: { clock } }: RecordingProps) {
+  const { facts } = text;
+  const ms = parseTimeMs(one.at) ?? 0;
+  const event = manifest ?? entry?.event;
+  const { clientState } = event ?? {};
+  const ids = [
+    [facts.recordingId, one.recordingId],
+    [facts.callId, one.callId],
+    [facts.eventId, event?.eventId],
+  ] as const;
+  return (
+    <Section id="facts" title={facts.title}>
+      <dl class="facts">
+        <Fact name={facts.state}>
+          <State
+            name={one.state}
+            label={words.list.states[one.state]}
+            why={one.state === 'archived' ? '' : (one.code ?? '')}
+          />
+        </Fact>
+        <Fact name={facts.utc}>{new Date(ms).toISOString().replace('T', ' ').slice(0, 19)}</Fact>
+        <Fact name={facts.source}>{one.source}</Fact>
+        {one.state === 'archived' && one.numbersFromApi && (
+          <Fact name={facts.numbers}>{facts.fromApi(one.source)}</Fact>
+        )}
+        <Moments one={one} delivery={manifest?.delivery ?? entry?.delivery} clock={clock} />
+        {one.state === 'archived' && one.warning !== undefined && (
+          <Fact name={facts.warning}>{one.warning}</Fact>
+        )}
+        {clientState !== undefined && <Fact name={facts.clientState}>{clientState}</Fact>}
+        {event !== undefined && <Fact name={facts.event}>{event.eventType}</Fact>}
+        {ids.map(
+          ([name, value]) =>
+            value !== undefined && (
+              <Fact name={name}>
+                <Copied value={value} what={name.toLowerCase()} />
+              </Fact>
+            ),
+        )}
+        {one.state === 'archived' && (
+          <Fact name={facts.manifest}>
+            <a href={`/api${pageOf(one, '/manifest')}`}>{facts.openJson}</a>
+          </Fact>
+        )}
+      </dl>
+    </Section>
+  );
+}
+
+interface MomentsProps {
+  readonly one: Described;
+  readonly delivery: { readonly receivedAt: string } | undefined;
+  readonly clock: Clock;
+}
+
+function Moments({ one, delivery, clock }: MomentsProps) {
+  const { facts } = text;
+  const receivedMs = parseTimeMs(delivery?.receivedAt);
+  return (
+    <>
+      {receivedMs !== undefined && (
+        <Fact name={facts.received}>
+          <Time ms={receivedMs} clock={clock} />
+        </Fact>
+      )}
+      {one.state === 'archived' && (
+        <Fact name={facts.archived}>
+          <Time ms={parseTimeMs(one.archivedAt) ?? 0} clock={clock} />{' '}
+          <span class="dim">{facts.after(span(one.archiveSeconds * 1000))}</span>
+        </Fact>
+      )}
+    </>
+  );
+}
+
+interface FilesProps {
+  readonly one: DescribedRow;
+  readonly manifest: Manifest | undefined;
+  readonly clock: Clock;
+}
+
+export function Files({ one, manifest, clock }: FilesProps) {
+  const { files } = text;
+  return (
+    <Section id="files" title={files.title}>
+      <table class="plain fold files">
+        <thead>
+          <tr>
+            <th>{files.format}</th>
+            <th class="num">{files.size}</th>
+            <th class="full">{files.sha256}</th>
+            <th>{files.archived}</th>
+            <th>
+              <span class="vh">{files.save}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {one.files.map((file) => {
+            const stored = manifest?.files.find(({ key }) => key === file.key);
+            const format = file.format.toUpperCase();
+            return (
+              <tr>
+                <td>{format}</td>
+                <td class="num">
+                  <span title={`${count(file.bytes)} bytes`}>{size(file.bytes)}</span>
+                </td>
+                <td class="sum full" data-sha256={file.sha256} data-path={file.path} data-format={format}>
+                  <Copied value={file.sha256} what={files.checksum(format)} />
+                </td>
+                <td data-l={files.archived}>
+                  {stored !== undefined && <Time ms={parseTimeMs(stored.archivedAt) ?? 0} clock={clock} />}
+                  <br />
+                  <span class="dim small">{checksOf(stored?.checks)}</span>
+                </td>
+                <td class="end">
+                  <a
+                    class="btn"
+                    href={`${file.path}${file.path.includes('?') ? '&' : '?'}download=true`}
+                    download
+                  >
+                    {files.download}
+                  </a>
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </Section>
+  );
+}
+
+function checksOf(checks: Readonly<Record<string, string>> = {}): string {
+  return Object.entries(checks)
+    .map(([name, result]) => (result === 'ok' ? name : `${name}: ${result}`))
+    .join(', ');
+}

@@ -1,0 +1,176 @@
+import type { InboxEntry } from '../../recording.ts';
+import { parseTimeMs } from '../../shared/time.ts';
+import type { TrailEntry } from '../../storage/trail.ts';
+import { type Clock, count } from './format.ts';
+import { Time } from './layout.tsx';
+import { pageOf, type RecordingProps, Section } from './recording-parts.tsx';
+import { words } from './words.ts';
+
+const text = words.recording;
+
+export function Attempts({ one, manifest, entry, view: { clock } }: RecordingProps) {
+  const { attempts } = text;
+  const failed = Object.entries(manifest?.failures ?? {});
+  if (one.state === 'archived' && failed.length === 0) return null;
+  if (one.state === 'archived')
+    return (
+      <Section id="attempts" title={attempts.title}>
+        <table class="plain attempts-before">
+          <thead>
+            <tr>
+              <th>{attempts.code}</th>
+              <th class="num">{attempts.times}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {failed.map(([code, times]) => (
+              <tr>
+                <td>
+                  <code>{code}</code>
+                </td>
+                <td class="num">{count(times)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Section>
+    );
+  return (
+    <Section id="attempts" title={attempts.title}>
+      <AttemptTable attempts={entry?.attempts ?? []} clock={clock} />
+      {entry !== undefined && 'failure' in entry && <p class="small">{entry.failure.advice}</p>}
+    </Section>
+  );
+}
+
+interface AttemptTableProps {
+  readonly attempts: InboxEntry['attempts'];
+  readonly clock: Clock;
+}
+
+export function AttemptTable({ attempts, clock }: AttemptTableProps) {
+  const { number, started, outcome, none } = text.attempts;
+  if (attempts.length === 0) return <p class="dim">{none}</p>;
+  return (
+    <table class="plain fold attempts">
+      <thead>
+        <tr>
+          <th class="num">{number}</th>
+          <th>{started}</th>
+          <th>{outcome}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {attempts.map((attempt) => (
+          <tr>
+            <td class="num no">{attempt.number}</td>
+            <td class="ts">
+              <Time ms={parseTimeMs(attempt.at) ?? 0} clock={clock} />
+            </td>
+            <td class="full">
+              {attempt.failures.map(({ code, detail = '' }) => (
+                <>
+                  {detail} <code>{code}</code>{' '}
+                </>
+              ))}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+export function Shares({ one, shares, view: { clock } }: RecordingProps) {
+  const words_ = text.shares;
+  if (shares.length === 0) return null;
+  return (
+    <Section id="links" title={words_.title}>
+      <table class="plain fold links">
+        <thead>
+          <tr>
+            <th>{words_.created}</th>
+            <th>{words_.by}</th>
+            <th>{words_.until}</th>
+            <th class="num">{words_.opened}</th>
+            <th>
+              <span class="vh">{words_.revoke}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {shares.map((share) => (
+            <tr>
+              <td class="ts" data-l={words_.created}>
+                <Time ms={parseTimeMs(share.createdAt) ?? 0} clock={clock} />
+              </td>
+              <td class="by" data-l={words_.by}>
+                {share.by}
+              </td>
+              <td class="full" data-l={words_.until}>
+                <Time ms={parseTimeMs(share.expiresAt) ?? 0} clock={clock} />
+              </td>
+              <td class="num" data-l={words_.opened}>
+                {count(share.opened)}
+              </td>
+              <td class="end">
+                <form method="post" action={pageOf(one, '/revoke')}>
+                  <button class="btn" type="submit" name="id" value={share.id}>
+                    {words_.revoke}
+                  </button>
+                </form>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <p class="small">{words_.note}</p>
+    </Section>
+  );
+}
+
+export function Trail({ one, trail, view: { clock } }: RecordingProps) {
+  const { title, when, who, what, none, actions, all } = text.trail;
+  return (
+    <Section id="trail" title={title}>
+      {trail.length === 0 ? (
+        <p class="dim">{none}</p>
+      ) : (
+        <table class="plain fold trail">
+          <thead>
+            <tr>
+              <th>{when}</th>
+              <th>{who}</th>
+              <th>{what}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {trail.map((line) => (
+              <tr>
+                <td class="ts">
+                  <Time ms={parseTimeMs(line.at) ?? 0} clock={clock} />
+                </td>
+                <td class="by">{personOf(line)}</td>
+                <td class="full">
+                  {actions[line.action]} <span class="dim">{line.detail}</span>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {one.path !== undefined && (
+        <p class="small">
+          <a href={`/api${pageOf(one, '/trail')}`}>{all}</a>
+        </p>
+      )}
+    </Section>
+  );
+}
+
+function personOf({ who, name, address }: TrailEntry): string {
+  const [kind = '', id = ''] = who.split(/:(.*)/s);
+  const person =
+    name ?? (kind === 'share' ? text.trail.byShare(id) : kind === 'owner' ? text.trail.owner : id);
+  return address === undefined ? person : `${person}, ${address}`;
+}

@@ -1,0 +1,72 @@
+import type { Child } from 'hono/jsx';
+import type { DeadLetter, InboxEntry, Manifest } from '../../recording.ts';
+import type { TrailEntry } from '../../storage/trail.ts';
+import type { Described } from '../api/describe.ts';
+import { Icon, type View } from './layout.tsx';
+import { words } from './words.ts';
+
+/** A link to the recording, as the API lists it. */
+export interface ListedShare {
+  readonly id: string;
+  readonly by: string;
+  readonly createdAt: string;
+  readonly expiresAt: string;
+  readonly opened: number;
+}
+
+export interface RecordingProps {
+  readonly view: View;
+  readonly one: Described;
+  /** Of an archived one. */
+  readonly manifest?: Manifest | undefined;
+  /** Of a pending one, or a dead letter. */
+  readonly entry?: InboxEntry | DeadLetter | undefined;
+  readonly trail: readonly TrailEntry[];
+  readonly shares: readonly ListedShare[];
+  readonly startSeconds: number;
+  /** A link that was just made. */
+  readonly madeUrl?: string | undefined;
+  /** What was just done. */
+  readonly done?: string | undefined;
+}
+
+/** The path of the page of a recording, or of a form on it. */
+export function pageOf({ path = '' }: Described, part = ''): string {
+  const [base = '', query] = path.replace('/api', '').split('?');
+  return `${base}${part}${query === undefined ? '' : `?${query}`}`;
+}
+
+export function Section({
+  id,
+  title,
+  children,
+}: {
+  readonly id: string;
+  readonly title: string;
+  readonly children?: Child;
+}) {
+  return (
+    <section class="sec" aria-labelledby={id}>
+      <h2 id={id}>{title}</h2>
+      <div class="sec-body">{children}</div>
+    </section>
+  );
+}
+
+/** A value that is copied on click. */
+export function Copied({ value, what }: { readonly value: string; readonly what: string }) {
+  return (
+    <>
+      <code class="id">{value}</code>
+      <button
+        class="copy"
+        type="button"
+        data-copy={value}
+        aria-label={words.copy(what)}
+        title={words.copy(what)}
+      >
+        <Icon name="copy" />
+      </button>
+    </>
+  );
+}

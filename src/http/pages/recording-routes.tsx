@@ -1,0 +1,201 @@
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
+import { findRecording } from '../../catalog/find-recording.ts';
+import type { Listed } from '../../catalog/list-recordings.ts';
+import type { TrailEntry } from '../../storage/trail.ts';
+import { type Described, describe } from '../api/describe.ts';
+import { recordings } from '../api/recordings.ts';
+import { recordingQuerySchema } from '../api/schemas.ts';
+import { shares } from '../api/shares.ts';
+import { nameIn } from '../api/visible.ts';
+import { readForm } from '../read-form.ts';
+import type { AppEnv } from '../services.ts';
+import { htmlOf } from './html.ts';
+import { Layout } from './layout.tsx';
+import { failed, forPeople, viewOf } from './people.tsx';
+import { RecordingPage } from './recording.tsx';
+import { confirmationsOf } from './recording-actions.tsx';
+import { type ListedShare, pageOf } from './recording-parts.tsx';
+import { words } from './words.ts';
+
+/** One recording, and what a person does with it: `/recordings/:source/:recordingId`. */
+export const recordingPages = new Hono<AppEnv>();
+
+/** What the forms ask of the API: the same rights, checks and lines of the trail as for a program. */
+const api = new Hono<AppEnv>().route('/api/recordings', shares).route('/api/recordings', recordings);
+
+recordingPages.get('/:source/:recordingId', forPeople('read'), (c) => {
+  const seconds = Number(c.req.query('t') ?? 0);
+  const done = c.req.query('done') ?? '';
+  const { done: texts } = words.recording;
+  return show(c, {
+    startSeconds: Number.isFinite(seconds) ? seconds : 0,
+    done: Object.hasOwn(texts, done) ? texts[done as keyof typeof texts] : undefined,
+  });
+});
+
+recordingPages.post('/:source/:recordingId/hold', forPeople('manage'), async (c) => {
+  const reason = (await readForm(c)).get('reason');
+  return after(c, await ask(c, { method: 'POST', part: '/hold', body: { reason } }), 'held');
+});
+
+recordingPages.post('/:source/:recordingId/release', forPeople('manage'), async (c) =>
+  after(c, await ask(c, { method: 'DELETE', part: '/hold' }), 'released'),
+);
+
+recordingPages.post('/:source/:recordingId/retry', forPeople('manage'), async (c) =>
+  after(c, await ask(c, { method: 'POST', part: '/retry' }), 'retried'),
+);
+
+recordingPages.post('/:source/:recordingId/share', forPeople('manage'), async (c) => {
+  const form = await readForm(c);
+  const body = {
+    expiresInSeconds: Number(form.get('expiresInSeconds')),
+    numbers: form.get('numbers') === 'true',
+    download: form.get('download') === 'true',
+  };
+  const answer = await ask(c, { method: 'POST', part: '/shares', body });
+  if (!answer.ok) return refused(c, answer);
+  const { url }: { url: string } = await answer.json();
+  return show(c, { startSeconds: 0, madeUrl: url });
+});
+
+recordingPages.post('/:source/:recordingId/revoke', forPeople('manage'), async (c) => {
+  const id = (await readForm(c)).get('id') ?? '';
+  return after(c, await ask(c, { method: 'DELETE', part: `/shares/${encodeURIComponent(id)}` }), 'revoked');
+});
+
+recordingPages.post('/:source/:recordingId/erase', forPeople('manage'), async (c) => {
+  const found = await findOf(c);
+  if (found instanceof Response) return found;
+  const confirm = (await readForm(c)).get('confirm') ?? '';
+  if (!confirmationsOf(await describe(found)).includes(confirm))
+    return show(c, { startSeconds: 0, done: words.recording.erase.wrong });
+  const answer = await ask(c, { method: 'DELETE', part: '' });
+  if (!answer.ok) return refused(c, answer);
+  const view = await viewOf(c);
+  const { title, text, pending, back } = words.erased;
+  return htmlOf(
+    <Layout title={title} view={view} tab="recordings">
+      <main id="main">
+        <div class="nothing">
+          <h1>{title}</h1>
+          <p>{answer.status === 202 ? pending : text}</p>
+          <a href="/">{back}</a>
+        </div>
+      </main>
+    </Layout>,
+  );
+});
+
+/** The headers that say who asks, and from where. */
+const IDENTIFYING = [
+  'Cookie',
+  'Origin',
+  'Sec-Fetch-Site',
+  'CF-Connecting-IP',
+  'Cf-Access-Jwt-Assertion',
+  'Authorization',
+];
+
+interface ApiRequest {
+  readonly method: 'POST' | 'DELETE';
+  readonly part: string;
+  readonly body?: object;
+}
+
+async function ask(c: Context<AppEnv>, { method, part, body }: ApiRequest): Promise<Response> {
+  const url = new URL(c.req.url);
+  const { source = '', recordingId = '' } = c.req.param();
+  url.pathname = `/api/recordings/${source}/${encodeURIComponent(recordingId)}${part}`;
+  const call = url.searchParams.get('call');
+  url.search = call === null ? '' : `?${new URLSearchParams({ call })}`;
+  const headers = new Headers();
+  for (const name of IDENTIFYING) {
+    const value = c.req.header(name);
+    if (value !== undefined) headers.set(name, value);
+  }
+  const request = new Request(url, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+  return api.fetch(request, c.env, c.executionCtx);
+}
+
+/** Back to the recording, with what was done. */
+async function after(c: Context<AppEnv>, answer: Response, done: string): Promise<Response> {
+  if (!answer.ok) return refused(c, answer);
+  const url = new URL(c.req.url);
+  const path = url.pathname.replace(/\/[a-z]+$/, '');
+  url.searchParams.set('done', done);
+  return new Response(null, { status: 303, headers: { Location: `${path}${url.search}` } });
+}
+
+async function refused(c: Context<AppEnv>, answer: Response): Promise<Response> {
+  const { code = '' }: { code?: string } = await answer.json();
+  return failed(c, code, answer.status);
+}
+
+async function findOf(c: Context<AppEnv>): Promise<Listed | Response> {
+  const url = new URL(c.req.url);
+  const call = url.searchParams.get('call') ?? undefined;
+  const name = nameIn(c, recordingQuerySchema, new URLSearchParams(call === undefined ? {} : { call }));
+  if (name instanceof Response) return refused(c, name);
+  const found = await findRecording(name, c.env);
+  if (!found.ok) return failed(c, 'catalog_unavailable', 503);
+  return found.value ?? failed(c, 'not_found', 404);
+}
+
+interface Shown {
+  readonly startSeconds: number;
+  readonly madeUrl?: string;
+  readonly done?: string | undefined;
+}
+
+async function show(c: Context<AppEnv>, shown: Shown): Promise<Response> {
+  const found = await findOf(c);
+  if (found instanceof Response) return found;
+  const one = await describe(found);
+  const [view, stored, trail, links] = await Promise.all([
+    viewOf(c),
+    storedOf(found, c),
+    trailOf(one, c),
+    sharesOf(found, c),
+  ]);
+  return htmlOf(<RecordingPage view={view} one={one} {...stored} trail={trail} shares={links} {...shown} />);
+}
+
+async function storedOf(found: Listed, { env }: Context<AppEnv>) {
+  if (found.state === 'archived') {
+    const stored = await env.recordings.readManifest(found.manifestKey);
+    return { manifest: stored.state === 'present' ? stored.manifest : undefined };
+  }
+  if (found.state === 'dead') return { entry: (await env.deadLetters.read(found.key))?.letter };
+  const present = await env.inbox.read(found.key);
+  return { entry: present.state === 'present' ? present.entry : undefined };
+}
+
+/** Lines of the trail that a page shows. */
+const MAX_LINES = 200;
+
+/** The last lines, the newest first. */
+async function trailOf(one: Described, c: Context<AppEnv>): Promise<TrailEntry[]> {
+  const [, , , source = '', recordingKey = ''] = pageOf(one)
+    .replace(/\?.*/, '')
+    .split('/')
+    .toSpliced(1, 0, '');
+  const lines: TrailEntry[] = [];
+  for (let key: string | undefined = ''; key !== undefined && recordingKey !== ''; ) {
+    const page: Awaited<ReturnType<typeof c.env.trail.listAt>> = await c.env.trail.listAt(
+      { source, recordingKey },
+      key,
+    );
+    lines.push(...page.items);
+    key = page.lastKey;
+  }
+  return lines.slice(-MAX_LINES).reverse();
+}
+
+async function sharesOf(found: Listed, c: Context<AppEnv>): Promise<ListedShare[]> {
+  if (found.state !== 'archived' || c.var.identity.right !== 'manage') return [];
+  const all = await c.env.shares.listOf(found.manifestKey);
+  const opened = await c.env.trail.countBy(found.manifestKey);
+  return all.map((share) => ({ ...share, opened: opened.get(`share:${share.id}`) ?? 0 }));
+}

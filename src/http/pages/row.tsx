@@ -1,0 +1,157 @@
+import { parseTimeMs } from '../../shared/time.ts';
+import type { Described } from '../api/describe.ts';
+import { type Clock, count, duration, phone, shortId, size, span } from './format.ts';
+import { Icon, Time } from './layout.tsx';
+import { words } from './words.ts';
+
+const list = words.list;
+
+interface RowProps {
+  readonly one: Described;
+  readonly clock: Clock;
+  readonly isNewDay: boolean;
+  /** The digits that were searched for. */
+  readonly match: string;
+}
+
+export function Row({ one, clock, isNewDay, match }: RowProps) {
+  const ms = parseTimeMs(one.at) ?? 0;
+  const { durationSeconds, provider } = one;
+  const path = one.path?.replace('/api', '');
+  const who = `${clock.minute(ms)}, ${one.from ?? list.unknown} ${list.toward} ${one.to ?? list.unknown}`;
+  const [file] = one.state === 'archived' ? one.files : [];
+  return (
+    <tr class={isNewDay ? 'new-day' : undefined}>
+      <td class="c-play">
+        {file !== undefined && path !== undefined && (
+          <a
+            class="play"
+            href={path}
+            data-audio={file.path}
+            data-seconds={durationSeconds}
+            aria-label={list.play(who)}
+          >
+            <Icon name="play" />
+          </a>
+        )}
+      </td>
+      <td class="c-start">
+        <Time ms={ms} clock={clock}>
+          <span class={isNewDay ? 'd' : 'd same'}>{clock.day(ms)}</span> {clock.minute(ms)}
+        </Time>
+      </td>
+      <td class="c-who">
+        {path === undefined ? (
+          <Who one={one} match={match} />
+        ) : (
+          <a href={path}>
+            <Who one={one} match={match} />
+          </a>
+        )}
+      </td>
+      <td class="c-dur">{durationSeconds !== undefined && duration(durationSeconds)}</td>
+      <td class="c-ch">
+        {one.state === 'archived' && one.channels !== undefined && list.channels(one.channels)}
+      </td>
+      <td class="c-prov">{provider}</td>
+      <td class="c-size">
+        {one.state === 'archived' ? <Size files={one.files} /> : <span class="dim">–</span>}
+      </td>
+      <td class="c-flags">
+        <Flag one={one} nowMs={clock.nowMs} />
+      </td>
+    </tr>
+  );
+}
+
+/** The two numbers, with what was searched for marked; without numbers the call's id. */
+export function Who({ one, match = '' }: { readonly one: Described; readonly match?: string }) {
+  const { from, to, callId = '' } = one;
+  if (from === undefined && to === undefined)
+    return (
+      <>
+        <span class="raw">{list.unknown}</span> <code class="callid">{shortId(callId)}</code>
+      </>
+    );
+  return (
+    <>
+      <span class="from">
+        {from === undefined ? (
+          <span class="raw">{list.withheld}</span>
+        ) : (
+          <Marked text={phone(from)} match={match} />
+        )}
+      </span>
+      <span class="arrow">
+        {' → '}
+        <span class="vh">{list.toward} </span>
+      </span>
+      {to === undefined ? (
+        <span class="raw">{list.withheld}</span>
+      ) : (
+        <Marked text={phone(to)} match={match} />
+      )}
+    </>
+  );
+}
+
+/** The end of a number is marked where it has the digits, whatever stands between them. */
+function Marked({ text, match }: { readonly text: string; readonly match: string }) {
+  const digits = match.replace(/\D/g, '');
+  if (digits === '' || !text.replace(/\D/g, '').endsWith(digits)) return <>{text}</>;
+  let left = digits.length;
+  let at = text.length;
+  while (left > 0) if (/\d/.test(text[--at] ?? '0')) left--;
+  return (
+    <>
+      {text.slice(0, at)}
+      <mark>{text.slice(at)}</mark>
+    </>
+  );
+}
+
+function Size({ files }: { readonly files: readonly { readonly format: string; readonly bytes: number }[] }) {
+  const formats = [...new Set(files.map(({ format }) => format.toUpperCase()))].join(', ');
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  return (
+    <span title={`${count(bytes)} bytes`}>
+      <span class="fmt">{formats}</span> {size(bytes)}
+    </span>
+  );
+}
+
+function Flag({ one, nowMs }: { readonly one: Described; readonly nowMs: number }) {
+  if (one.state === 'archived')
+    return (
+      <>
+        {one.hold !== undefined && <State name="hold" label={list.onHold} why={one.hold.reason} />}
+        {one.warning !== undefined && <State name="check" label={list.check} why={one.warning} />}
+      </>
+    );
+  if (one.state === 'dead') return <State name="dead" label={list.dead} why={one.code ?? ''} />;
+  const dueMs = parseTimeMs(one.dueAt);
+  const why = dueMs === undefined || dueMs <= nowMs ? list.dueNow : list.nextAttempt(span(dueMs - nowMs));
+  return <State name="pending" label={list.pending} why={why} />;
+}
+
+export function State({
+  name,
+  label,
+  why,
+}: {
+  readonly name: string;
+  readonly label: string;
+  readonly why: string;
+}) {
+  return (
+    <>
+      <span class={`state ${name}`}>
+        <Icon name={name} />
+        {label}
+      </span>{' '}
+      <span class="why" title={why}>
+        {why}
+      </span>
+    </>
+  );
+}

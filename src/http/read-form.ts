@@ -1,0 +1,14 @@
+import type { Context } from 'hono';
+import { decodeUtf8 } from '../shared/bytes.ts';
+import { readBytesWithin } from '../shared/read-bytes.ts';
+import type { AppEnv } from './services.ts';
+import { BODY_MS } from './webhooks.ts';
+
+const MAX_FORM_BYTES = 4_096;
+
+/** The fields of a form; none of one that is longer than 4 KiB, or too slow. */
+export async function readForm(c: Context<AppEnv>): Promise<URLSearchParams> {
+  const limits = { maxBytes: MAX_FORM_BYTES, timeoutMs: BODY_MS };
+  const bytes = await readBytesWithin(c.req.raw.body, limits, c.env.withTimeout);
+  return new URLSearchParams((bytes && decodeUtf8(bytes)) ?? '');
+}

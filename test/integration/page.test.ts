@@ -1,0 +1,305 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, type ExpectStatic, test, vi } from 'vitest';
+import { fakeProviders, postSigned } from '../../tools/fake-providers/index.ts';
+import { listen } from '../../tools/listen.ts';
+import { newLocalSettings, type Settings } from '../../tools/local-settings.ts';
+import { startVault, type VaultProcess, waitUntil } from '../../tools/local-vault.ts';
+import { startBrowser } from '../support/browser.ts';
+import { startOrigin } from '../support/origin.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'callvault-page-'));
+const browser: Browser | undefined = await startBrowser();
+
+let origin: Awaited<ReturnType<typeof startOrigin>>;
+let settings: Settings;
+let vault: VaultProcess;
+let context: BrowserContext;
+/** What a page must not do: ask another host, or write an error. */
+let complaints: string[];
+
+async function announce(
+  id: string,
+  path: string,
+  more: { from?: string; to?: string; endedMs?: number } = {},
+) {
+  const fakeProvider = fakeProviders['standard-webhooks'];
+  if (fakeProvider === undefined) throw new Error('Cannot test');
+  const { from = '+15551234711', to = '+15559870142', endedMs = Date.UTC(2026, 5, 27, 14, 10, 55) } = more;
+  const ids = { eventId: `event-${id}`, recordingId: id, callId: `call-${id}` };
+  const links = { [path.endsWith('mp3') ? 'mp3' : 'wav']: `${origin.url}${path}` };
+  const facts = { ...ids, links, endedMs, durationSeconds: 7.28, channels: path.includes('dual') ? 2 : 1 };
+  const body = JSON.parse(fakeProvider.announce(facts));
+  Object.assign(body.data, { from, to });
+  const signing = settings.STANDARD_WEBHOOKS_SECRET ?? '';
+  const response = await postSigned(fakeProvider, {
+    vaultUrl: vault.url,
+    body: JSON.stringify(body),
+    signing,
+  });
+  if (response.status !== 200) throw new Error(`Cannot test: ${response.status}`);
+}
+
+const asOwner = (path: string, init: RequestInit = {}) =>
+  fetch(`${vault.url}${path}`, { ...init, headers: { authorization: `Bearer ${settings.VAULT_TOKEN}` } });
+
+async function countOf(state: string): Promise<number> {
+  const { recordings }: { recordings: object[] } = await (
+    await asOwner(`/api/recordings?state=${state}`)
+  ).json();
+  return recordings.length;
+}
+
+beforeAll(async () => {
+  if (browser === undefined) return;
+  origin = await startOrigin();
+  settings = await newLocalSettings(origin.url);
+  vault = await startVault(settings, { stateFolder: join(folder, 'state') });
+  await announce('dual', '/audio/dual.wav');
+  await announce('mono', '/audio/mono.wav', { from: '+442079460958', endedMs: Date.UTC(2026, 10, 1, 5, 30) });
+  await announce('tape', '/audio/mono.mp3', { from: '+254700000077', endedMs: Date.UTC(2026, 10, 1, 6, 30) });
+  await announce('dead', '/status/410', { from: '+254700000078' });
+  const isFilled = await waitUntil(
+    30_000,
+    async () => (await countOf('archived')) === 3 && (await countOf('dead')) === 1,
+  );
+  if (!isFilled) throw new Error('Cannot test: the vault was not filled');
+}, 120_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await vault?.stop();
+  await origin?.close();
+  rmSync(folder, { recursive: true });
+});
+afterEach(() => context?.close());
+
+async function newPage(options: BrowserContextOptions = {}): Promise<Page> {
+  if (browser === undefined) throw new Error('Cannot test');
+  const given = { locale: 'en-US', timezoneId: 'America/New_York', viewport: { width: 1440, height: 900 } };
+  context = await browser.newContext({ ...given, ...options });
+  complaints = [];
+  const page = await context.newPage();
+  page.on('console', (message) => void (message.type() === 'error' && complaints.push(message.text())));
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on(
+    'request',
+    (request) => void (!request.url().startsWith(vault.url) && complaints.push(request.url())),
+  );
+  return page;
+}
+
+async function signedIn(path = '/', options: BrowserContextOptions = {}): Promise<Page> {
+  const page = await newPage(options);
+  await page.goto(`${vault.url}${path}`);
+  await page.getByLabel('Token').fill(settings.VAULT_TOKEN ?? '');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.waitForURL((url) => !url.pathname.startsWith('/sign-in'));
+  return page;
+}
+
+const ids = (page: Page) =>
+  page
+    .locator('.c-who a')
+    .evaluateAll((links) => links.map((link) => String(link.getAttribute('href')).split('/').at(-1)));
+
+async function hasNoComplaint(expect: ExpectStatic, page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
+  expect(complaints).toEqual([]);
+}
+
+describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () => {
+  test.for(['light', 'dark'] as const)(
+    'every view is accessible in %s, and asks no other host',
+    async (colorScheme, { expect }) => {
+      const out = await newPage({ colorScheme });
+      await out.goto(`${vault.url}/sign-in`);
+      await hasNoComplaint(expect, out);
+      await context.close();
+      const page = await signedIn('/', { colorScheme });
+      for (const path of [
+        '/',
+        '/?q=4711&min=0:01',
+        '/?q=nothing',
+        '/recordings/standard-webhooks/dual',
+        '/recordings/standard-webhooks/tape',
+        '/recordings/standard-webhooks/dead',
+      ]) {
+        await page.goto(`${vault.url}${path}`);
+        await hasNoComplaint(expect, page);
+      }
+    },
+  );
+
+  test('finds a call by the end of its number, and leads back to what was asked for', async ({ expect }) => {
+    const page = await signedIn('/?q=4711');
+    expect(page.url()).toBe(`${vault.url}/?q=4711`);
+    expect(await ids(page)).toEqual(['dual']);
+    expect(await page.locator('mark').textContent()).toBe('4711');
+    await page.getByLabel('Number, or call or recording id').fill('mono');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/q=mono/);
+    expect(await ids(page)).toEqual(['mono']);
+  });
+
+  test('takes a day in the zone of the reader, across a change of summer time', async ({ expect }) => {
+    // In New York this day has 25 hours: both recordings are at 1:30, an hour apart.
+    const page = await signedIn('/');
+    await page.getByText('owner', { exact: true }).first().click();
+    await page.getByLabel('Time zone').selectOption('America/New_York');
+    await page.getByRole('button', { name: 'Set' }).click();
+    await page.goto(`${vault.url}/?from=2026-11-01&to=2026-11-01`);
+    expect(await ids(page)).toEqual(['tape', 'mono']);
+    const times = await page.locator('.c-start time').allTextContents();
+    expect(times.map((time) => time.trim().slice(-5))).toEqual(['01:29', '01:29']);
+    await page.goto(`${vault.url}/?to=2026-10-31&state=archived`);
+    expect(await ids(page)).toEqual(['dual']);
+  });
+
+  test('plays, and seeks by a click and by keys: the browser gets parts of the file', async ({ expect }) => {
+    const page = await signedIn('/recordings/standard-webhooks/dual');
+    const parts: number[] = [];
+    page.on(
+      'response',
+      (response) => void (response.url().includes('/audio/') && parts.push(response.status())),
+    );
+    await page.locator('.peak').nth(1).waitFor();
+    expect(parts).toEqual([]); // Nothing of the audio before it plays.
+    const at = () =>
+      page.locator('audio').evaluate((audio: { currentTime?: number }) => audio.currentTime ?? -1);
+    const box = await page.locator('.seek').boundingBox();
+    if (box === null) throw new Error('There is no seek bar');
+    await page.mouse.click(box.x + box.width * 0.5, box.y + box.height / 2);
+    await page.getByRole('button', { name: 'Play', exact: true }).click();
+    await vi.waitFor(async () => expect(await at()).toBeGreaterThan(3.6), { timeout: 10_000 });
+    expect(parts).toContain(206);
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.keyboard.press('Escape');
+    await page.locator('h1').click();
+    await page.keyboard.press('ArrowLeft');
+    expect(await at()).toBeLessThan(1);
+    await page.keyboard.press('ArrowRight');
+    expect(await at()).toBeGreaterThan(6);
+    await hasNoComplaint(expect, page);
+    const { trail }: { trail: { action: string }[] } = await (
+      await asOwner('/api/recordings/standard-webhooks/dual/trail')
+    ).json();
+    expect(trail.map(({ action }) => action)).toContain('listened');
+  });
+
+  test('remembers the speed, and opens at a moment', async ({ expect }) => {
+    const page = await signedIn('/recordings/standard-webhooks/dual?t=4');
+    expect(await page.locator('.clock .now').textContent()).toBe('0:04');
+    await page.keyboard.press(']');
+    expect(await page.getByLabel('Speed').inputValue()).toBe('1.25');
+    await page.goto(`${vault.url}/recordings/standard-webhooks/mono`);
+    expect(await page.getByLabel('Speed').inputValue()).toBe('1.25');
+    const rate = () =>
+      page.locator('audio').evaluate((audio: { playbackRate?: number }) => audio.playbackRate);
+    expect(await rate()).toBe(1.25);
+  });
+
+  test('draws an MP3 once it plays', async ({ expect }) => {
+    const page = await signedIn('/recordings/standard-webhooks/tape');
+    expect(await page.locator('.peak').count()).toBe(0);
+    await page.getByRole('button', { name: 'Play', exact: true }).click();
+    await page.locator('.peak').waitFor();
+    await hasNoComplaint(expect, page);
+  });
+
+  test('is worked by keys alone', async ({ expect }) => {
+    const page = await signedIn('/');
+    await page.keyboard.press('/');
+    await page.keyboard.type('4711');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/q=4711/);
+    await page.keyboard.press('j');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/recordings\//);
+    const isPaused = () => page.locator('audio').evaluate((audio: { paused?: boolean }) => audio.paused);
+    await page.keyboard.press(' ');
+    await vi.waitFor(async () => expect(await isPaused()).toBe(false), { timeout: 10_000 });
+    await page.keyboard.press(' ');
+    await vi.waitFor(async () => expect(await isPaused()).toBe(true), { timeout: 10_000 });
+    expect(complaints).toEqual([]);
+  });
+
+  test('works without scripts: list, filters, the own player of the browser, forms', async ({ expect }) => {
+    const page = await signedIn('/', { javaScriptEnabled: false });
+    await page.locator('summary', { hasText: 'State' }).click();
+    await page.getByLabel('Dead letter').check();
+    await page.locator('.chip details[open] button').click();
+    expect(await ids(page)).toEqual(['dead']);
+    await page.goto(`${vault.url}/recordings/standard-webhooks/dual?t=4`);
+    const audio = page.locator('audio');
+    expect(await audio.isVisible()).toBe(true);
+    expect(await audio.getAttribute('src')).toMatch(/#t=4$/);
+    expect(await page.locator('.play-main').isVisible()).toBe(false);
+    await page.getByRole('button', { name: 'Hold…' }).click();
+    await page.getByLabel('Reason').fill('a dispute');
+    await page.getByRole('button', { name: 'Put on hold' }).click();
+    expect(await page.locator('.notice.hold').textContent()).toContain('a dispute');
+    await page.getByRole('button', { name: 'Release…' }).click();
+    await page.getByRole('button', { name: 'Release', exact: true }).click();
+    expect(await page.locator('.notice').textContent()).toBe('Released.');
+  });
+
+  test('is opened from another site, signed in, and changed by none', async ({ expect }) => {
+    const page = await signedIn('/');
+    const target = `${vault.url}/recordings/standard-webhooks/mono`;
+    const other = await listen(
+      createServer((_request, response) =>
+        response
+          .writeHead(200, { 'content-type': 'text/html' })
+          .end(
+            `<a href="${target}">open</a><form method="post" action="${target}/hold"><input name="reason" value="x"><button>go</button></form>`,
+          ),
+      ),
+    );
+    // Another site: the name differs, the port alone does not count for cookies.
+    const elsewhere = other.url.replace('127.0.0.1', 'localhost');
+    await page.goto(elsewhere);
+    await page.getByText('open').click();
+    await page.waitForURL(target);
+    expect(await page.locator('h1').textContent()).toContain('+44');
+    await page.goto(elsewhere);
+    await page.getByRole('button', { name: 'go' }).click();
+    await page.waitForLoadState();
+    const { recordings }: { recordings: object[] } = await (
+      await asOwner('/api/recordings?hold=true')
+    ).json();
+    expect(recordings).toEqual([]);
+    other.close();
+  });
+
+  test('hands a recording to an outsider, and takes it back', async ({ expect }) => {
+    const page = await signedIn('/recordings/standard-webhooks/mono');
+    await page.getByRole('button', { name: 'Share…' }).click();
+    await page.getByRole('button', { name: 'Create link' }).click();
+    const url = (await page.locator('.notice code').textContent()) ?? '';
+    expect((await fetch(url)).status).toBe(200);
+    await page.getByRole('button', { name: 'Revoke' }).click();
+    expect(await page.locator('.notice').textContent()).toContain('The link is revoked');
+    expect((await fetch(url)).status).toBe(404);
+    await hasNoComplaint(expect, page);
+  });
+
+  test('erases when the end of a number is typed, and not on hold', async ({ expect }) => {
+    await asOwner('/api/recordings/standard-webhooks/dead', {});
+    const page = await signedIn('/recordings/standard-webhooks/dead');
+    await page.getByText('Erase this recording…').click();
+    await page.getByLabel(/^To confirm/).fill('0000');
+    await page.getByRole('button', { name: 'Erase', exact: true }).click();
+    expect(await page.locator('.notice').textContent()).toContain('Nothing was erased');
+    await page.getByText('Erase this recording…').click();
+    await page.getByLabel(/^To confirm/).fill('0078');
+    await page.getByRole('button', { name: 'Erase', exact: true }).click();
+    expect(await page.locator('h1').textContent()).toBe('Erased');
+    expect(await countOf('dead')).toBe(0);
+  });
+});

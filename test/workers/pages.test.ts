@@ -1,0 +1,327 @@
+import { env } from 'cloudflare:workers';
+import { beforeEach, describe, test } from 'vitest';
+import { rowsOf } from './catalog-state.ts';
+import { createVault, keysOf } from './support.ts';
+import { createWorld, type World } from './world.ts';
+
+const owner = 'a-token-of-the-owner-0123456789';
+const base = 'https://vault.example';
+let vault: Awaited<ReturnType<typeof createVault>>;
+let cookie: string;
+
+beforeEach(async () => {
+  vault = await createVault({ VAULT_TOKEN: owner });
+  for (const key of await keysOf()) await env.RECORDINGS.delete(key);
+  for (const table of ['recordings', 'holds']) await rowsOf(`DELETE FROM ${table}`);
+  cookie = await signIn(owner);
+});
+
+async function signIn(token: string): Promise<string> {
+  const body = new URLSearchParams({ token });
+  const headers = { origin: base };
+  const request = new Request(`${base}/sign-in`, { method: 'POST', body, headers, redirect: 'manual' });
+  const response = await vault.send(request);
+  return (response.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+}
+
+function open(path: string, headers: Record<string, string> = {}): Promise<Response> {
+  const request = new Request(`${base}${path}`, { headers: { cookie, ...headers }, redirect: 'manual' });
+  return vault.send(request);
+}
+
+function post(
+  path: string,
+  form: Record<string, string>,
+  headers: Record<string, string> = { origin: base },
+) {
+  const init = { method: 'POST', body: new URLSearchParams(form), redirect: 'manual' } as const;
+  return vault.send(new Request(`${base}${path}`, { ...init, headers: { cookie, ...headers } }));
+}
+
+async function archived(run: string, more: object = {}): Promise<World> {
+  const world = createWorld(run);
+  await env.DEDUPE.delete(`seen/telnyx/event-${run}`);
+  await world.deliver({ ...world.event('1'), from: '+15551230000', to: '+15559870000', ...more });
+  return world;
+}
+
+describe('a page', () => {
+  test.for(['/', '/recordings/telnyx/rec-head'])(
+    '%s loads and runs nothing from elsewhere',
+    async (path, { expect }) => {
+      await archived('head');
+      const response = await open(path);
+
+      expect([response.status, response.headers.get('content-type')]).toEqual([
+        200,
+        'text/html; charset=utf-8',
+      ]);
+      const policy = response.headers.get('content-security-policy') ?? '';
+      expect(policy).toMatch(/^default-src 'none'; /);
+      expect(policy).toContain("frame-ancestors 'none'");
+      expect(policy).not.toMatch(/unsafe|https:|\*/);
+      expect(response.headers.get('cache-control')).toBe('private, no-store');
+      const html = await response.text();
+      expect(html).toMatch(/^<!doctype html><html lang="en">/);
+      expect(html).not.toMatch(/ style=| on[a-z]+=|javascript:/i);
+      for (const [, address = ''] of html.matchAll(/ (?:src|href|action)="([^"]*)"/g))
+        expect(address).toMatch(/^[/#]/);
+    },
+  );
+
+  test('leads to the sign-in, and from there back', async ({ expect }) => {
+    const response = await vault.send(
+      new Request(`${base}/recordings/telnyx/a?t=94`, { redirect: 'manual' }),
+    );
+    const location = response.headers.get('location') ?? '';
+
+    expect([response.status, location]).toEqual([
+      303,
+      `/sign-in?to=${encodeURIComponent('/recordings/telnyx/a?t=94')}`,
+    ]);
+    const form = await (await open(location)).text();
+    expect(form).toContain('name="to" value="/recordings/telnyx/a?t=94"');
+    const wrong = await post('/sign-in', { token: 'wrong', to: '/attention' });
+    expect(wrong.status).toBe(401);
+    expect(await wrong.text()).toContain('This token does not open the vault');
+  });
+
+  test('that another site links to asks for itself once more, and tells nothing', async ({ expect }) => {
+    await archived('linked');
+    const away = await open('/recordings/telnyx/rec-linked', { 'sec-fetch-site': 'cross-site' });
+    const html = await away.text();
+
+    expect([away.status, html]).toEqual([
+      200,
+      expect.stringContaining('<meta http-equiv="refresh" content="0"/>'),
+    ]);
+    expect(html).not.toContain('555');
+    expect((await open('/recordings/telnyx/rec-linked', { 'sec-fetch-site': 'same-origin' })).status).toBe(
+      200,
+    );
+  });
+
+  test('says what failed, and shows a token what is its own', async ({ expect }) => {
+    await archived('mine');
+    const headers = { authorization: `Bearer ${owner}` };
+    const body = JSON.stringify({ name: 'shop', sources: ['plivo'] });
+    const made = await vault.send(new Request(`${base}/api/tokens`, { method: 'POST', body, headers }));
+    const { token } = await made.json<{ token: string }>();
+    cookie = await signIn(token);
+
+    const [list, one, hold] = [
+      await open('/'),
+      await open('/recordings/telnyx/rec-mine'),
+      await post('/recordings/telnyx/rec-mine/hold', { reason: 'x' }),
+    ];
+    expect(await list.text()).not.toContain('5551230000');
+    expect([one.status, hold.status]).toEqual([404, 403]);
+    expect(await one.text()).toContain('There is no such page');
+  });
+
+  test('is the same in all zones but for its times', async ({ expect }) => {
+    await archived('zone', { startedAt: '2026-06-27T23:30:00Z' });
+    const times = async (tz: string) => {
+      const response = await open('/', { cookie: `${cookie}; tz=${encodeURIComponent(tz)}` });
+      return /<time datetime="[^"]*" title="[^"]*"><span class="d">([^<]*)<\/span> ([^<]*)</
+        .exec(await response.text())
+        ?.slice(1);
+    };
+
+    expect(await times('UTC')).toEqual(['Sat 27 Jun', '23:30']);
+    expect(await times('Pacific/Auckland')).toEqual(['Sun 28 Jun', '11:30']);
+    expect(await times('America/New_York')).toEqual(['Sat 27 Jun', '19:30']);
+    expect(await times('No/Where')).toEqual(['Sat 27 Jun', '23:30']);
+    const chosen = await post('/time-zone', { tz: 'Asia/Kolkata' });
+    expect(chosen.headers.get('set-cookie')).toMatch(/^tz=Asia%2FKolkata; .*SameSite=Strict$/);
+  });
+});
+
+describe('the list', () => {
+  const rows = async (path: string) => {
+    const html = await (await open(path)).text();
+    return [...html.matchAll(/href="\/recordings\/telnyx\/([^"?]+)"><span/g)].map(([, id]) => id);
+  };
+
+  test('finds by a number, its end, an id and a call, a length and a state', async ({ expect }) => {
+    await archived('one', { durationSeconds: 30 });
+    await archived('two', { from: '+15550004711', durationSeconds: 95, callId: 'a-call' });
+    const dead = createWorld('dead');
+    await dead.deliver({
+      ...dead.event('1'),
+      from: '+15550004711',
+      files: [{ claimedFormat: 'wav', storedElsewhere: true }],
+    });
+
+    expect((await rows('/')).sort()).toEqual(['rec-dead', 'rec-one', 'rec-two']);
+    expect((await rows('/?q=4711')).sort()).toEqual(['rec-dead', 'rec-two']);
+    expect(await rows('/?q=%2B1+555+123+0000')).toEqual(['rec-one']);
+    expect(await rows('/?q=rec-two')).toEqual(['rec-two']);
+    expect(await rows('/?q=a-call')).toEqual(['rec-two']);
+    expect(await rows('/?min=1:00')).toEqual(['rec-two']);
+    expect(await rows('/?max=0:45')).toEqual(['rec-one']);
+    expect(await rows('/?state=dead')).toEqual(['rec-dead']);
+    expect(await rows('/?format=wav&q=4711')).toEqual(['rec-two']);
+    expect(await rows('/?from=2026-06-28')).toEqual([]);
+  });
+
+  test('marks what was searched for, and says what nothing matches', async ({ expect }) => {
+    await archived('mark');
+    expect(await (await open('/?q=0000')).text()).toContain('<mark>0000</mark>');
+    expect(await (await open('/?q=no-such-id')).text()).toContain('No recording matches “no-such-id”.');
+    const wrong = await open('/?min=soon');
+    expect([wrong.status, await wrong.text()]).toEqual([
+      400,
+      expect.stringContaining('That filter is not understood'),
+    ]);
+  });
+
+  test('has text from outside as text', async ({ expect }) => {
+    const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>'`;
+    await archived('evil', {
+      from: evil,
+      to: `javascript:alert(1)${evil}`,
+      clientState: evil,
+      recordingId: evil,
+      callId: evil,
+    });
+    for (const path of ['/', `/?q=${encodeURIComponent(evil)}`, `/?provider=${encodeURIComponent(evil)}`]) {
+      const html = await (await open(path)).text();
+      expect(html, path).not.toContain('<script>alert');
+      expect(html, path).not.toContain('<img');
+      expect(html, path).not.toMatch(/href="javascript:/);
+    }
+    const [, path = ''] = /href="(\/recordings\/telnyx\/[^"]+)"/.exec(await (await open('/')).text()) ?? [];
+    const html = await (await open(path)).text();
+    expect(html).toContain('&lt;script&gt;alert(1)');
+    expect(html).not.toContain('<script>alert');
+  });
+});
+
+describe('what a person does on the page of a recording', () => {
+  const path = '/recordings/telnyx/rec-do';
+  const lines = async (world: World) =>
+    (await world.services.trail.list(world.manifestKey, '')).items.map(({ action, who }) => [action, who]);
+
+  test('holds, releases, shares, revokes, and is in the trail', async ({ expect }) => {
+    const world = await archived('do');
+    const held = await post(`${path}/hold`, { reason: 'a dispute' });
+    expect([held.status, held.headers.get('location')]).toEqual([303, `${path}?done=held`]);
+    expect(await (await open(`${path}?done=held`)).text()).toContain('a dispute');
+    const erasing = await (await post(`${path}/erase`, { confirm: '0000' })).text();
+    expect(erasing).toContain('<code>on_hold</code>');
+    expect((await post(`${path}/release`, {})).status).toBe(303);
+
+    const shared = await (await post(`${path}/share`, { expiresInSeconds: '3600', download: 'true' })).text();
+    const [, url = ''] =
+      /<code class="id">(https:\/\/vault\.example\/s\?t=[0-9a-f.]+)<\/code>/.exec(shared) ?? [];
+    expect((await vault.send(new Request(url))).status).toBe(200);
+    const [, id = ''] = /name="id" value="([0-9a-f]{12})"/.exec(shared) ?? [];
+    expect((await post(`${path}/revoke`, { id })).headers.get('location')).toBe(`${path}?done=revoked`);
+    expect((await vault.send(new Request(url))).status).toBe(404);
+    expect(await lines(world)).toEqual([
+      ['held', 'owner'],
+      ['released', 'owner'],
+      ['shared', 'owner'],
+      ['unshared', 'owner'],
+    ]);
+  });
+
+  test('erases only when the end of a number was typed', async ({ expect }) => {
+    const world = await archived('do');
+    const wrong = await (await post(`${path}/erase`, { confirm: '1234' })).text();
+    expect(wrong).toContain('That does not match. Nothing was erased.');
+    expect(await keysOf(world.manifestKey)).toHaveLength(1);
+
+    const gone = await (await post(`${path}/erase`, { confirm: '0000' })).text();
+    expect(gone).toContain('The recording is gone.');
+    expect(await keysOf('recordings/')).toEqual([]);
+    expect((await open(path)).status).toBe(404);
+  });
+
+  test('retries a dead letter', async ({ expect }) => {
+    const world = createWorld('do');
+    await world.deliver({ ...world.event('1'), files: [{ claimedFormat: 'wav', storedElsewhere: true }] });
+    expect(await (await open(path)).text()).toContain('Retry now');
+    expect((await post(`${path}/retry`, {})).headers.get('location')).toBe(`${path}?done=retried`);
+    expect(await keysOf('inbox/')).toHaveLength(1);
+  });
+
+  test.for(['hold', 'release', 'share', 'revoke', 'erase', 'retry'])(
+    '%s is refused from another site, and to a reader',
+    async (action, { expect }) => {
+      await archived('do');
+      const form = { reason: 'x', confirm: '0000', expiresInSeconds: '60' };
+      for (const headers of [{ origin: 'https://evil.example' }, {}])
+        expect((await post(`${path}/${action}`, form, headers)).status).toBe(403);
+      const headers = { authorization: `Bearer ${owner}` };
+      const made = await vault.send(
+        new Request(`${base}/api/tokens`, { method: 'POST', body: '{"name":"r"}', headers }),
+      );
+      cookie = await signIn((await made.json<{ token: string }>()).token);
+      expect((await post(`${path}/${action}`, form)).status).toBe(403);
+      expect(await (await open(path)).text()).not.toContain(`/${action}"`);
+      expect(await keysOf('recordings/')).toHaveLength(2);
+    },
+  );
+});
+
+describe('what needs a person', () => {
+  const deadOf = async (run: string, more: object = {}) => {
+    const world = createWorld(run);
+    await env.DEDUPE.delete(`seen/telnyx/event-${run}`);
+    await world.deliver({
+      ...world.event('1'),
+      files: [{ claimedFormat: 'wav', storedElsewhere: true }],
+      ...more,
+    });
+    return world;
+  };
+
+  test('is listed by its code, with advice, and retried at once', async ({ expect }) => {
+    const worlds = [await deadOf('one'), await deadOf('two')];
+    await deadOf('three', { files: [{ claimedFormat: 'wav' }] });
+    const waiting = createWorld('waiting', { '1': 503 });
+    await waiting.deliver(waiting.event('1'));
+    const html = await (await open('/attention')).text();
+
+    expect(html).toContain('<code>stored_elsewhere</code>');
+    expect(html).toContain('Look in your own storage');
+    expect(html).toContain('Retry all 2');
+    expect(html).toContain('<code>link_missing</code>');
+    expect(html).toContain('<code>download_refused</code>');
+    expect(html).toContain('href="/recordings/telnyx/rec-one"');
+
+    const done = await (await post('/attention', { code: 'stored_elsewhere' })).text();
+    expect(done).toContain('2 of 2 are in the inbox again.');
+    expect((await keysOf('inbox/')).map((key) => key.replace(/.*event-/, '')).sort()).toEqual([
+      'one.json',
+      'two.json',
+      'waiting.json',
+    ]);
+    for (const { services, manifestKey } of worlds)
+      expect((await services.trail.list(manifestKey, '')).items).toMatchObject([{ action: 'retried' }]);
+  });
+
+  test('says when nothing does', async ({ expect }) => {
+    await archived('fine');
+    expect(await (await open('/attention')).text()).toContain('Nothing needs you.');
+  });
+
+  test('is seen by its sources alone, and retried by a manager', async ({ expect }) => {
+    await deadOf('own');
+    const headers = { authorization: `Bearer ${owner}` };
+    const signed = async (body: object) => {
+      const request = { method: 'POST', body: JSON.stringify(body), headers };
+      const made = await vault.send(new Request(`${base}/api/tokens`, request));
+      return signIn((await made.json<{ token: string }>()).token);
+    };
+    cookie = await signed({ name: 'other', right: 'manage', sources: ['plivo'] });
+    expect(await (await open('/attention')).text()).not.toContain('stored_elsewhere');
+    expect(await (await post('/attention', { code: 'stored_elsewhere' })).text()).toContain('0 of 0');
+    cookie = await signed({ name: 'reader' });
+    expect(await (await open('/attention')).text()).not.toContain('Retry all');
+    expect((await post('/attention', { code: 'stored_elsewhere' })).status).toBe(403);
+    expect(await keysOf('dead/')).toHaveLength(1);
+  });
+});
