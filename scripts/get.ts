@@ -15,6 +15,12 @@ Saves the audio and the manifest of a recording, by the recording's or the call'
   --out <path>  the folder; without it one named after the id
   --json        the result as JSON`;
 
+const verdicts = {
+  equal: 'equals its SHA-256',
+  differs: 'DIFFERS from its SHA-256',
+  missing: 'is missing',
+} as const;
+
 await runCommand({
   usage,
   options: { to: { type: 'string' }, out: { type: 'string' }, json: { type: 'boolean', default: false } },
@@ -53,12 +59,6 @@ interface SavedFile {
   readonly bytes: number;
   readonly outcome: 'equal' | 'differs' | 'missing';
 }
-
-const verdicts = {
-  equal: 'equals its SHA-256',
-  differs: 'DIFFERS from its SHA-256',
-  missing: 'is missing',
-} as const;
 
 function print({ manifest, files }: Saved): void {
   console.log(manifest);
