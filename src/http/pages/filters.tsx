@@ -1,5 +1,5 @@
-import type { Child } from 'hono/jsx';
 import type { Clock } from './format.ts';
+import type { Child } from './jsx-runtime.ts';
 import { Icon, placeOf } from './layout.tsx';
 import { words } from './words.ts';
 

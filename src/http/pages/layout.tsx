@@ -1,7 +1,7 @@
-import type { Child } from 'hono/jsx';
 import type { Identity } from '../identity.ts';
 import type { Clock } from './format.ts';
 import { count } from './format.ts';
+import type { Child } from './jsx-runtime.ts';
 import { words } from './words.ts';
 
 /** Who looks, when and where: what each page needs. */

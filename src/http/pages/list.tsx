@@ -1,8 +1,8 @@
-import type { Child } from 'hono/jsx';
 import { parseTimeMs } from '../../shared/time.ts';
 import type { Described } from '../api/describe.ts';
 import { FilterBar, type Filters, hrefOf, stateOf } from './filters.tsx';
 import { count } from './format.ts';
+import type { Child } from './jsx-runtime.ts';
 import { Icon, Layout, type View } from './layout.tsx';
 import { Row } from './row.tsx';
 import { words } from './words.ts';

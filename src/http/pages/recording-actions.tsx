@@ -1,6 +1,6 @@
-import type { Child } from 'hono/jsx';
 import type { Described, DescribedRow } from '../api/describe.ts';
 import { size } from './format.ts';
+import type { Child } from './jsx-runtime.ts';
 import { pageOf, Section } from './recording-parts.tsx';
 import { words } from './words.ts';
 

@@ -1,8 +1,8 @@
-import type { Child } from 'hono/jsx';
 import type { Manifest } from '../../recording.ts';
 import { parseTimeMs } from '../../shared/time.ts';
 import type { Described, DescribedRow } from '../api/describe.ts';
 import { type Clock, count, size, span } from './format.ts';
+import type { Child } from './jsx-runtime.ts';
 import { Time } from './layout.tsx';
 import { Copied, pageOf, type RecordingProps, Section } from './recording-parts.tsx';
 import { State } from './row.tsx';

@@ -1,0 +1,72 @@
+import type { JSX as Hono } from 'hono/jsx';
+
+/** A piece of HTML that is safe as it is: only elements make one. */
+class Html {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  toString(): string {
+    return this.#text;
+  }
+}
+
+/** What may stand between the tags of an element; text is escaped. */
+export type Child = Html | string | number | boolean | null | undefined | readonly Child[];
+
+type Props = Readonly<Record<string, unknown>> & { readonly children?: Child };
+
+/** Elements without an end. @see https://html.spec.whatwg.org/multipage/syntax.html#void-elements */
+const VOID = new Set(['meta', 'link', 'input', 'br']);
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+function htmlOf(child: Child): string {
+  if (child instanceof Html) return child.toString();
+  if (typeof child === 'object' && child !== null) return child.map(htmlOf).join('');
+  return child === undefined || child === null || typeof child === 'boolean' ? '' : escaped(String(child));
+}
+
+/** `true` stands for the attribute alone; without a value, or with `false`, there is none. */
+function attribute([name, value]: readonly [string, unknown]): string {
+  if (value === undefined || value === null || value === false) return '';
+  return value === true ? ` ${name}` : ` ${name}="${escaped(String(value))}"`;
+}
+
+/** Makes an element of HTML, or calls a component. TypeScript writes JSX as calls of this. */
+export function jsx(tag: string | ((props: Props) => Html | null), props: Props): Html | null {
+  if (typeof tag === 'function') return tag(props);
+  const { children, ...attributes } = props;
+  const start = `<${tag}${Object.entries(attributes).map(attribute).join('')}>`;
+  return new Html(VOID.has(tag) ? start : `${start}${htmlOf(children)}</${tag}>`);
+}
+
+export const jsxs = jsx;
+
+/** What tools call that build for development. */
+export const jsxDEV = jsx;
+
+/** `<>…</>` */
+export function Fragment({ children }: { readonly children?: Child }): Html {
+  return new Html(htmlOf(children));
+}
+
+/** What TypeScript allows in JSX: the elements of HTML that Hono's types know, and those of SVG that the pages use. */
+export declare namespace JSX {
+  type Element = Html | null;
+  interface IntrinsicElements extends Hono.IntrinsicElements {
+    svg: Props;
+    use: Props;
+    g: Props;
+    line: Props;
+    rect: Props;
+    text: Props;
+  }
+  interface ElementChildrenAttribute {
+    children: Child;
+  }
+}

@@ -1,0 +1,50 @@
+import { describe, test } from 'vitest';
+import { Fragment, jsx } from '../../src/http/pages/jsx-runtime.ts';
+
+const textOf = (...parameters: Parameters<typeof jsx>) => String(jsx(...parameters));
+
+describe('jsx()', () => {
+  test.for([
+    ['text', 'a', 'a'],
+    ['what HTML reads', `<b>&"'</b>`, '&#60;b&#62;&#38;&#34;&#39;&#60;/b&#62;'],
+    ['a number', 0, '0'],
+    ['an empty string', '', ''],
+    ['true', true, ''],
+    ['false', false, ''],
+    ['null', null, ''],
+    ['nothing', undefined, ''],
+    ['a list of lists', ['a', ['<', [1]], null, false], 'a&#60;1'],
+    ['an element', jsx('b', { children: '<' }), '<b>&#60;</b>'],
+    ['elements in a list', [jsx('b', {}), '&'], '<b></b>&#38;'],
+  ] as const)('writes %s between tags', ([, children, html], { expect }) => {
+    expect(textOf('p', { children })).toBe(`<p>${html}</p>`);
+  });
+
+  test.for([
+    ['text', 'x y', ' a="x y"'],
+    ['what would end it', `"><script>'`, ' a="&#34;&#62;&#60;script&#62;&#39;"'],
+    ['a number', 0, ' a="0"'],
+    ['an empty string', '', ' a=""'],
+    ['true', true, ' a'],
+    ['false', false, ''],
+    ['undefined', undefined, ''],
+    ['null', null, ''],
+  ] as const)('writes %s as an attribute', ([, a, html], { expect }) => {
+    expect(textOf('p', { a })).toBe(`<p${html}></p>`);
+  });
+
+  test('takes no object for HTML that is not made by an element', ({ expect }) => {
+    const forged = { toString: () => '<script>' };
+    expect(() => textOf('p', { children: forged as never })).toThrow(TypeError);
+    expect(textOf('p', { a: forged })).toBe('<p a="&#60;script&#62;"></p>');
+  });
+
+  test('calls a component with its properties and children, and ends no void element', ({ expect }) => {
+    const Box = ({ name, children }: Record<string, unknown>) =>
+      jsx('div', { class: String(name), children: children as string });
+    expect(textOf(Box, { name: 'x', children: '<' })).toBe('<div class="x">&#60;</div>');
+    expect(textOf('input', { name: 'q' })).toBe('<input name="q">');
+    expect(String(Fragment({ children: ['a', jsx('br', {})] }))).toBe('a<br>');
+    expect(textOf('p', { children: jsx(() => null, {}) })).toBe('<p></p>');
+  });
+});
