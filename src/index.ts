@@ -72,7 +72,7 @@ function createServices(env: Env): Services {
     catalog: createCatalog(env.CATALOG),
     trail: createTrail(env.RECORDINGS, (ms) => scheduler.wait(ms)),
     tokens: createTokens(env.RECORDINGS, now),
-    readAsset: (path) => withTimeout(STORE_MS, env.ASSETS.fetch(`https://assets.invalid${path}`)),
+    readAsset: (path) => readAsset(path, env),
     wrongTokens: createWrongTokens(env.WRONG_TOKENS, now),
     fetch: (input, init) => fetch(input, init),
     now,
@@ -84,6 +84,15 @@ function createServices(env: Env): Services {
     log: logToConsole,
     logUnverified: rateLimitedLog(logToConsole, now),
   };
+}
+
+/** A response of its own: the headers of one that was fetched cannot be set. */
+async function readAsset(path: string, { ASSETS }: Env): Promise<Response> {
+  const { status, headers, body } = await withTimeout(
+    STORE_MS,
+    ASSETS.fetch(`https://assets.invalid${path}`),
+  );
+  return new Response(body, { status, headers });
 }
 
 /** The end of the dead-letter queue's name in wrangler.toml. */

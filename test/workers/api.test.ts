@@ -383,3 +383,28 @@ describe('an id that cannot travel in a path', () => {
     );
   });
 });
+
+describe('GET /api/openapi.json', () => {
+  test('is the description, behind the token, and in no cache', async ({ expect }) => {
+    const response = await ask('/api/openapi.json');
+    expect([response.status, response.headers.get('cache-control')]).toEqual([200, 'private, no-store']);
+    expect(response.headers.get('content-type')).toMatch(/^application\/json/);
+    expect(await response.json()).toMatchObject({ openapi: '3.1.0' });
+    expect((await ask('/openapi.json')).status).toBe(404);
+    expect((await ask('/assets/../openapi.json')).status).toBe(404);
+    expect((await ask('/assets/%2e%2e/openapi.json')).status).toBe(404);
+  });
+
+  test('a file of the page is served to all, as what it is', async ({ expect }) => {
+    const open = (path: string) => vault.send(new Request(`https://vault.example${path}`));
+    const types = { 'page.css': 'text/css', 'page.js': 'text/javascript', 'icons.svg': 'image/svg+xml' };
+    for (const [name, type] of Object.entries(types)) {
+      const response = await open(`/assets/${name}`);
+      expect([response.status, response.headers.get('content-type')]).toEqual([
+        200,
+        expect.stringContaining(type),
+      ]);
+    }
+    expect((await open('/assets/none.js')).status).toBe(404);
+  });
+});

@@ -121,6 +121,7 @@ describe('each route with each credential', () => {
       if (path === '/healthz' && credential === undefined) continue; // It is public, and bare then.
       const { status } = await ask(credential, path, { method });
       const at = `${method} ${path}`;
+      expect(status, at).not.toBe(500);
       // What one may not know of is not found; the list is there, and empty.
       const isHidden =
         name === 'a token of another source' && needs !== 'operator' && path.startsWith('/api/recordings/');
