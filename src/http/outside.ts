@@ -11,6 +11,8 @@ import { findFile, serveAudio } from './api/audio.ts';
 import { readParameters } from './api/list-query.ts';
 import { problem } from './api/problem.ts';
 import { outsideQuerySchema } from './api/schemas.ts';
+import { clockOf } from './pages/people.tsx';
+import { ended, sharedPage } from './pages/share.tsx';
 import type { AppEnv } from './services.ts';
 
 /** What a share opens, and nothing else: `/s`. */
@@ -24,14 +26,15 @@ outside.use(async (c, next) => {
   c.res.headers.set('Cache-Control', 'private, no-store');
 });
 
-/** `GET /s?t=…`: what the share opens, and until when. */
+/** `GET /s?t=…`: what the share opens, and until when: a page for a browser, JSON for a program. */
 outside.get('/', async (c) => {
+  const isForPerson = c.req.header('Accept')?.includes('text/html') ?? false;
   const shared = await findShared(c);
-  if (shared instanceof Response) return shared;
+  if (shared instanceof Response) return isForPerson ? ended(shared.status) : shared;
   const { share, found } = shared;
   const { atMs, durationSeconds, channels, from, to, files } = found.row;
   const t = encodeURIComponent(c.req.query('t') ?? '');
-  return c.json({
+  const told = {
     at: new Date(atMs).toISOString(),
     durationSeconds,
     channels,
@@ -45,7 +48,8 @@ outside.get('/', async (c) => {
       sha256,
       path: `/s/audio/${format}?t=${t}`,
     })),
-  });
+  };
+  return isForPerson ? sharedPage(told, clockOf(c)) : c.json(told);
 });
 
 /** `GET` or `HEAD /s/audio/:format?t=…`: the audio of the share's recording. */

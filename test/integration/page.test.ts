@@ -282,7 +282,18 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     await page.getByRole('button', { name: 'Share…' }).click();
     await page.getByRole('button', { name: 'Create link' }).click();
     const url = (await page.locator('.notice code').textContent()) ?? '';
-    expect((await fetch(url)).status).toBe(200);
+    const outsider = await (await browser?.newContext())?.newPage();
+    await outsider?.goto(url);
+    await outsider?.locator('.peak').waitFor();
+    await outsider?.getByRole('button', { name: 'Play', exact: true }).click();
+    await outsider?.getByRole('button', { name: 'Pause' }).waitFor();
+    if (outsider !== undefined) {
+      const { violations } = await new AxeBuilder({ page: outsider }).analyze();
+      expect(violations.map((violation) => violation.id)).toEqual([]);
+      await outsider.goto(`${vault.url}/`);
+      expect(new URL(outsider.url()).pathname).toBe('/sign-in');
+      await outsider.context().close();
+    }
     await page.getByRole('button', { name: 'Revoke' }).click();
     expect(await page.locator('.notice').textContent()).toContain('The link is revoked');
     expect((await fetch(url)).status).toBe(404);

@@ -217,3 +217,47 @@ describe('a share', () => {
     });
   });
 });
+
+describe('the page of a share', () => {
+  const page = async (link: string) => {
+    const response = await open(`/s?t=${link}`, { headers: { accept: 'text/html,*/*' } });
+    return { response, html: await response.text() };
+  };
+
+  test('shows a browser one recording, and leads to nothing else', async ({ expect }) => {
+    const { link } = await share();
+    const { response, html } = await page(link);
+
+    expect([response.status, response.headers.get('content-type')]).toEqual([
+      200,
+      'text/html; charset=utf-8',
+    ]);
+    expect(response.headers.get('referrer-policy')).toBe('no-referrer');
+    expect(response.headers.get('x-robots-tag')).toBe('noindex');
+    expect(response.headers.get('content-security-policy')).toMatch(/^default-src 'none'/);
+    expect(html).not.toMatch(/555|rec-share|call-share/);
+    const addresses = Array.from(
+      html.matchAll(/ (?:href|src|action|data-wave)="([^"]*)"/g),
+      ([, one = '']) => one,
+    );
+    for (const address of addresses) expect(address).toMatch(/^\/(assets\/|s\/(audio|waveform)\/wav\?t=)/);
+    expect(html).not.toContain('download=true');
+    expect(html).not.toContain('<form');
+  });
+
+  test('has the numbers and a download where the share says so', async ({ expect }) => {
+    const { link } = await share({ numbers: true, download: true });
+    const { html } = await page(link);
+    expect(html).toContain('+1\u00a0555\u00a0123\u00a00000 → +1\u00a0555\u00a0987\u00a00000');
+    expect(html).toContain(`href="/s/audio/wav?t=${link}&#38;download=true"`);
+  });
+
+  test('says that a link has ended, the same for each cause', async ({ expect }) => {
+    const { id, link } = await share();
+    await ask('DELETE', `${path()}/shares/${id}`);
+    const [revoked, unknown] = [await page(link), await page(`${'0'.repeat(12)}.${'0'.repeat(64)}`)];
+    expect([revoked.response.status, unknown.response.status]).toEqual([404, 404]);
+    expect(revoked.html).toBe(unknown.html);
+    expect(revoked.html).toContain('This link does not open anything');
+  });
+});

@@ -4,7 +4,7 @@ import { isTimeZone } from '../../shared/zoned-day.ts';
 import { isForeign } from '../access.ts';
 import { type Identity, identify, type Right } from '../identity.ts';
 import type { AppEnv } from '../services.ts';
-import { createClock } from './format.ts';
+import { type Clock, createClock } from './format.ts';
 import { htmlOf, pageHeaders } from './html.ts';
 import { FailedPage, type View } from './layout.tsx';
 
@@ -63,7 +63,11 @@ export async function viewOf(c: Context<AppEnv>): Promise<View> {
   let dead = 0;
   for (const source of sources)
     if (dead < MAX_COUNTED) dead += await c.env.deadLetters.count(source, MAX_COUNTED - dead);
-  return { identity, clock: createClock(zoneOf(c), c.env.now()), dead };
+  return { identity, clock: clockOf(c), dead };
+}
+
+export function clockOf(c: Context<AppEnv>): Clock {
+  return createClock(zoneOf(c), c.env.now());
 }
 
 /** The zone that the reader has chosen, else that of the place which Cloudflare sees. */

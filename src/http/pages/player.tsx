@@ -21,7 +21,8 @@ interface PlayerProps {
   readonly files: readonly PlayerFile[];
   readonly seconds: number;
   readonly channels: number;
-  readonly startSeconds: number;
+  /** Of a page whose address may name a second; an outsider's page has a link to no moment. */
+  readonly startSeconds?: number;
 }
 
 /** The player of a recording: its browser's own without scripts, the drawn one with them. */
@@ -30,7 +31,7 @@ export function Player({ files, seconds, channels, startSeconds }: PlayerProps) 
   const [first] = files;
   if (file === undefined) return <p class="notice">{player.cannotPlay(first?.format.toUpperCase() ?? '')}</p>;
   const lanes = channels === 2 ? [1, 2] : [1];
-  const at = startSeconds > 0 && startSeconds < seconds ? startSeconds : 0;
+  const at = startSeconds !== undefined && startSeconds > 0 && startSeconds < seconds ? startSeconds : 0;
   return (
     <section class="player" aria-label={player.label} data-seconds={seconds} data-lanes={lanes.length}>
       <div class="lanes">
@@ -66,7 +67,12 @@ export function Player({ files, seconds, channels, startSeconds }: PlayerProps) 
           <Axis seconds={seconds} />
         </div>
       </div>
-      <Controls seconds={seconds} at={at} isDual={lanes.length === 2} />
+      <Controls
+        seconds={seconds}
+        at={at}
+        isDual={lanes.length === 2}
+        hasMoment={startSeconds !== undefined}
+      />
       {/* biome-ignore lint/a11y/useMediaCaption: a recorded call has no captions. */}
       <audio class="native" controls preload="none" src={`${file.path}${at > 0 ? `#t=${at}` : ''}`} />
     </section>
@@ -99,9 +105,10 @@ interface ControlsProps {
   readonly seconds: number;
   readonly at: number;
   readonly isDual: boolean;
+  readonly hasMoment: boolean;
 }
 
-function Controls({ seconds, at, isDual }: ControlsProps) {
+function Controls({ seconds, at, isDual, hasMoment }: ControlsProps) {
   return (
     <div class="controls">
       <div class="transport">
@@ -139,9 +146,11 @@ function Controls({ seconds, at, isDual }: ControlsProps) {
             ))}
           </select>
         </span>
-        <button class="btn quiet moment" type="button">
-          {player.copyMoment} <span class="now">{duration(at)}</span>
-        </button>
+        {hasMoment && (
+          <button class="btn quiet moment" type="button">
+            {player.copyMoment} <span class="now">{duration(at)}</span>
+          </button>
+        )}
       </div>
     </div>
   );

@@ -264,6 +264,17 @@ export const words = {
     },
   },
 
+  sharedPage: {
+    title: 'A recorded call',
+    heading: 'A recorded call, shared with you',
+    until: 'This link works until',
+    fromNow: (span: string) => `${span} from now.`,
+    recorded:
+      'Opening it is recorded, with the time and without your name. This link opens this recording only.',
+    ended: 'This link does not open anything',
+    endedHelp: 'It has expired, was taken back, or is not whole. Ask the person who sent it for another.',
+  },
+
   attention: {
     nothing: 'Nothing needs you. All that was accepted is archived.',
     lead: 'What was accepted and is not archived. A dead letter needs a person; what is pending is tried again by itself.',

@@ -302,7 +302,7 @@ function startPlayer(player) {
     event.currentTarget.setAttribute('aria-pressed', String(isSkipping));
   });
   for (const radio of $$('[name=solo]', player)) radio.addEventListener('change', () => solo(radio.value));
-  $('.moment', player).addEventListener('click', (event) => {
+  $('.moment', player)?.addEventListener('click', (event) => {
     const url = new URL(location.href);
     url.searchParams.delete('done');
     url.searchParams.set('t', String(Math.floor(Number(seek.value))));

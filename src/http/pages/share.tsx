@@ -1,0 +1,79 @@
+import { parseTimeMs } from '../../shared/time.ts';
+import { type Clock, duration, phone, span } from './format.ts';
+import { htmlOf } from './html.ts';
+import { Document, Time } from './layout.tsx';
+import { Player } from './player.tsx';
+import { Copied } from './recording-parts.tsx';
+import { words } from './words.ts';
+
+const text = words.sharedPage;
+
+/** What a share tells an outsider. */
+interface Shared {
+  readonly at: string;
+  readonly durationSeconds?: number | undefined;
+  readonly channels?: number | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly expiresAt: string;
+  readonly download: boolean;
+  readonly files: readonly { readonly format: string; readonly sha256: string; readonly path: string }[];
+}
+
+/** The page of one recording for an outsider: nothing else can be reached from it. */
+export function sharedPage(shared: Shared, clock: Clock): Response {
+  return htmlOf(<SharedPage shared={shared} clock={clock} />);
+}
+
+/** What is left of a link that has expired, was revoked, or never was one. */
+export function ended(status: number): Response {
+  return htmlOf(
+    <Document title={text.ended}>
+      <main id="main" class="share-page">
+        <h1>{text.ended}</h1>
+        <p class="lead">{text.endedHelp}</p>
+      </main>
+    </Document>,
+    status,
+  );
+}
+
+function SharedPage({ shared, clock }: { readonly shared: Shared; readonly clock: Clock }) {
+  const { at, durationSeconds = 0, channels = 1, from, to, expiresAt, download, files } = shared;
+  const [ms, endMs] = [parseTimeMs(at) ?? 0, parseTimeMs(expiresAt) ?? 0];
+  return (
+    <Document title={text.title}>
+      <main id="main" class="share-page">
+        <h1>{text.heading}</h1>
+        <p class="rec-sub">
+          <Time ms={ms} clock={clock}>
+            {clock.wholeDay(ms)}, {clock.minute(ms)}
+          </Time>{' '}
+          {clock.zoneName(ms)} · {duration(durationSeconds)}
+          {(from ?? to) !== undefined &&
+            ` · ${phone(from ?? words.list.withheld)} → ${phone(to ?? words.list.withheld)}`}
+        </p>
+        <p class="notice">
+          <span>
+            {text.until} <Time ms={endMs} clock={clock} />, {text.fromNow(span(endMs - clock.nowMs))}
+          </span>
+        </p>
+        <Player files={files} seconds={durationSeconds} channels={channels} />
+        <section class="sec">
+          {files.map(({ format, sha256, path }) => (
+            <p>
+              SHA-256 ({format.toUpperCase()}) <Copied value={sha256} what="SHA-256" />{' '}
+              {download && (
+                <a class="btn" href={`${path}&download=true`} download>
+                  {words.recording.download(format.toUpperCase())}
+                </a>
+              )}
+            </p>
+          ))}
+        </section>
+        <p class="small foot">{text.recorded}</p>
+        <div class="vh" role="status" id="said" />
+      </main>
+    </Document>
+  );
+}
