@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
-import { outcome as outcomeSchema, problemDocument } from '../src/http/api/answers.ts';
+import { outcome as outcomeSchema, problemDocument, recording } from '../src/http/api/answers.ts';
 import { parseJsonObject } from '../src/shared/json.ts';
 import { CommandError, printable, runCommand, UsageError, webAddress } from '../tools/command.ts';
 import { withVault } from '../tools/open-vault.ts';
-import type { AskOwner } from '../tools/owner-api.ts';
+import { type AskOwner, answerOf } from '../tools/owner-api.ts';
 import {
   type ApiRecording,
   type FilterValues,
@@ -116,7 +116,8 @@ async function eraseAll(
   const recordings: (object & Erased)[] = [];
   const receipt = { version: 1, startedAt, filter, zips: saved?.zips, recordings };
   const eraseOne = async (one: ApiRecording) => {
-    const erased = await (isIn(saved, one) ? erase(one, ask) : { outcome: 'not_saved', at: now() });
+    const isSaved = saved === undefined || (await isIn(saved, one, ask));
+    const erased = isSaved ? await erase(one, ask) : { outcome: 'not_saved', at: now() };
     recordings.push({ ...receiptOf(one), ...erased });
     if (!values.json) console.log(printable(`${erased.outcome}: ${lineOf(one)}`));
   };
@@ -151,10 +152,15 @@ function makeFile(path: string): void {
   }
 }
 
-/** Whether all audio of a recording was saved and checked, where it was to be; what is not archived has none. */
-function isIn(saved: SavedExport | undefined, one: ApiRecording): boolean {
-  if (saved === undefined || one.state !== 'archived') return true;
-  return one.files.every(({ key }) => saved.verifiedKeys.has(key));
+/**
+ * Whether all that the vault has of a recording was saved and checked. What is pending may be archived at any time, and a
+ * dead letter may have been since the list was read.
+ */
+async function isIn({ verifiedKeys }: SavedExport, one: ApiRecording, ask: AskOwner): Promise<boolean> {
+  if (one.state === 'archived') return one.files.every(({ key }) => verifiedKeys.has(key));
+  if (one.state === 'pending' || one.path === undefined) return false;
+  const present = await answerOf(await ask(one.path), recording);
+  return present.state === 'dead';
 }
 
 function now(): string {
