@@ -513,7 +513,7 @@ describe('send, list and get, over the API of a vault', () => {
     const number = '+254 700 000 077';
     const isoDate = /^\d{4}-/;
 
-    /** Two archived recordings, one of them on hold, a dead letter, and one of a longer number. */
+    /** Two archived recordings, one of them on hold, a dead letter, a pending one, and one of a longer number. */
     beforeAll(async () => {
       const key = settings.STANDARD_WEBHOOKS_SECRET ?? '';
       const announce = async (id: string, path: string, from: string) => {
@@ -536,6 +536,7 @@ describe('send, list and get, over the API of a vault', () => {
       await announce('number-1', '/audio/mono.wav', '+254700000077');
       await announce('number-2', '/audio/dual.wav', '254700000077');
       await announce('number-3', '/status/410', '+254 700 000 077');
+      await announce('number-4', '/html', '+254700000077');
       await announce('longer', '/audio/mono.wav', '+1254700000077');
       await vi.waitUntil(
         async () => {
@@ -598,9 +599,9 @@ describe('send, list and get, over the API of a vault', () => {
 
       expect(code).toBe(0);
       const lines = stdout.trim().split('\n');
-      expect(lines.filter((line) => isoDate.test(line))).toHaveLength(3);
+      expect(lines.filter((line) => isoDate.test(line))).toHaveLength(4);
       expect(lines.at(-1)).toBe(
-        '3 found, 1 on hold. Nothing was erased; --yes erases for good what is not on hold.',
+        '4 found, 1 on hold. Nothing was erased; --yes erases for good what is not on hold.',
       );
     });
 
@@ -610,7 +611,7 @@ describe('send, list and get, over the API of a vault', () => {
       const erased = await asOwner('erase', '--number', number, '--yes', '--out', out, '--receipt', receipt);
 
       expect([erased.code, erased.stderr]).toEqual([1, '']);
-      expect(erased.stdout).toContain(`2 of 3 recordings were erased. The receipt is ${receipt}`);
+      expect(erased.stdout).toContain(`2 of 4 recordings were erased. The receipt is ${receipt}`);
       const { recordings, zips, filter } = JSON.parse(readFileSync(receipt, 'utf8'));
       expect(filter).toEqual({ number: [number] });
       expect(zips).toEqual([join(out, 'callvault-1.zip')]);
@@ -623,13 +624,14 @@ describe('send, list and get, over the API of a vault', () => {
         ['number-1', 'archived', 'erased'],
         ['number-2', 'archived', 'on_hold'],
         ['number-3', 'dead', 'erased'],
+        ['number-4', 'pending', 'not_saved'],
       ]);
       const left = await asOwner('list', '--json', '--state', 'all', '--number', '254700000077');
       const ids = left.stdout
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line).recordingId);
-      expect(ids.sort()).toEqual(['longer', 'number-2']);
+      expect(ids.sort()).toEqual(['longer', 'number-2', 'number-4']);
     });
 
     test('erase does not write over the receipt of another erasure', async ({ expect }) => {
