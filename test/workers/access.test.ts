@@ -1,6 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
 import { afterEach, beforeAll, beforeEach, describe, test, vi } from 'vitest';
 import worker from '../../src/index.ts';
+import { routes } from './api-routes.ts';
 import { createVault } from './support.ts';
 import { createWorld } from './world.ts';
 
@@ -133,6 +134,14 @@ describe('Cloudflare Access in front', () => {
     const response = await ask(await make());
     expect([response.status, await response.json()]).toMatchObject([401, { code: 'unauthorized' }]);
   });
+
+  test.for(routes)(
+    'a token for another application opens nothing at %s %s',
+    async ([method, path], { expect }) => {
+      const { status } = await ask(await jwt({ aud: ['b'.repeat(64)] }), { method, path });
+      expect(status).toBe(path === '/healthz' ? 200 : 401); // The health is public, and bare.
+    },
+  );
 
   test('gives no identity without the application’s audience', async ({ expect }) => {
     expect((await ask(await jwt(), { settings: { ACCESS_TEAM_DOMAIN: TEAM } })).status).toBe(503);

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { beforeAll, beforeEach, describe, test, vi } from 'vitest';
 import { TOKEN_MEMORY_MS } from '../../src/storage/tokens.ts';
+import { routes } from './api-routes.ts';
 import { createVault } from './support.ts';
 import { createWorld } from './world.ts';
 
@@ -36,40 +37,6 @@ async function newToken(body: object): Promise<NewToken> {
   if (response.status !== 201) throw new Error(`Cannot test: ${await response.text()}`);
   return response.json();
 }
-
-/** Every route of the API, and what a client needs for it: `operator` is to manage all sources. */
-const routes = [
-  ['GET', '/api/recordings', 'read'],
-  ['GET', '/api/recordings/telnyx/own', 'read'],
-  ['GET', '/api/recordings/telnyx/own/manifest', 'read'],
-  ['GET', '/api/recordings/telnyx/own/audio/wav', 'read'],
-  ['HEAD', '/api/recordings/telnyx/own/audio/wav', 'read'],
-  ['GET', '/api/recordings/telnyx/own/waveform/wav', 'read'],
-  ['GET', '/api/recordings/telnyx/own/trail', 'read'],
-  ['POST', '/api/recordings/telnyx/own/retry', 'manage'],
-  ['POST', '/api/recordings/telnyx/own/hold', 'manage'],
-  ['DELETE', '/api/recordings/telnyx/own/hold', 'manage'],
-  ['GET', '/api/recordings/telnyx/own/shares', 'manage'],
-  ['POST', '/api/recordings/telnyx/own/shares', 'manage'],
-  ['DELETE', '/api/recordings/telnyx/own/shares/0123456789ab', 'manage'],
-  ['GET', '/api/export', 'read'],
-  ['HEAD', '/api/export', 'read'],
-  ['GET', '/api/stats', 'read'],
-  ['GET', '/api/openapi.json', 'read'],
-  ['GET', '/api/tokens', 'operator'],
-  ['POST', '/api/tokens', 'operator'],
-  ['DELETE', '/api/tokens/0123456789ab', 'operator'],
-  ['GET', '/api/dead-letters', 'operator'],
-  ['POST', '/api/dead-letters/replay', 'operator'],
-  ['GET', '/api/objects', 'operator'],
-  ['GET', '/api/object', 'operator'],
-  ['GET', '/api/audit', 'operator'],
-  ['POST', '/api/audit', 'operator'],
-  ['GET', '/api/reindex', 'operator'],
-  ['POST', '/api/reindex', 'operator'],
-  ['GET', '/healthz', 'operator'],
-  ['DELETE', '/api/recordings/telnyx/own', 'manage'],
-] as const;
 
 describe('each route with each credential', () => {
   const credentials: Record<string, (made: Awaited<ReturnType<typeof makeAll>>) => string | undefined> = {
@@ -129,6 +96,20 @@ describe('each route with each credential', () => {
       else if (isHidden) expect(status, at).toBe(404);
       else if (known.includes(needs) || needs === 'read') expect([401, 403], at).not.toContain(status);
       else expect(status, at).toBe(403);
+    }
+  });
+
+  test('a share opens no route of the API', async ({ expect }) => {
+    const request = { method: 'POST', body: JSON.stringify({ download: true, numbers: true }) };
+    const made = await ask(owner, '/api/recordings/twilio.shop/shop/shares', request);
+    const { url } = await made.json<{ url: string }>();
+    const link = url.split('?t=')[1] ?? '';
+    expect((await vault.send(new Request(url))).status).toBe(200);
+    for (const [method, path] of routes) {
+      const at = `${method} ${path}`;
+      expect((await ask(link, path, { method })).status, at).toBe(401);
+      const inQuery = await ask(undefined, `${path}${path.includes('?') ? '&' : '?'}t=${link}`, { method });
+      expect(inQuery.status, at).toBe(path === '/healthz' ? 200 : 401);
     }
   });
 
