@@ -4,9 +4,9 @@ import { readBytesWithin } from '../shared/read-bytes.ts';
 import type { AppEnv } from './services.ts';
 import { BODY_MS } from './webhooks.ts';
 
-const MAX_FORM_BYTES = 4_096;
+const MAX_FORM_BYTES = 32 * 1024;
 
-/** The fields of a form; none of one that is longer than 4 KiB, or too slow. */
+/** The fields of a form; none of one that is longer than 32 KiB, or too slow. */
 export async function readForm(c: Context<AppEnv>): Promise<URLSearchParams> {
   const limits = { maxBytes: MAX_FORM_BYTES, timeoutMs: BODY_MS };
   const bytes = await readBytesWithin(c.req.raw.body, limits, c.env.withTimeout);

@@ -11,8 +11,8 @@ const SESSION_SECONDS = 12 * 3600;
 const nameOf = (url: URL) => (url.protocol === 'https:' ? '__Host-callvault' : 'callvault');
 
 /**
- * Makes the cookie of a browser that has signed in with a token: who it is and until when, under a key that is derived from
- * the token. A new token, or a revoked one, ends the session.
+ * Makes the cookie of a browser that has signed in with a token: who it is and until when. A new `VAULT_TOKEN`, or the
+ * token revoked, ends the session.
  */
 export async function sessionCookie(identity: Identity, c: Context<AppEnv>): Promise<string | undefined> {
   const key = await keyOf(identity.id, c.env);
@@ -48,18 +48,16 @@ export async function sessionId(c: Context<AppEnv>): Promise<string | undefined>
   return id;
 }
 
-/** The key of the sessions of a token. Of a further token the vault has a hash alone: that is what it is derived from. */
+/**
+ * The key of the sessions of a token, from `VAULT_TOKEN`, which no store has: of a further token the vault has a hash alone,
+ * which a reader of the bucket sees. Without `VAULT_TOKEN` there are no sessions: people sign in with Access then.
+ */
 async function keyOf(id: string, { config, tokens }: Services): Promise<CryptoKey | undefined> {
-  const secret =
-    id === 'owner' ? config.vaultToken : (await tokens.find(id.replace('token:', '')))?.secretSha256;
-  if (secret === undefined) return undefined;
-  const base = await crypto.subtle.importKey('raw', utf8(secret), 'HKDF', false, ['deriveKey']);
-  const derivation = {
-    name: 'HKDF',
-    hash: 'SHA-256',
-    salt: new Uint8Array(),
-    info: utf8('callvault session'),
-  };
+  const salt = id === 'owner' ? '' : (await tokens.find(id.replace('token:', '')))?.secretSha256;
+  if (config.vaultToken === undefined || salt === undefined) return undefined;
+  const base = await crypto.subtle.importKey('raw', utf8(config.vaultToken), 'HKDF', false, ['deriveKey']);
+  const info = utf8('callvault session');
+  const derivation = { name: 'HKDF', hash: 'SHA-256', salt: utf8(salt), info };
   const hmac = { name: 'HMAC', hash: 'SHA-256', length: 256 };
   return crypto.subtle.deriveKey(derivation, base, hmac, false, ['sign', 'verify']);
 }

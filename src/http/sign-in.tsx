@@ -102,7 +102,8 @@ function SignInPage({ to, problem }: SignInProps) {
 function pathIn(to: string | null): string {
   const base = 'https://vault.invalid';
   const url = to?.startsWith('/') && URL.canParse(to, base) ? new URL(to, base) : undefined;
-  return url?.origin === base ? `${url.pathname}${url.search}` : '/';
+  const path = url?.origin === base ? `${url.pathname}${url.search}` : '/';
+  return path.startsWith('//') ? '/' : path; // `/.//host` is one of another host.
 }
 
 function redirect(location: string, cookie: string): Response {

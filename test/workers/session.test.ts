@@ -1,5 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { beforeAll, beforeEach, describe, test, vi } from 'vitest';
+import { utf8 } from '../../src/shared/bytes.ts';
+import { encodeBase64Url } from '../../src/signatures/base64.ts';
 import { createVault } from './support.ts';
 import { createWorld } from './world.ts';
 
@@ -46,6 +48,8 @@ async function newToken(body: object): Promise<{ id: string; token: string }> {
 describe('POST /sign-in', () => {
   test('gives a cookie that no script reads and no other site sends, for 12 hours', async ({ expect }) => {
     const response = await signIn(` ${owner}\n`, { to: '/recordings/telnyx/a?t=94' });
+    for (const to of ['//evil.example', '/.//evil.example', '/\\evil.example', '/a/..//evil.example', 'x'])
+      expect((await signIn(owner, { to })).headers.get('location'), to).toBe('/');
 
     expect([response.status, response.headers.get('location')]).toEqual([303, '/recordings/telnyx/a?t=94']);
     expect(response.headers.get('set-cookie')).toMatch(
@@ -102,8 +106,9 @@ describe('POST /sign-in', () => {
     expect((await closed.send(request)).status).toBe(503);
   });
 
-  test('takes a form of at most 4 KiB', async ({ expect }) => {
-    expect((await signIn(owner, { to: `/${'x'.repeat(5_000)}` })).status).toBe(401);
+  test('takes a form of at most 32 KiB', async ({ expect }) => {
+    expect((await signIn(owner, { to: `/${'x'.repeat(32_000)}` })).status).toBe(303);
+    expect((await signIn(owner, { to: `/${'x'.repeat(32_768)}` })).status).toBe(401);
   });
 });
 
@@ -169,7 +174,7 @@ describe('a session', () => {
 
     vault = await createVault({ VAULT_TOKEN: 'another-token-of-the-owner-012345' });
     expect((await ask(byOwner, '/api/recordings')).status).toBe(401);
-    expect((await ask(cookie, '/api/recordings')).status).toBe(200);
+    expect((await ask(cookie, '/api/recordings')).status).toBe(401);
 
     const stored = await (await env.RECORDINGS.get(`tokens/${id}.json`))?.json<object>();
     await env.RECORDINGS.put(
@@ -206,6 +211,35 @@ describe('a session', () => {
     }
     expect((await ask(`callvault=${value}`, '/api/recordings')).status).toBe(401);
     expect((await ask(`a=b; ${cookie}; c=d`, '/api/recordings')).status).toBe(200);
+  });
+
+  test('cannot be made from what the bucket has of a token', async ({ expect }) => {
+    const { id, token } = await newToken({ name: 'x' });
+    const [name, value = ''] = (await cookieOf(token)).split('=');
+    const { secretSha256 } = (await (
+      await env.RECORDINGS.get(`tokens/${id}.json`)
+    )?.json<{
+      secretSha256: string;
+    }>()) ?? { secretSha256: '' };
+    expect(secretSha256).toMatch(/^[0-9a-f]{64}$/);
+    const content = value.slice(0, value.lastIndexOf('.'));
+    const forge = async (secret: string, salt: string) => {
+      const base = await crypto.subtle.importKey('raw', utf8(secret), 'HKDF', false, ['deriveKey']);
+      const info = utf8('callvault session');
+      const derivation = { name: 'HKDF', hash: 'SHA-256', salt: utf8(salt), info };
+      const hmac = { name: 'HMAC', hash: 'SHA-256', length: 256 };
+      const key = await crypto.subtle.deriveKey(derivation, base, hmac, false, ['sign']);
+      const mac = new Uint8Array(await crypto.subtle.sign('HMAC', key, utf8(content)));
+      return `${name}=${content}.${encodeBase64Url(mac)}`;
+    };
+
+    // With the secret of the owner the forger has the vault.
+    expect((await ask(await forge(owner, secretSha256), '/api/recordings')).status).toBe(200);
+    for (const secret of [secretSha256, '', id])
+      for (const salt of ['', secretSha256])
+        expect((await ask(await forge(secret, salt), '/api/recordings')).status).toBe(401);
+    vault = await createVault({ VAULT_TOKEN: undefined });
+    expect((await signIn(token)).status).not.toBe(303);
   });
 
   test('is in the trail as its token', async ({ expect }) => {
