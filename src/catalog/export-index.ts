@@ -62,6 +62,6 @@ function cellsOf({ found: { row, hold }, file, name }: IndexLine): (string | num
  */
 export function csvCell(value: string | number | undefined = ''): string {
   const text = String(value);
-  const safe = /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
+  const safe = /^[\s\p{Cc}\p{Cf}]*[=+\-@\t\r\n＝＋－＠]/u.test(text) ? `'${text}` : text;
   return `"${safe.replaceAll('"', '""')}"`;
 }
