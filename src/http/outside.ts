@@ -88,9 +88,10 @@ async function findShared(
   const share = await openedBy(parameters.value.t, c);
   if (share === undefined) return problem('not_found');
   const { source, recordingKey, callKey } = placeOf(share.manifestKey);
-  const found = await findArchived({ source, recordingId: recordingKey, call: callKey }, c.env);
+  const name = { source, recordingId: recordingKey, call: callKey };
+  const found = await findArchived(name, c.env, ({ manifestKey }) => manifestKey === share.manifestKey);
   if (!found.ok) return problem('catalog_unavailable');
-  if (found.value?.manifestKey !== share.manifestKey) return problem('not_found');
+  if (found.value === undefined) return problem('not_found');
   c.set('identity', { id: `share:${share.id}`, right: 'read', sources: [] });
   const { from: _, to: _to, ...row } = found.value.row;
   return { share, found: share.numbers ? found.value : { ...found.value, row } };

@@ -252,6 +252,26 @@ describe('the page of a share', () => {
     expect(html).toContain(`href="/s/audio/wav?t=${link}&#38;download=true"`);
   });
 
+  test('is that of its own copy, where the recording has another under a later day', async ({ expect }) => {
+    const { link } = await share();
+    const later = { ...world.event('2'), startedAt: '2026-07-02T10:00:00Z', durationSeconds: 77 };
+    await world.deliver({ ...later, eventId: 'another-day' });
+    expect((await keysOf('recordings/')).length).toBe(4);
+
+    const { response, html } = await page(link);
+    expect([response.status, html.includes('1:17')]).toEqual([200, false]);
+    expect(await statusOf(open(`/s/audio/wav?t=${link}`))).toBe(200);
+  });
+
+  test('says that the vault fails, not that the link has ended', async ({ expect }) => {
+    const { link } = await share();
+    vault = await createVault({ VAULT_TOKEN: owner, CATALOG: undefined });
+    const { response, html } = await page(link);
+    expect(response.status).toBe(503);
+    expect(html).not.toContain('does not open anything');
+    expect(html).toContain('catalog_unavailable');
+  });
+
   test('says that a link has ended, the same for each cause', async ({ expect }) => {
     const { id, link } = await share();
     await ask('DELETE', `${path()}/shares/${id}`);

@@ -1,7 +1,7 @@
 import { parseTimeMs } from '../../shared/time.ts';
 import { type Clock, duration, phone, span } from './format.ts';
 import { htmlOf } from './html.ts';
-import { Document, Time } from './layout.tsx';
+import { Document, FailedPage, Time } from './layout.tsx';
 import { Player } from './player.tsx';
 import { Copied } from './recording-parts.tsx';
 import { words } from './words.ts';
@@ -25,8 +25,9 @@ export function sharedPage(shared: Shared, clock: Clock): Response {
   return htmlOf(<SharedPage shared={shared} clock={clock} />);
 }
 
-/** What is left of a link that has expired, was revoked, or never was one. */
+/** What is left of a link that has expired, was revoked, or never was one; or a store fails. */
 export function ended(status: number): Response {
+  if (status === 503) return htmlOf(<FailedPage view={undefined} code="catalog_unavailable" />, status);
   return htmlOf(
     <Document title={text.ended}>
       <main id="main" class="share-page">
