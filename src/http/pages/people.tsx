@@ -73,7 +73,7 @@ export function clockOf(c: Context<AppEnv>): Clock {
 /** The zone that the reader has chosen, else that of the place which Cloudflare sees. */
 function zoneOf(c: Context<AppEnv>): string {
   const [, chosen = ''] = /(?:^|; *)tz=([^;]+)/.exec(c.req.header('Cookie') ?? '') ?? [];
-  const wanted = decodeURIComponent(chosen);
+  const wanted = chosen.replaceAll('%2F', '/'); // A name of a zone has nothing else that is escaped.
   const seen: unknown = c.req.raw.cf?.timezone;
   const zone = wanted !== '' && isTimeZone(wanted) ? wanted : seen;
   return typeof zone === 'string' && isTimeZone(zone) ? zone : 'UTC';
