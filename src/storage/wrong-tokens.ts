@@ -14,7 +14,7 @@ export function createWrongTokens(
 ) {
   const blocked = createMemory<true>(BLOCKED_MS, now);
   return {
-    /** `true` while the client is over the limit: it is refused, also with a valid token. */
+    /** Returns `true` while the client is over the limit. Requests with a valid token are refused too. */
     isBlocked: async (client: string): Promise<boolean> =>
       (await blocked.find(client, async () => undefined)) !== undefined,
 
