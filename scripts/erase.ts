@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as v from 'valibot';
-import { outcome as outcomeSchema, problemDocument, recording } from '../src/http/api/answers.ts';
+import { outcome as outcomeSchema, problemDocument } from '../src/http/api/answers.ts';
 import { parseJsonObject } from '../src/shared/json.ts';
 import { CommandError, printable, runCommand, UsageError, webAddress } from '../tools/command.ts';
 import { withVault } from '../tools/open-vault.ts';
-import { type AskOwner, answerOf } from '../tools/owner-api.ts';
+import type { AskOwner } from '../tools/owner-api.ts';
 import {
   type ApiRecording,
   type FilterValues,
@@ -25,6 +25,12 @@ ${filterUsage}
   --out <path>          first saves all of it as ZIP archives in this folder, and erases only what was saved and checked
   --receipt <file>      without it callvault-erased-<time>.json
   --json                the list or the receipt as JSON`;
+
+/** Erasures between two writes of the receipt: a receipt of thousands is large. */
+const WRITE_EVERY = 50;
+
+/** `gone`: it went with its recording, or with a copy of it. */
+const GONE: readonly string[] = ['erased', 'erasing', 'gone'];
 
 await runCommand({
   usage,
@@ -102,7 +108,7 @@ interface Erased {
   readonly at: string;
 }
 
-/** Erases one by one. The receipt is written however that ends. */
+/** Erases one by one. The receipt is written however that ends, unless the process is killed. */
 async function eraseAll(
   found: readonly ApiRecording[],
   { queries, values, filter }: Erasing,
@@ -112,24 +118,41 @@ async function eraseAll(
   const startedAt = now();
   const saved = await saveFirst(values.out && resolve(folder, values.out), queries, ask);
   const path = resolve(folder, values.receipt ?? `callvault-erased-${startedAt.replace(/[:.]/g, '-')}.json`);
-  makeFile(path); // Before anything is gone.
   const recordings: (object & Erased)[] = [];
   const receipt = { version: 1, startedAt, filter, zips: saved?.zips, recordings };
-  const eraseOne = async (one: ApiRecording) => {
-    const isSaved = saved === undefined || (await isIn(saved, one, ask));
-    const erased = isSaved ? await erase(one, ask) : { outcome: 'not_saved', at: now() };
+  const write = (flag?: string) =>
+    writeFileSync(path, `${JSON.stringify({ ...receipt, endedAt: now() }, null, 2)}\n`, {
+      flag: flag ?? 'w',
+    });
+  makeReceipt(() => write('wx')); // Before anything is gone.
+  const end = () => process.exit(130);
+  process
+    .once('SIGINT', end)
+    .once('SIGTERM', end)
+    .once('exit', () => write());
+  for (const [at, one] of found.entries()) {
+    const erased = await erase(one, saved && filesOf(one, found, saved), ask);
     recordings.push({ ...receiptOf(one), ...erased });
+    if (at % WRITE_EVERY === 0) write();
     if (!values.json) console.log(printable(`${erased.outcome}: ${lineOf(one)}`));
-  };
-  try {
-    for (const one of found) await eraseOne(one);
-  } finally {
-    writeFileSync(path, `${JSON.stringify({ ...receipt, endedAt: now() }, null, 2)}\n`);
   }
-  const gone = recordings.filter(({ outcome }) => outcome === 'erased' || outcome === 'erasing').length;
+  write();
+  const gone = recordings.filter(({ outcome }) => GONE.includes(outcome)).length;
   if (values.json) console.log(JSON.stringify(receipt));
   else console.log(`${gone} of ${found.length} recordings were erased. The receipt is ${path}`);
   return gone === found.length ? 0 : 1;
+}
+
+/**
+ * The keys of the saved audio that an erasure may take: that of all copies, which have one path. The vault refuses where it has
+ * more. What is not archived has none: an erasure must take no audio with it.
+ */
+function filesOf(one: ApiRecording, found: readonly ApiRecording[], { verifiedKeys }: SavedExport): string[] {
+  if (one.state !== 'archived') return [];
+  const copies = found.flatMap((other) =>
+    other.state === 'archived' && other.path === one.path ? other.files : [],
+  );
+  return copies.map(({ key }) => key).filter((key) => verifiedKeys.has(key));
 }
 
 async function saveFirst(
@@ -144,23 +167,12 @@ async function saveFirst(
 }
 
 /** Ends the command where the receipt cannot be written, or is that of another erasure. */
-function makeFile(path: string): void {
+function makeReceipt(write: () => void): void {
   try {
-    writeFileSync(path, '', { flag: 'wx' });
+    write();
   } catch (error) {
     throw new CommandError(`Cannot write the receipt: ${error instanceof Error ? error.message : error}`);
   }
-}
-
-/**
- * Whether all that the vault has of a recording was saved and checked. What is pending may be archived at any time, and a
- * dead letter may have been since the list was read.
- */
-async function isIn({ verifiedKeys }: SavedExport, one: ApiRecording, ask: AskOwner): Promise<boolean> {
-  if (one.state === 'archived') return one.files.every(({ key }) => verifiedKeys.has(key));
-  if (one.state === 'pending' || one.path === undefined) return false;
-  const present = await answerOf(await ask(one.path), recording);
-  return present.state === 'dead';
 }
 
 function now(): string {
@@ -175,12 +187,19 @@ function receiptOf(one: ApiRecording): object {
   return { state, source, recordingId, callId, recordedAt: at, files };
 }
 
-/** The outcome, or the code of the refusal: the others are still erased. */
-async function erase({ path }: ApiRecording, ask: AskOwner): Promise<Erased> {
+/** The outcome, or the code of the refusal: the others are still erased. With `files` only if the vault has no more. */
+async function erase(
+  { path, state }: ApiRecording,
+  files: readonly string[] | undefined,
+  ask: AskOwner,
+): Promise<Erased> {
   if (path === undefined) return { outcome: 'no_path', at: now() };
-  const response = await ask(path, { method: 'DELETE' });
+  // It may be archived at any time.
+  if (files !== undefined && state === 'pending') return { outcome: 'not_saved', at: now() };
+  const response = await ask(path, { method: 'DELETE', body: JSON.stringify({ files }) });
   const answer = parseJsonObject(await response.text());
   const read = v.safeParse(v.union([outcomeSchema, problemDocument]), answer);
   if (!read.success) throw new CommandError(`The vault answered with status ${response.status}`);
-  return { outcome: 'outcome' in read.output ? read.output.outcome : read.output.code, at: now() };
+  const outcome = 'outcome' in read.output ? read.output.outcome : read.output.code;
+  return { outcome: outcome === 'not_found' ? 'gone' : outcome, at: now() };
 }

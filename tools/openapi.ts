@@ -20,7 +20,7 @@ interface Route {
 }
 
 const one = '/api/recordings/{source}/{recordingId}';
-const { recordingQuerySchema } = requests;
+const { entryQuerySchema, recordingQuerySchema } = requests;
 const bytes = { 200: 'application/octet-stream', 206: 'application/octet-stream', 304: '' };
 
 /** All routes of the API, by path and method. */
@@ -40,7 +40,7 @@ export const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> =
       id: 'getRecording',
       summary: 'One recording with its files, or why it is not archived',
       right: 'read',
-      query: recordingQuerySchema,
+      query: entryQuerySchema,
       answers: { 200: answers.recording },
       problems: ['not_found', 'catalog_unavailable'],
     },
@@ -48,9 +48,10 @@ export const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> =
       id: 'eraseRecording',
       summary: 'Erases it for good, archived or not; 202 where the cron has to finish it',
       right: 'manage',
-      query: recordingQuerySchema,
+      query: entryQuerySchema,
+      body: requests.eraseBodySchema,
       answers: { 200: answers.outcome, 202: answers.outcome },
-      problems: ['not_found', 'on_hold', 'locked', 'catalog_unavailable'],
+      problems: ['not_found', 'on_hold', 'has_more', 'locked', 'catalog_unavailable'],
     },
   },
   [`${one}/hold`]: {
@@ -161,7 +162,7 @@ export const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> =
       id: 'retryRecording',
       summary: 'Replays a dead letter, or makes a pending entry due now',
       right: 'manage',
-      query: recordingQuerySchema,
+      query: entryQuerySchema,
       answers: { 202: answers.outcome },
       problems: ['not_found', 'nothing_to_retry'],
     },
@@ -293,6 +294,7 @@ const parameterHelp: Readonly<Record<string, string>> = {
   recordingId: 'The id of the recording, or its part of a key as an answer gives it in `path`',
   format: 'What the bytes are, such as `wav`',
   call: 'The id of the call',
+  entry: 'The key of a pending entry or a dead letter, as its `path` has it',
   number: 'The number of a party, or its last digits',
   wholeNumber: '`number` is the whole number, not its last digits',
   dryRun: 'Counts what the ZIP would have',
@@ -380,7 +382,7 @@ export function openApi(): object {
           ...(parametersOf(path, route).length > 0 && { parameters: parametersOf(path, route) }),
           ...(route.body && {
             requestBody: {
-              required: true,
+              required: !v.is(route.body, {}),
               content: { 'application/json': { schema: schemaOf(route.body) } },
             },
           }),

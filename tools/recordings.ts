@@ -74,7 +74,8 @@ export async function* listAll(
   const seen = new Set<string>();
   for (const query of queries)
     for await (const one of listPages(query, ask)) {
-      const name = one.state === 'archived' ? one.path : one.key;
+      // Copies of a recording under two days have one path.
+      const name = one.state === 'archived' ? `${one.path} ${one.at}` : one.key;
       if (!seen.has(name)) yield one;
       seen.add(name);
     }

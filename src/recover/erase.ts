@@ -21,14 +21,26 @@ export interface EraseServices extends RecoverServices {
 export interface Eraser {
   readonly by: string;
   readonly byName?: string | undefined;
+  /** The keys of the only audio that may be erased; all, without. */
+  readonly onlyFiles?: readonly string[] | undefined;
 }
 
 export interface EraseRequest extends Eraser {
   readonly manifestKey: string;
 }
 
-/** `erasing`: it has begun, and the cron finishes it. `locked`: the bucket refuses to delete; nothing was erased. */
-export type Erased = 'erased' | 'erasing' | 'on_hold' | 'locked' | 'not_found' | 'catalog_unavailable';
+/**
+ * `erasing`: it has begun, and the cron finishes it. `locked`: the bucket refuses to delete. `has_more`: there is audio that is
+ * not among `onlyFiles`, or may come. In both nothing was erased.
+ */
+export type Erased =
+  | 'erased'
+  | 'erasing'
+  | 'on_hold'
+  | 'has_more'
+  | 'locked'
+  | 'not_found'
+  | 'catalog_unavailable';
 
 /**
  * Erases a recording with all its copies: what remains is its trail, and a tombstone that says nothing of it. The intent is
@@ -108,12 +120,12 @@ export async function finishErasures(services: EraseServices): Promise<void> {
 }
 
 async function continueErasure(erasure: Erasure, services: EraseServices): Promise<Erased> {
-  const { holds, tombstones } = services;
-  const [first = ''] = erasure.manifestKeys;
+  const { tombstones } = services;
   try {
-    if (!erasure.isChecked && (await holds.isHeld(recordingName(first)))) {
+    const refusal = erasure.isChecked ? undefined : await refusalOf(erasure, services);
+    if (refusal !== undefined) {
       await tombstones.cancel(erasure);
-      return 'on_hold';
+      return refusal;
     }
     const checked: Erasure = { ...erasure, isChecked: true };
     if (!erasure.isChecked) await tombstones.begin(checked);
@@ -121,6 +133,41 @@ async function continueErasure(erasure: Erasure, services: EraseServices): Promi
   } catch (error) {
     return waitAndRetry(erasure, describeError(error), services);
   }
+}
+
+/** Why nothing is erased: what comes later finds the tombstones, so that all that may refuse is there by now. */
+async function refusalOf(
+  erasure: Erasure,
+  services: EraseServices,
+): Promise<'on_hold' | 'has_more' | undefined> {
+  const { onlyFiles } = erasure;
+  // Before the manifests: an entry is closed after its manifest is written.
+  if (onlyFiles !== undefined && (await isPending(erasure, services))) return 'has_more';
+  const files: string[] = [];
+  for (const key of erasure.manifestKeys) {
+    const own = await ownFiles(key, erasure, services);
+    if (own !== undefined && (await services.holds.isHeld(recordingName(key)))) return 'on_hold';
+    files.push(...(own ?? []));
+  }
+  return onlyFiles === undefined || files.every((key) => onlyFiles.includes(key)) ? undefined : 'has_more';
+}
+
+/** The audio at a place; `undefined` where that is another event's, under an id that names only a call. */
+async function ownFiles(
+  manifestKey: string,
+  { eventIds }: Erasure,
+  { recordings }: EraseServices,
+): Promise<string[] | undefined> {
+  const stored = await recordings.readManifest(manifestKey);
+  if (stored.state !== 'present') return [];
+  const isOwn = eventIdsOf(stored.manifest).some((id) => eventIds.includes(id));
+  return isOwn ? stored.manifest.files.map(({ key }) => key) : undefined;
+}
+
+async function isPending(erasure: Erasure, services: EraseServices): Promise<boolean> {
+  for await (const { facts } of listOfSource({ state: 'pending', source: erasure.source }, services))
+    if (await mayBeOf(facts, erasure)) return true;
+  return false;
 }
 
 async function eraseAll(erasure: Erasure, services: EraseServices): Promise<Erased> {

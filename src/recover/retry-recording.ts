@@ -19,13 +19,20 @@ export async function retryRecording(
   filter: Pick<RowFilter, 'source' | 'recordingKeys' | 'callKeys'>,
   services: RecoverServices,
 ): Promise<RetryEnd> {
-  const [letter] = (await lookThrough({ state: 'dead', filter, limit: 1, afterKey: '' }, services)).found;
-  if (letter !== undefined && (await replay(letter.key, services)) === 'replayed')
-    return { outcome: 'replayed', ...(await trailOf(letter)) };
-  const [entry] = (await lookThrough({ state: 'pending', filter, limit: 1, afterKey: '' }, services)).found;
-  if (entry === undefined) return { outcome: 'nothing_to_retry' };
-  const outcome = await wakeEntry(entry.key, services);
-  return { outcome, ...(outcome === 'woken' && (await trailOf(entry))) };
+  for (const state of ['dead', 'pending'] as const) {
+    const [one] = (await lookThrough({ state, filter, limit: 1, afterKey: '' }, services)).found;
+    const end = one && (await retryEntry(one, services));
+    if (end !== undefined && (state === 'pending' || end.outcome === 'replayed')) return end;
+  }
+  return { outcome: 'nothing_to_retry' };
+}
+
+/** Retries this dead letter, or this pending entry. */
+export async function retryEntry(one: Unarchived, services: RecoverServices): Promise<RetryEnd> {
+  const isReplayed = one.state === 'dead' && (await replay(one.key, services)) === 'replayed';
+  const outcome = one.state === 'pending' ? await wakeEntry(one.key, services) : 'nothing_to_retry';
+  if (isReplayed) return { outcome: 'replayed', ...(await trailOf(one)) };
+  return { outcome, ...(outcome === 'woken' && (await trailOf(one))) };
 }
 
 /** As the key of a manifest, whose day is not needed. */

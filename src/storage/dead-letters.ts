@@ -6,6 +6,7 @@ import { deadLetterKey } from './keys.ts';
 import {
   countObjects,
   deleteObject,
+  describeObject,
   eventKeys,
   hasObjects,
   listObjects,
@@ -110,6 +111,9 @@ export function createDeadLetters(bucket: R2Bucket, limit: WithTimeout = withTim
     async listAfter(key: string, source: string | undefined): Promise<Page<ListedLetter>> {
       return listPage(store, { prefix: prefixOf('dead', source), afterKey: key }, describe);
     },
+
+    /** What a letter's metadata has; `undefined` when there is none. */
+    describeAt: (key: string): Promise<ListedLetter | undefined> => describeObject(store, key, describe),
 
     /** Stores a message of the queue that callvault could not read. */
     async quarantineMessage({ id, body, failure, deadAt }: UnreadableMessage): Promise<void> {

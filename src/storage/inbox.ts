@@ -7,6 +7,7 @@ import { inboxKey } from './keys.ts';
 import {
   countObjects,
   deleteObject,
+  describeObject,
   eventKeys,
   hasObjects,
   jsonText,
@@ -117,6 +118,9 @@ export function createInbox(bucket: R2Bucket, limit: WithTimeout = withTimeout) 
     async listAfter(key: string, source: string | undefined): Promise<Page<PendingFacts>> {
       return listPage(store, { prefix: prefixOf('inbox', source), afterKey: key }, describe);
     },
+
+    /** What an entry's metadata tells; `undefined` when there is none. */
+    describeAt: (key: string): Promise<PendingFacts | undefined> => describeObject(store, key, describe),
 
     pendingRecordings: (provider: string): Promise<Set<string>> => listRecordings(provider, store),
 

@@ -69,6 +69,16 @@ export async function headObject({ bucket, withTimeout }: Store, key: string): P
   return withTimeout(STORE_MS, bucket.head(key));
 }
 
+/** What the metadata of an object tells; `undefined` when there is none. */
+export async function describeObject<T>(
+  store: Store,
+  key: string,
+  describe: (object: R2Object) => T,
+): Promise<T | undefined> {
+  const object = await headObject(store, key);
+  return object === null ? undefined : describe(object);
+}
+
 export async function deleteObject({ bucket, withTimeout }: Store, key: string): Promise<void> {
   await withTimeout(STORE_MS, bucket.delete(key));
 }

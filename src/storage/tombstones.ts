@@ -20,6 +20,8 @@ const erasureSchema = v.object({
   manifestKeys: v.pipe(v.array(v.string()), v.minLength(1)),
   /** Under an id that names only a call, the events tell its recordings apart. */
   eventIds: v.array(v.string()),
+  /** The keys of the only audio that may be erased. */
+  onlyFiles: v.optional(v.pipe(v.array(v.string()), v.readonly())),
   by: v.string(),
   byName: v.optional(v.string()),
   startedAt: v.string(),

@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   copyFileSync,
@@ -123,6 +123,48 @@ describe('a command that cannot work', () => {
       `Port ${new URL(other.url).port} is in use: choose another with --port\n`,
     ]);
   });
+
+  test.for(['SIGINT', 'SIGTERM', 'the vault fails'] as const)(
+    'erase that is ended by %s has a receipt of what is gone',
+    async (end, { expect }) => {
+      const letter = (at: number) => ({
+        path: `/api/recordings/telnyx/r${at}`,
+        state: 'dead',
+        provider: 'telnyx',
+        source: 'telnyx',
+        key: `dead/telnyx/r${at}.json`,
+      });
+      const all = Array.from({ length: 4 }, (_, at) => letter(at));
+      const child = { end: () => {} };
+      const asked: string[] = [];
+      const server = createServer((request, response) => {
+        const { pathname, searchParams } = new URL(request.url ?? '', 'http://127.0.0.1');
+        const isLetters = searchParams.get('state') === 'dead';
+        if (request.method === 'GET')
+          return void response.end(JSON.stringify({ recordings: isLetters ? all : [] }));
+        asked.push(pathname);
+        if (asked.length < 4) return void response.end('{"outcome":"erased"}');
+        if (end === 'the vault fails') return void response.writeHead(503).end();
+        child.end();
+      });
+      const { url, close } = await listen(server);
+      const receipt = join(mkdtempSync(join(tmpdir(), 'callvault-receipt-')), 'receipt.json');
+      const args = ['erase', '--call', 'c', '--yes', '--to', url, '--receipt', receipt];
+      const code = await new Promise((resolve) => {
+        const env = { ...process.env, INIT_CWD: undefined, VAULT_TOKEN: 'a-token-of-the-owner-0123' };
+        const options = { cwd: root, env, stdio: 'ignore' } as const;
+        const erase = spawn(process.execPath, ['scripts/run.mjs', ...args], options);
+        child.end = () => void (end !== 'the vault fails' && erase.kill(end));
+        erase.once('exit', resolve);
+      });
+      close();
+
+      expect(code).toBe(end === 'the vault fails' ? 1 : 130);
+      const { recordings, endedAt } = JSON.parse(readFileSync(receipt, 'utf8'));
+      expect(endedAt).toMatch(/^20/);
+      expect(recordings).toMatchObject(Array.from({ length: 3 }, () => ({ outcome: 'erased' })));
+    },
+  );
 
   test('demo says that it cannot write to its folder', async ({ expect }) => {
     const file = join(mkdtempSync(join(tmpdir(), 'callvault-no-folder-')), 'file');

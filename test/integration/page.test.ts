@@ -105,7 +105,7 @@ async function signedIn(path = '/', options: BrowserContextOptions = {}): Promis
 const ids = (page: Page) =>
   page
     .locator('.c-who a')
-    .evaluateAll((links) => links.map((link) => String(link.getAttribute('href')).split('/').at(-1)));
+    .evaluateAll((links) => links.map((link) => /[^/?]+(?=$|\?)/.exec(link.getAttribute('href') ?? '')?.[0]));
 
 async function hasNoComplaint(expect: ExpectStatic, page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();

@@ -258,7 +258,7 @@ describe('what is not archived', () => {
 
     const { recordings } = await list('?call=call-open&state=pending&limit=1');
     expect(recordings[0]).toMatchObject({
-      path: '/api/recordings/telnyx/open-p1',
+      path: '/api/recordings/telnyx/open-p1?call=call-open&entry=inbox%2Ftelnyx%2Fopen-open-p1.json',
       key: 'inbox/telnyx/open-open-p1.json',
       attempts: 1,
       code: 'download_refused',
@@ -348,7 +348,8 @@ describe('an id that two calls have', () => {
     ]) {
       const { recordings } = await list(`?call=${encodeURIComponent(callId ?? '')}`);
       expect(recordings.map(({ path }) => path)).toEqual([`/api/recordings/telnyx/same${query}`]);
-      expect(recordings[0]?.files?.[0]?.path).toBe(`/api/recordings/telnyx/same/audio/wav${query}`);
+      const [file] = recordings[0]?.files ?? [];
+      expect(file?.path).toBe(`/api/recordings/telnyx/same/audio/wav${query}&sha256=${file?.sha256}`);
       expect(await (await ask(recordings[0]?.path ?? '')).json()).toEqual(recordings[0]);
       expect((await ask(recordings[0]?.files?.[0]?.path ?? '')).status).toBe(200);
     }

@@ -6,7 +6,7 @@ import type { Services } from '../../src/http/services.ts';
 import { eraseEntry, eraseRecording, finishErasures } from '../../src/recover/erase.ts';
 import { missingOf } from '../../src/recover/missing.ts';
 import { replay } from '../../src/recover/replay.ts';
-import { recordingName } from '../../src/storage/keys.ts';
+import { ownRecordingKeys, recordingName } from '../../src/storage/keys.ts';
 import { rowsOf, rowsToFix } from './catalog-state.ts';
 import { createFaultInjector, faults } from './fault-injector.ts';
 import { createVault, keysOf, testServices } from './support.ts';
@@ -395,6 +395,118 @@ describe('DELETE, and holds, over the API', () => {
     expect(await ask('DELETE', path)).toEqual({ status: 200, body: { outcome: 'erased' } });
     expect(await ask('DELETE', path)).toMatchObject({ status: 404, body: { code: 'not_found' } });
     expect(await remains()).toEqual([]);
+  });
+
+  test('DELETE of a dead letter leaves another recording of its call', async ({ expect }) => {
+    const world = createWorld('beside');
+    const named = { isNamedByCall: true as const };
+    const letter = { claimedFormat: 'mp3', storedElsewhere: true as const };
+    await world.deliver({ ...world.event('1'), ...named, eventId: 'beside-1' });
+    await world.deliver({ ...world.event('2'), ...named, eventId: 'beside-2', files: [letter] });
+    const { recordings } = (await ask('GET', '?state=dead')).body as { recordings: { path: string }[] };
+    const path = recordings[0]?.path.replace('/api/recordings', '') ?? '';
+
+    expect(await ask('DELETE', path.replace('dead%2F', 'inbox%2F'))).toMatchObject({ status: 404 });
+    expect(await ask('DELETE', path.replace('rec-beside', 'rec-other'))).toMatchObject({ status: 404 });
+    expect(await ask('DELETE', path.replace('/telnyx/', '/plivo/'))).toMatchObject({ status: 404 });
+    expect(await ask('DELETE', path)).toEqual({ status: 200, body: { outcome: 'erased' } });
+    expect(await ask('DELETE', path)).toMatchObject({ status: 404 });
+
+    expect(await keysOf('dead/')).toEqual([]);
+    expect(await keysOf('recordings/')).toHaveLength(2);
+  });
+
+  test('DELETE closes the pending entry that the path names, of two with one id', async ({ expect }) => {
+    const world = createWorld('pair', { '1': 503, '2': 503 });
+    const named = { isNamedByCall: true as const };
+    await world.deliver({ ...world.event('1'), ...named, eventId: 'pair-1' });
+    await world.deliver({ ...world.event('2'), ...named, eventId: 'pair-2' });
+    const { recordings } = (await ask('GET', '?state=pending')).body as {
+      recordings: { path: string; eventId: string }[];
+    };
+    expect(recordings.map(({ eventId }) => eventId)).toEqual(['pair-1', 'pair-2']);
+
+    const path = recordings[1]?.path.replace('/api/recordings', '') ?? '';
+    expect(await ask('DELETE', path)).toEqual({ status: 200, body: { outcome: 'erased' } });
+
+    world.origin.answers = {};
+    world.clock.nowMs = Date.now() + 3_600_000;
+    for (const eventId of ['pair-1', 'pair-2']) await world.take(`inbox/telnyx/${eventId}.json`);
+    expect(await keysOf('inbox/')).toEqual([]);
+    const [manifestKey = ''] = (await keysOf('recordings/')).filter((key) => key.endsWith('.json'));
+    const stored = await world.services.recordings.readManifest(manifestKey);
+    expect(stored).toMatchObject({ state: 'present', manifest: { eventId: 'pair-1' } });
+    expect(await keysOf('recordings/')).toHaveLength(2);
+  });
+
+  test.for([
+    'a copy under another day',
+    'a file that came since',
+    'a pending entry',
+    'a pending entry of a copy',
+  ])('DELETE with the saved files erases nothing beside %s', async (more, { expect }) => {
+    for (const eventId of ['saved-1', 'saved-2']) await env.DEDUPE.delete(`seen/telnyx/${eventId}`);
+    const world = createWorld('saved', { '2': 503 });
+    const path = '/telnyx/rec-saved';
+    await world.deliver({ ...world.event('1', { sizeBytes: 135_988 }), eventId: 'saved-1' });
+    const filesOf = async () =>
+      ((await ask('GET', path)).body.files as { key: string }[]).map(({ key }) => key);
+    const files = await filesOf();
+    expect(files).toHaveLength(1);
+
+    const anotherDay = { startedAt: '2026-06-29T10:00:00Z' };
+    const later = { ...world.other('2'), eventId: 'saved-2' };
+    if (more === 'a copy under another day')
+      await world.deliver({ ...world.event('3'), ...anotherDay, eventId: 'saved-2' });
+    else if (more === 'a file that came since')
+      await world.deliver({ ...world.other('3'), eventId: 'saved-2' });
+    else await world.deliver(more === 'a pending entry' ? later : { ...later, ...anotherDay });
+    expect(await keysOf('inbox/')).toHaveLength(more.startsWith('a pending') ? 1 : 0);
+    const before = await remains();
+
+    const ofNewest = more === 'a copy under another day' ? [await filesOf()] : [];
+    for (const known of [files, [], ...ofNewest])
+      expect(await ask('DELETE', path, { files: known })).toMatchObject({
+        status: 409,
+        body: { code: 'has_more' },
+      });
+    expect(await remains()).toEqual(before);
+    expect((await keysOf('erased/')).filter((key) => key !== 'erased/key')).toEqual([]);
+    expect(await ask('DELETE', path, { files: 'all' })).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_body' },
+    });
+
+    world.origin.answers = {};
+    world.clock.nowMs += 3_600_000;
+    for (const key of await keysOf('inbox/')) await world.take(key);
+    const all = (await keysOf('recordings/')).filter((key) => !key.endsWith('.json'));
+    expect(await ask('DELETE', path, { files: all })).toEqual({ status: 200, body: { outcome: 'erased' } });
+    expect(await remains()).toEqual([]);
+  });
+
+  test('a hold on the own place of an event blocks it, where its id names only a call', async ({
+    expect,
+  }) => {
+    const world = createWorld('own');
+    const named = { isNamedByCall: true as const };
+    await world.deliver({ ...world.event('1'), ...named, eventId: 'own-1' });
+    const second = world.event('2').files.map((file) => ({
+      ...file,
+      link: file.link?.replace('mono', 'dual'),
+    }));
+    const own = { ...world.event('2'), ...named, eventId: 'own-2', files: second };
+    await world.deliver(own);
+    const ownKey = (await ownRecordingKeys(own)).manifest;
+    expect(await keysOf(ownKey)).toHaveLength(1);
+    expect(await setHold(ownKey, hold, world.services)).toBe('held');
+    await world.deliver({ ...own, files: [{ claimedFormat: 'mp3', storedElsewhere: true }] });
+    const [key = ''] = await keysOf('dead/');
+    const before = await remains();
+
+    expect(await eraseEntry({ state: 'dead', key }, by, world.services)).toBe('on_hold');
+
+    expect(await remains()).toEqual(before);
   });
 
   test('a rebuild of the catalog has the holds', async ({ expect }) => {

@@ -132,6 +132,8 @@ describe('a page', () => {
     expect(await times('Pacific/Auckland')).toEqual(['Sun 28 Jun', '11:30']);
     expect(await times('America/New_York')).toEqual(['Sat 27 Jun', '19:30']);
     expect(await times('No/Where')).toEqual(['Sat 27 Jun', '23:30']);
+    for (const tz of ['%', '%E0%A4', 'Europe%2', '"'])
+      expect((await open('/', { cookie: `${cookie}; tz=${tz}` })).status, tz).toBe(200);
     const chosen = await post('/time-zone', { tz: 'Asia/Kolkata' });
     expect(chosen.headers.get('set-cookie')).toMatch(/^tz=Asia%2FKolkata; .*SameSite=Strict$/);
   });
@@ -140,7 +142,7 @@ describe('a page', () => {
 describe('the list', () => {
   const rows = async (path: string) => {
     const html = await (await open(path)).text();
-    return [...html.matchAll(/href="\/recordings\/telnyx\/([^"?]+)"><span/g)].map(([, id]) => id);
+    return [...html.matchAll(/href="\/recordings\/telnyx\/([^"?]+)[^"]*"><span/g)].map(([, id]) => id);
   };
 
   test('finds by a number, its end, an id and a call, a length and a state', async ({ expect }) => {
@@ -217,6 +219,17 @@ describe('what a person does on the page of a recording', () => {
       /<code class="id">(https:\/\/vault\.example\/s\?t=[0-9a-f.]+)<\/code>/.exec(shared) ?? [];
     expect((await vault.send(new Request(url))).status).toBe(200);
     const [, id = ''] = /name="id" value="([0-9a-f]{12})"/.exec(shared) ?? [];
+    for (const wrong of [
+      '',
+      '.',
+      '..',
+      '../..',
+      '..%2f',
+      `${id}/..`,
+      id.toUpperCase().replace(/[0-9]/g, 'A'),
+    ])
+      expect((await post(`${path}/revoke`, { id: wrong })).status, wrong).toBe(404);
+    expect(await keysOf(world.manifestKey)).toHaveLength(1);
     expect((await post(`${path}/revoke`, { id })).headers.get('location')).toBe(`${path}?done=revoked`);
     expect((await vault.send(new Request(url))).status).toBe(404);
     expect(await lines(world)).toEqual([
@@ -237,6 +250,35 @@ describe('what a person does on the page of a recording', () => {
     expect(gone).toContain('The recording is gone.');
     expect(await keysOf('recordings/')).toEqual([]);
     expect((await open(path)).status).toBe(404);
+  });
+
+  test('shows the trail of one call where two have its id', async ({ expect }) => {
+    for (const callId of ['call-a', 'call-b'])
+      await archived(callId, { recordingId: 'rec-twin', callId, eventId: `event-${callId}` });
+    const place = (callId: string) => `/recordings/telnyx/rec-twin`.concat(`?call=${callId}`);
+    const held = await post(place('call-a').replace('?', '/hold?'), { reason: 'only of a' });
+    expect(held.headers.get('location')).toBe(`${place('call-a')}&done=held`);
+
+    expect(await (await open(place('call-a'))).text()).toContain('only of a');
+    expect(await (await open(place('call-b'))).text()).not.toContain('only of a');
+  });
+
+  test('does what was asked for to the entry whose page it is', async ({ expect }) => {
+    await archived('do');
+    const world = createWorld('do');
+    const letter = { claimedFormat: 'mp3', storedElsewhere: true as const };
+    await world.deliver({ ...world.event('1'), eventId: 'do-2', from: '+15557770000', files: [letter] });
+    const html = await (await open('/attention')).text();
+    const [, link = ''] = /href="(\/recordings\/telnyx\/rec-do\?[^"]*)"/.exec(html) ?? [];
+    const [at = '', query = ''] = link.replaceAll('&#38;', '&').split('?');
+    expect(await (await open(`${at}?${query}`)).text()).toContain('<code>stored_elsewhere</code>');
+
+    const retried = await post(`${at}/retry?${query}`, {});
+    expect(retried.headers.get('location')).toBe(`${at}?${query}&done=retried`);
+    expect(await keysOf('inbox/')).toHaveLength(1);
+    expect(await keysOf('dead/')).toEqual([]);
+    // The entry is no more: what is left of the id is shown.
+    expect((await open(`${at}?${query}&done=retried`)).status).toBe(200);
   });
 
   test('retries a dead letter', async ({ expect }) => {
@@ -290,7 +332,9 @@ describe('what needs a person', () => {
     expect(html).toContain('Retry all 2');
     expect(html).toContain('<code>link_missing</code>');
     expect(html).toContain('<code>download_refused</code>');
-    expect(html).toContain('href="/recordings/telnyx/rec-one"');
+    expect(html).toContain(
+      'href="/recordings/telnyx/rec-one?call=call-one&#38;entry=dead%2Ftelnyx%2Fevent-one.json"',
+    );
 
     const done = await (await post('/attention', { code: 'stored_elsewhere' })).text();
     expect(done).toContain('2 of 2 are in the inbox again.');

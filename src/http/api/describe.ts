@@ -35,7 +35,8 @@ export function describeRow(found: FoundRow) {
     archiveSeconds: archiveMs / 1000,
     files: files.map(({ etag: _, ...file }) => {
       const isFirst = files.find(({ format }) => format === file.format)?.sha256 === file.sha256;
-      const path = pathOf(found, `/audio/${file.format}`, isFirst ? {} : { sha256: file.sha256 });
+      const isOnly = isFirst && !found.isShared; // A copy under another day has the same name.
+      const path = pathOf(found, `/audio/${file.format}`, isOnly ? {} : { sha256: file.sha256 });
       return { ...file, path };
     }),
   };
@@ -43,14 +44,24 @@ export function describeRow(found: FoundRow) {
 
 async function describeUnarchived({ facts, ...one }: Unarchived) {
   const { atMs, ...told }: Partial<EntryFacts> = facts ?? {};
-  const { recordingId } = told;
+  const path = facts && (await entryPath(one, facts));
   return {
-    ...(recordingId !== undefined && { path: `/api/recordings/${one.source}/${await keyPart(recordingId)}` }),
+    ...(path !== undefined && { path }),
     ...one,
     provider: providerOf(one.source),
     ...told,
     at: atMs === undefined ? undefined : new Date(atMs).toISOString(),
   };
+}
+
+/** Names the very entry: an archived recording, or another event, may have the same id. */
+async function entryPath(
+  { source, key }: Pick<Unarchived, 'source' | 'key'>,
+  { recordingId, callId }: EntryFacts,
+): Promise<string | undefined> {
+  if (recordingId === undefined) return undefined;
+  const call = callId === undefined ? {} : { call: await keyPart(callId) };
+  return `/api/recordings/${source}/${await keyPart(recordingId)}?${new URLSearchParams({ ...call, entry: key })}`;
 }
 
 function providerOf(source: string): string {

@@ -16,6 +16,7 @@ export const problems = {
   nothing_to_archive: 409,
   catalog_unavailable: 503,
   on_hold: 409,
+  has_more: 409,
   erasing: 409,
   locked: 409,
   trail_unavailable: 503,

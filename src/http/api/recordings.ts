@@ -1,10 +1,12 @@
 import { Hono } from 'hono/tiny';
 import { drawWaveform } from '../../catalog/draw-waveform.ts';
-import { filterOf, findRecording } from '../../catalog/find-recording.ts';
+import { filterOf, findEntry, findRecording } from '../../catalog/find-recording.ts';
 import { releaseHold, setHold } from '../../catalog/hold.ts';
 import { listRecordings } from '../../catalog/list-recordings.ts';
 import { eraseEntry, eraseRecording } from '../../recover/erase.ts';
-import { retryRecording } from '../../recover/retry-recording.ts';
+import { retryEntry, retryRecording } from '../../recover/retry-recording.ts';
+import { ok } from '../../shared/result.ts';
+import type { FoundRow } from '../../storage/catalog.ts';
 import { isObjectKey, recordingName } from '../../storage/keys.ts';
 import { allow } from '../identity.ts';
 import type { AppEnv } from '../services.ts';
@@ -15,6 +17,8 @@ import { problem } from './problem.ts';
 import { readBody } from './read-body.ts';
 import {
   audioQuerySchema,
+  entryQuerySchema,
+  eraseBodySchema,
   holdBodySchema,
   recordingQuerySchema,
   trailQuerySchema,
@@ -43,7 +47,7 @@ recordings.get('/', async (c) => {
 
 /** `GET /api/recordings/:source/:recordingId`: one, with its files; or why it is not archived. */
 recordings.get('/:source/:recordingId', async (c) => {
-  const name = nameIn(c, recordingQuerySchema);
+  const name = nameIn(c, entryQuerySchema);
   if (name instanceof Response) return name;
   const found = await findRecording(name, c.env);
   if (!found.ok) return problem('catalog_unavailable');
@@ -63,17 +67,23 @@ recordings.get('/:source/:recordingId/manifest', async (c) => {
 
 /** `GET` or `HEAD …/audio/:format`: the bytes, whole or in part; `?sha256=` tells files of one format apart. */
 recordings.get('/:source/:recordingId/audio/:format', async (c) => {
-  const found = await findVisible(c, audioQuerySchema);
+  const { format } = c.req.param();
+  const sha256 = c.req.query('sha256');
+  const isMeant = ({ row }: FoundRow) => findFile(row, format, sha256) !== undefined;
+  const found = await findVisible(c, audioQuerySchema, sha256 === undefined ? undefined : isMeant);
   if (found instanceof Response) return found;
-  const file = findFile(found.row, c.req.param('format'), c.req.query('sha256'));
+  const file = findFile(found.row, format, sha256);
   return file === undefined ? problem('not_found') : serveAudio(c, found, file);
 });
 
 /** `GET …/waveform/:format`: the waveform of a file, as BBC audiowaveform's `.dat`. */
 recordings.get('/:source/:recordingId/waveform/:format', async (c) => {
-  const found = await findVisible(c, waveformQuerySchema);
+  const { format } = c.req.param();
+  const sha256 = c.req.query('sha256');
+  const isMeant = ({ row }: FoundRow) => findFile(row, format, sha256) !== undefined;
+  const found = await findVisible(c, waveformQuerySchema, sha256 === undefined ? undefined : isMeant);
   if (found instanceof Response) return found;
-  const file = findFile(found.row, c.req.param('format'), c.req.query('sha256'));
+  const file = findFile(found.row, format, sha256);
   if (file === undefined) return problem('not_found');
   const drawn = await drawWaveform(file, c.env);
   if (!drawn.ok) return problem(drawn.error);
@@ -99,9 +109,12 @@ recordings.get('/:source/:recordingId/trail', async (c) => {
 
 /** `POST …/retry`: replays a dead letter, or makes a pending entry due now. */
 recordings.post('/:source/:recordingId/retry', allow('manage'), async (c) => {
-  const name = nameIn(c, recordingQuerySchema);
+  const name = nameIn(c, entryQuerySchema);
   if (name instanceof Response) return name;
-  const { outcome, place } = await retryRecording(await filterOf(name), c.env);
+  const entry = name.entry === undefined ? undefined : await findEntry(name, c.env);
+  if (name.entry !== undefined && entry === undefined) return problem('not_found');
+  const { outcome, place } =
+    entry === undefined ? await retryRecording(await filterOf(name), c.env) : await retryEntry(entry, c.env);
   if (place !== undefined && !(await writeTrail(c, place, { action: 'retried' })))
     return problem('trail_unavailable');
   return outcome === 'nothing_to_retry' ? problem(outcome) : c.json({ outcome }, 202);
@@ -132,18 +145,26 @@ recordings.delete('/:source/:recordingId/hold', allow('manage'), async (c) => {
   return c.json({ released: true });
 });
 
-/** `DELETE /api/recordings/:source/:recordingId`: erases it for good, archived or not. */
+/**
+ * `DELETE /api/recordings/:source/:recordingId`: erases it for good, archived or not. With `{"files":[…]}` only if the vault has
+ * no other audio of it, and nothing of it is pending.
+ */
 recordings.delete('/:source/:recordingId', allow('manage'), async (c) => {
-  const name = nameIn(c, recordingQuerySchema);
+  const name = nameIn(c, entryQuerySchema);
   if (name instanceof Response) return name;
-  const found = await findRecording(name, c.env);
+  const body = await readBody(c, eraseBodySchema);
+  if (!body.ok) return problem('invalid_body', body.error);
+  const { id: by, name: byName } = c.var.identity;
+  const eraser = { by, byName, onlyFiles: body.value.files };
+  // The very entry: by its id another event's recording may be found.
+  const entry = name.entry === undefined ? undefined : await findEntry(name, c.env);
+  const found = name.entry === undefined ? await findRecording(name, c.env) : ok(entry);
   if (!found.ok) return problem('catalog_unavailable');
   if (found.value === undefined) return problem('not_found');
-  const { id: by, name: byName } = c.var.identity;
   const outcome =
     found.value.state === 'archived'
-      ? await eraseRecording({ manifestKey: found.value.manifestKey, by, byName }, c.env)
-      : await eraseEntry(found.value, { by, byName }, c.env);
+      ? await eraseRecording({ manifestKey: found.value.manifestKey, ...eraser }, c.env)
+      : await eraseEntry(found.value, eraser, c.env);
   if (outcome === 'erased') return c.json({ outcome });
   return outcome === 'erasing' ? c.json({ outcome }, 202) : problem(outcome);
 });

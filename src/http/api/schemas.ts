@@ -86,6 +86,14 @@ export const statsQuerySchema = v.strictObject({ from: dayParameter, to: dayPara
 /** Of a recording's route: `call` tells those apart that have the same id. */
 export const recordingQuerySchema = v.strictObject({ call: idParameter });
 
+/** Of a route that also takes what is not archived: `entry` is its key, as its `path` has it. */
+export const entryQuerySchema = v.strictObject({ call: idParameter, entry: idParameter });
+
+/** Of an erasure: the keys of all audio that the client knows; with any other, or a pending entry, nothing is erased. */
+export const eraseBodySchema = v.strictObject({
+  files: v.optional(v.array(v.string('keys of audio'), 'keys of audio')),
+});
+
 const sha256 = text(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex');
 
 export const waveformQuerySchema = v.strictObject({ call: idParameter, sha256 });

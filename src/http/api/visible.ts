@@ -16,14 +16,18 @@ export function nameIn(
   if (!maySee(c.var.identity, source)) return problem('not_found');
   const parameters = readParameters(schema, given);
   if (!parameters.ok) return problem('invalid_parameter', parameters.error);
-  return { source, recordingId, call: c.req.query('call') };
+  return { source, recordingId, call: c.req.query('call'), entry: c.req.query('entry') };
 }
 
 /** The archived recording that a request names; else the answer. */
-export async function findVisible(c: Context<AppEnv>, schema: QuerySchema): Promise<FoundRow | Response> {
+export async function findVisible(
+  c: Context<AppEnv>,
+  schema: QuerySchema,
+  isMeant?: (found: FoundRow) => boolean,
+): Promise<FoundRow | Response> {
   const name = nameIn(c, schema);
   if (name instanceof Response) return name;
-  const found = await findArchived(name, c.env);
+  const found = await findArchived(name, c.env, isMeant);
   if (!found.ok) return problem('catalog_unavailable');
   return found.value ?? problem('not_found');
 }

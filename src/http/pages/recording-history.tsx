@@ -159,7 +159,7 @@ export function Trail({ one, trail, view: { clock } }: RecordingProps) {
           </tbody>
         </table>
       )}
-      {one.path !== undefined && (
+      {one.state === 'archived' && (
         <p class="small">
           <a href={`/api${pageOf(one, '/trail')}`}>{all}</a>
         </p>

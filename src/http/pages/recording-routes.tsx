@@ -2,10 +2,11 @@ import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import { findRecording } from '../../catalog/find-recording.ts';
 import type { Listed } from '../../catalog/list-recordings.ts';
+import { keyPart } from '../../storage/keys.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import { type Described, describe } from '../api/describe.ts';
 import { recordings } from '../api/recordings.ts';
-import { recordingQuerySchema } from '../api/schemas.ts';
+import { entryQuerySchema } from '../api/schemas.ts';
 import { shares } from '../api/shares.ts';
 import { nameIn } from '../api/visible.ts';
 import { readForm } from '../read-form.ts';
@@ -15,7 +16,7 @@ import { Layout } from './layout.tsx';
 import { failed, forPeople, viewOf } from './people.tsx';
 import { RecordingPage } from './recording.tsx';
 import { confirmationsOf } from './recording-actions.tsx';
-import { type ListedShare, pageOf } from './recording-parts.tsx';
+import type { ListedShare } from './recording-parts.tsx';
 import { words } from './words.ts';
 
 /** One recording, and what a person does with it: `/recordings/:source/:recordingId`. */
@@ -62,7 +63,9 @@ recordingPages.post('/:source/:recordingId/share', forPeople('manage'), async (c
 
 recordingPages.post('/:source/:recordingId/revoke', forPeople('manage'), async (c) => {
   const id = (await readForm(c)).get('id') ?? '';
-  return after(c, await ask(c, { method: 'DELETE', part: `/shares/${encodeURIComponent(id)}` }), 'revoked');
+  // Any other text could lead to another route: `..` to that of the recording.
+  if (!/^[0-9a-f]{12}$/.test(id)) return failed(c, 'not_found', 404);
+  return after(c, await ask(c, { method: 'DELETE', part: `/shares/${id}` }), 'revoked');
 });
 
 recordingPages.post('/:source/:recordingId/erase', forPeople('manage'), async (c) => {
@@ -105,11 +108,9 @@ interface ApiRequest {
 }
 
 async function ask(c: Context<AppEnv>, { method, part, body }: ApiRequest): Promise<Response> {
-  const url = new URL(c.req.url);
   const { source = '', recordingId = '' } = c.req.param();
-  url.pathname = `/api/recordings/${source}/${encodeURIComponent(recordingId)}${part}`;
-  const call = url.searchParams.get('call');
-  url.search = call === null ? '' : `?${new URLSearchParams({ call })}`;
+  const path = `/api/recordings/${encodeURIComponent(source)}/${encodeURIComponent(recordingId)}`;
+  const url = new URL(`${path}${part}${nameQuery(c)}`, c.req.url);
   const headers = new Headers();
   for (const name of IDENTIFYING) {
     const value = c.req.header(name);
@@ -133,10 +134,18 @@ async function refused(c: Context<AppEnv>, answer: Response): Promise<Response> 
   return failed(c, code, answer.status);
 }
 
+/** The parameters that tell recordings of one id apart. */
+function nameQuery(c: Context<AppEnv>): string {
+  const query = new URLSearchParams();
+  for (const name of ['call', 'entry']) {
+    const value = c.req.query(name);
+    if (value !== undefined) query.set(name, value);
+  }
+  return query.size === 0 ? '' : `?${query}`;
+}
+
 async function findOf(c: Context<AppEnv>): Promise<Listed | Response> {
-  const url = new URL(c.req.url);
-  const call = url.searchParams.get('call') ?? undefined;
-  const name = nameIn(c, recordingQuerySchema, new URLSearchParams(call === undefined ? {} : { call }));
+  const name = nameIn(c, entryQuerySchema, new URLSearchParams(nameQuery(c)));
   if (name instanceof Response) return refused(c, name);
   const found = await findRecording(name, c.env);
   if (!found.ok) return failed(c, 'catalog_unavailable', 503);
@@ -175,18 +184,16 @@ async function storedOf(found: Listed, { env }: Context<AppEnv>) {
 /** Lines of the trail that a page shows. */
 const MAX_LINES = 200;
 
-/** The last lines, the newest first. */
-async function trailOf(one: Described, c: Context<AppEnv>): Promise<TrailEntry[]> {
-  const [, , , source = '', recordingKey = ''] = pageOf(one)
-    .replace(/\?.*/, '')
-    .split('/')
-    .toSpliced(1, 0, '');
+/** The last lines of this recording of this call, the newest first. */
+async function trailOf(
+  { source, recordingId, callId }: Described,
+  c: Context<AppEnv>,
+): Promise<TrailEntry[]> {
+  if (recordingId === undefined || callId === undefined) return [];
+  const place = { source, recordingKey: await keyPart(recordingId), callKey: await keyPart(callId) };
   const lines: TrailEntry[] = [];
-  for (let key: string | undefined = ''; key !== undefined && recordingKey !== ''; ) {
-    const page: Awaited<ReturnType<typeof c.env.trail.listAt>> = await c.env.trail.listAt(
-      { source, recordingKey },
-      key,
-    );
+  for (let key: string | undefined = ''; key !== undefined; ) {
+    const page: Awaited<ReturnType<typeof c.env.trail.listAt>> = await c.env.trail.listAt(place, key);
     lines.push(...page.items);
     key = page.lastKey;
   }
