@@ -10,7 +10,7 @@ import { purgeDeadLetters } from './recover/purge.ts';
 import { reconcile } from './recover/reconcile.ts';
 import { resumeReindex } from './recover/reindex.ts';
 import { startRetention } from './recover/retention.ts';
-import { logToConsole } from './shared/log.ts';
+import { logToConsole, orLogFault } from './shared/log.ts';
 import { rateLimitedLog } from './shared/rate-limited-log.ts';
 import { withTimeout } from './shared/with-timeout.ts';
 import { createAuditStore } from './storage/audit-store.ts';
@@ -135,6 +135,10 @@ async function scheduled({ scheduledTime }: ScheduledController, env: Env): Prom
       () => startDeletions(services),
       () => startRetention(services),
     );
+  if (services.catalog.isBound)
+    chores.push(async () => {
+      await orLogFault(services.catalog.markCron(scheduledTime), { outcome: 'cron_not_marked' }, services);
+    });
   const errors: unknown[] = [];
   for (const chore of chores) await chore().catch((error: unknown) => errors.push(error));
   if (errors.length > 0) throw errors[0]; // Cloudflare then shows the run as failed.

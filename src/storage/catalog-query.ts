@@ -88,6 +88,22 @@ export function daysStatement(table: 'days' | 'failures', { from, to, sources }:
   return join(`SELECT * FROM ${table}${whereOf(conditions)} ORDER BY day, source`, [], conditions);
 }
 
+/** All that was archived of some sources: the table has a row a day and source. */
+export function totalsStatement(sources: readonly string[] | undefined): Statement {
+  const conditions = isOneOf('source', sources);
+  const sums = 'coalesce(sum(recordings), 0) AS recordings, coalesce(sum(bytes), 0) AS bytes';
+  return join(`SELECT ${sums} FROM days${whereOf(conditions)}`, [], conditions);
+}
+
+/** The newest row of each source, by its index. */
+export function newestStatement(sources: readonly string[]): Statement {
+  const newest = 'SELECT facts FROM recordings WHERE source = value ORDER BY id DESC LIMIT 1';
+  return {
+    sql: `SELECT value AS source, (${newest}) AS facts FROM json_each(?)`,
+    values: [JSON.stringify(sources)],
+  };
+}
+
 /** The id at which a search stops reading; `undefined` for one that reads no more rows than it shows. */
 export function endOfScan(search: RowSearch): Statement | undefined {
   const { scan, others } = plan(search);

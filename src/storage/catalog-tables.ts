@@ -1,10 +1,11 @@
 import type { WithTimeout } from '../shared/with-timeout.ts';
 import type { Statement } from './catalog-query.ts';
 import recordings from './migrations/0001-recordings.sql';
+import marks from './migrations/0002-marks.sql';
 import { STORE_MS } from './objects.ts';
 
 /** Numbered from 1. One that was released never changes. */
-const migrations = [recordings];
+const migrations = [recordings, marks];
 
 /** A database whose tables exist, and whose requests have a time limit. */
 export interface OpenCatalog {

@@ -7,16 +7,22 @@ import {
   type DayFilter,
   daysStatement,
   endOfScan,
+  newestStatement,
   type RowFilter,
   type RowSearch,
   searchStatement,
+  totalsStatement,
 } from './catalog-query.ts';
-import { type PlacedRow, parseRow } from './catalog-row.ts';
+import { type CatalogRow, type PlacedRow, parseRow } from './catalog-row.ts';
 import { migrate, type OpenCatalog, run } from './catalog-tables.ts';
 import { putRows, removeRows } from './catalog-write.ts';
 import { createHoldFlags } from './hold-flags.ts';
 import { type Hold, parseHold } from './holds.ts';
 import { STORE_MS } from './objects.ts';
+
+const MARK_CRON = `INSERT INTO marks VALUES ('cron', ?1) ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms`;
+
+const LAST_CRON = { sql: "SELECT at_ms FROM marks WHERE name = 'cron'", values: [] };
 
 const LIST_KEYS = 'SELECT id, manifest_key AS manifestKey FROM recordings WHERE id > ?1 ORDER BY id LIMIT ?2';
 
@@ -75,6 +81,16 @@ export interface Stats {
   readonly failures: readonly FailureStats[];
 }
 
+export interface Totals {
+  readonly recordings: number;
+  readonly bytes: number;
+}
+
+export interface Activity {
+  readonly cronMs?: number | undefined;
+  readonly newest: readonly CatalogRow[];
+}
+
 /** The place of a row in the list, and its manifest. */
 export interface RowKey {
   readonly id: number;
@@ -96,20 +112,24 @@ export function createCatalog(database: D1Database | undefined, limit: WithTimeo
     return { database, withTimeout: limit };
   }
 
+  /** That the database fails or hangs is expected: only what is read from it is not possible then. */
+  async function read<T>(work: (opened: OpenCatalog) => Promise<T>): Promise<Result<T, Failure>> {
+    try {
+      return ok(await work(await open()));
+    } catch (error) {
+      return err({ code: 'catalog_failed', detail: describeError(error) });
+    }
+  }
+
   return {
     isBound: database !== undefined,
 
     /** Writes rows, and leaves those that are the same; the number of rows that were missing or differed. */
     put: async (rows: readonly PlacedRow[]): Promise<number> => putRows(await open(), rows),
 
-    /** The rows of a page. That the database fails or hangs is expected: only the search is not possible then. */
-    async search(search: RowSearch): Promise<Result<FoundPage, Failure>> {
-      try {
-        return ok(await find(await open(), search));
-      } catch (error) {
-        return err({ code: 'catalog_failed', detail: describeError(error) });
-      }
-    },
+    /** The rows of a page. */
+    search: (search: RowSearch): Promise<Result<FoundPage, Failure>> =>
+      read((opened) => find(opened, search)),
 
     /** The number of rows, of at most `MAX_SCANNED_ROWS`. */
     async count(filter: RowFilter): Promise<number> {
@@ -118,17 +138,30 @@ export function createCatalog(database: D1Database | undefined, limit: WithTimeo
     },
 
     /** What was archived, and what failed on the way, by UTC day and source. */
-    async stats(days: DayFilter): Promise<Result<Stats, Failure>> {
-      try {
-        const opened = await open();
-        const archived = await run<DayStats>(opened, daysStatement('days', days));
-        return ok({
-          days: archived,
-          failures: await run<FailureStats>(opened, daysStatement('failures', days)),
-        });
-      } catch (error) {
-        return err({ code: 'catalog_failed', detail: describeError(error) });
-      }
+    stats: (days: DayFilter): Promise<Result<Stats, Failure>> =>
+      read(async (opened) => ({
+        days: await run<DayStats>(opened, daysStatement('days', days)),
+        failures: await run<FailureStats>(opened, daysStatement('failures', days)),
+      })),
+
+    /** All that was archived of some sources; of all, without. */
+    totals: (sources: readonly string[] | undefined): Promise<Result<Totals, Failure>> =>
+      read(async (opened) => {
+        const [totals] = await run<Totals>(opened, totalsStatement(sources));
+        return totals ?? { recordings: 0, bytes: 0 };
+      }),
+
+    /** The last run of the cron, and the newest recording of each source that has one. */
+    activity: (sources: readonly string[]): Promise<Result<Activity, Failure>> =>
+      read(async (opened) => {
+        const [cron] = await run<{ at_ms: number }>(opened, LAST_CRON);
+        const newest = await run<{ facts: string | null }>(opened, newestStatement(sources));
+        return { cronMs: cron?.at_ms, newest: newest.flatMap(({ facts }) => parseRow(facts ?? '') ?? []) };
+      }),
+
+    /** Notes the time of a run of the cron. */
+    async markCron(ms: number): Promise<void> {
+      await run(await open(), { sql: MARK_CRON, values: [ms] });
     },
 
     /** Removes the rows of manifests. */

@@ -126,6 +126,10 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
         '/',
         '/?q=4711&min=0:01',
         '/?q=nothing',
+        '/attention',
+        '/overview',
+        '/status',
+        '/export?q=4711',
         '/recordings/standard-webhooks/dual',
         '/recordings/standard-webhooks/tape',
         '/recordings/standard-webhooks/dead',
@@ -298,6 +302,119 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     expect(await page.locator('.notice').textContent()).toContain('The link is revoked');
     expect((await fetch(url)).status).toBe(404);
     await hasNoComplaint(expect, page);
+  });
+
+  const heard = (page: Page, place: string) =>
+    page
+      .locator(`${place} audio`)
+      .evaluate(
+        (audio: { currentTime?: number; paused?: boolean }) =>
+          [audio.paused, audio.currentTime ?? 0] as const,
+      );
+
+  test('plays below the list, and goes on while one browses', async ({ expect }) => {
+    const page = await signedIn('/');
+    const row = page.locator('tr:has(.play)', { hasText: '4711' }).first();
+    await row.locator('.play').click();
+    await page.locator('.dock .peak').first().waitFor();
+    await vi.waitFor(async () => expect((await heard(page, '.dock'))[0]).toBe(false), { timeout: 10_000 });
+    expect(await row.getAttribute('class')).toContain('is-playing');
+    await hasNoComplaint(expect, page);
+    await page.locator('.dock').evaluate((dock: { mark?: true }) => {
+      dock.mark = true;
+    });
+    await page.getByRole('link', { name: 'Overview' }).click();
+    await page.waitForURL(/\/overview$/);
+    await page.locator('.overview-page').waitFor();
+    await page.getByRole('link', { name: 'Recordings' }).click();
+    await page.locator('#q').fill('0958');
+    await page.locator('#q').press('Enter');
+    await page.waitForURL(/q=0958/);
+    await vi.waitFor(async () => expect(await ids(page)).toEqual(['mono']));
+    // The same player as before: no page was loaded in between.
+    expect(await page.locator('.dock').evaluate((dock: { mark?: true }) => dock.mark)).toBe(true);
+    await page.goBack();
+    await vi.waitFor(async () => expect(await ids(page)).toContain('dual'));
+    expect(await page.locator('.dock').count()).toBe(1);
+    await page.locator('.dock').getByRole('button', { name: 'Close' }).click();
+    expect(await page.locator('.dock').count()).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+
+  test('opens a recording beside the list, where what is heard goes on', async ({ expect }) => {
+    const page = await signedIn('/');
+    const row = page.locator('tr:has(.play)', { hasText: '4711' }).first();
+    await row.locator('.play').click();
+    await vi.waitFor(async () => expect((await heard(page, '.dock'))[1]).toBeGreaterThan(0.5), {
+      timeout: 10_000,
+    });
+    await row.locator('.c-who a').click();
+    await page.locator('.panel .peak').first().waitFor();
+    expect(new URL(page.url()).pathname).toBe('/recordings/standard-webhooks/dual');
+    expect(await page.locator('.dock').count()).toBe(0);
+    const goesOn = async () => {
+      const [isPaused, at] = await heard(page, '.panel');
+      expect([isPaused, at > 0.5]).toEqual([false, true]);
+    };
+    await vi.waitFor(goesOn, { timeout: 10_000 });
+    expect(await page.locator('.recordings tbody tr').count()).toBeGreaterThan(2);
+    await hasNoComplaint(expect, page);
+    await page.goBack();
+    await page.locator('.panel').waitFor({ state: 'detached' });
+    expect(new URL(page.url()).pathname).toBe('/');
+    await page.goForward();
+    await page.locator('.panel').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('.panel').waitFor({ state: 'detached' });
+    await page.reload();
+    expect(await ids(page)).toContain('dual');
+  });
+
+  test('opens a recording as a page of its own on a narrow screen', async ({ expect }) => {
+    const page = await signedIn('/', { viewport: { width: 400, height: 800 } });
+    await page.locator('.c-who a', { hasText: '4711' }).first().click();
+    await page.waitForURL(/\/recordings\//);
+    expect(await page.locator('.panel').count()).toBe(0);
+    await hasNoComplaint(expect, page);
+  });
+
+  test('measures who speaks how long', async ({ expect }) => {
+    const page = await signedIn('/recordings/standard-webhooks/dual');
+    await page.locator('.peak').first().waitFor();
+    const shares = await page.locator('.talk .share').allTextContents();
+    const [one = 0, two = 0, both = 0, silence = 0] = shares.map(Number.parseFloat);
+    expect(one).toBeGreaterThan(10);
+    expect(two).toBeGreaterThan(10);
+    expect(Math.abs(one + two - both + silence - 100)).toBeLessThanOrEqual(2);
+    const from = page.locator('.longest-from');
+    await from.click();
+    expect(await page.locator('.clock .now').textContent()).toBe(await from.textContent());
+  });
+
+  test('takes several recordings by keys, and puts them on hold', async ({ expect }) => {
+    const page = await signedIn('/?format=wav');
+    for (const key of ['j', 'x', 'j', 'x']) await page.keyboard.press(key);
+    expect(await page.locator('.chosen').textContent()).toBe('2 selected');
+    await hasNoComplaint(expect, page);
+    await page.locator('.selection').getByRole('button', { name: 'Hold…' }).click();
+    await page.getByLabel('Reason').fill('both are disputed');
+    await hasNoComplaint(expect, page);
+    await page.getByRole('button', { name: 'Put 2 on hold' }).click();
+    expect(await page.locator('h1').textContent()).toBe('2 put on hold');
+    const held: { recordings: { path: string }[] } = await (
+      await asOwner('/api/recordings?hold=true')
+    ).json();
+    expect(held.recordings).toHaveLength(2);
+    for (const { path } of held.recordings) await asOwner(`${path}/hold`, { method: 'DELETE' });
+  });
+
+  test('shows its keys', async ({ expect }) => {
+    const page = await signedIn('/');
+    await page.keyboard.press('?');
+    expect(await page.locator('#keys').isVisible()).toBe(true);
+    await hasNoComplaint(expect, page);
+    await page.keyboard.press('Escape');
+    expect(await page.locator('#keys').isVisible()).toBe(false);
   });
 
   test('erases when the end of a number is typed, and not on hold', async ({ expect }) => {

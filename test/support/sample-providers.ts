@@ -26,6 +26,7 @@ const noProblem = () => undefined;
 /** Signed by a JWT that holds the body's hash; sends by mistake what is not signed; an API that a JWT signs in. */
 export const jwtProvider: Provider = {
   id: 'sample-jwt',
+  webhookPlace: 'A page of this provider',
   settings: {
     secret: 'JWT_SECRET',
     secretProblem: noProblem,
@@ -80,6 +81,7 @@ export const jwtProvider: Provider = {
 /** Asks for an answer under the secret; several recordings in an event; an API that a fetched token signs in. */
 export const tokenProvider: Provider = {
   id: 'sample-token',
+  webhookPlace: 'A page of this provider',
   settings: { secret: 'TOKEN_SECRET', secretProblem: noProblem },
   signatureHeaders: ['x-zm-request-timestamp', 'x-zm-signature'],
   readSignature({ headers }, secrets) {
@@ -158,6 +160,7 @@ async function hmacHex(text: string, secret: string): Promise<string> {
 /** Carries a password in a header and a token in the body, and signs nothing. */
 export const sharedSecretProvider: Provider = {
   id: 'sample-shared',
+  webhookPlace: 'A page of this provider',
   settings: { secret: 'SHARED_SECRET', secretProblem: noProblem },
   signatureHeaders: ['authorization'],
   sharedSecret: {

@@ -1,8 +1,11 @@
 import { env } from 'cloudflare:workers';
+import { BlobReader, configure, TextWriter, ZipReader } from '@zip.js/zip.js';
 import { beforeEach, describe, test } from 'vitest';
 import { rowsOf } from './catalog-state.ts';
 import { createVault, keysOf } from './support.ts';
 import { createWorld, type World } from './world.ts';
+
+configure({ useWebWorkers: false });
 
 const owner = 'a-token-of-the-owner-0123456789';
 const base = 'https://vault.example';
@@ -367,5 +370,233 @@ describe('what needs a person', () => {
     expect(await (await open('/attention')).text()).not.toContain('Retry all');
     expect((await post('/attention', { code: 'stored_elsewhere' })).status).toBe(403);
     expect(await keysOf('dead/')).toHaveLength(1);
+  });
+});
+
+describe('an empty vault', () => {
+  test('tells its owner three steps, and what is set, and others that it is empty', async ({ expect }) => {
+    const html = await (await open('/')).text();
+    expect(html).toContain('<h1>No recordings yet</h1>');
+    expect(html).toContain('npx wrangler secret put TELNYX_PUBLIC_KEY');
+    expect(html).toContain(`data-copy="${base}/webhooks/telnyx"`);
+    expect(html.match(/<\/svg>Set</g)).toHaveLength(2);
+    expect(html.match(/<\/svg>Not set</g)).toHaveLength(3);
+    expect(await (await open('/?q=4711')).text()).toContain('Nothing matches');
+
+    cookie = await signIn(await newToken({ name: 'reader' }));
+    const reader = await (await open('/')).text();
+    expect(reader).toContain('<h1>No recordings yet</h1>');
+    expect(reader).not.toContain('wrangler');
+  });
+});
+
+async function newToken(body: object): Promise<string> {
+  const headers = { authorization: `Bearer ${owner}` };
+  const request = new Request(`${base}/api/tokens`, { method: 'POST', body: JSON.stringify(body), headers });
+  return (await (await vault.send(request)).json<{ token: string }>()).token;
+}
+
+describe('the overview', () => {
+  const day = (ago: number) => new Date(Date.now() - ago * 86_400_000).toISOString();
+
+  test('counts by day and provider, and says what failed', async ({ expect }) => {
+    await archived('today', { startedAt: day(0), durationSeconds: 1800 });
+    await archived('old', { startedAt: day(40), durationSeconds: 3600 });
+    const dead = createWorld('gone');
+    await dead.deliver({ ...dead.event('1'), files: [{ claimedFormat: 'wav', storedElsewhere: true }] });
+    const month = await (await open('/overview')).text();
+    const totals = (html: string) => [...html.matchAll(/<dd>(.*?)<\/dd>/g)].map(([, value]) => value);
+
+    expect(totals(month)[0]).toBe('2');
+    expect(totals(month)[2]).toBe('1');
+    expect(totals(month)[4]).toBe('<a href="/attention#dead">1</a>');
+    expect(month).toContain('30 min of audio.');
+    expect(month).toContain('<code>stored_elsewhere</code>');
+    // One bar each for recordings, hours and bytes; none took longer than a minute.
+    expect(month.match(/<rect class="s1" x=/g)).toHaveLength(3);
+
+    const quarter = await (await open('/overview?days=90')).text();
+    expect(totals(quarter)[2]).toBe('2');
+    expect(quarter).toContain('1.5 h of audio.');
+    const year = await (await open('/overview?days=364')).text();
+    expect(year).toContain('Recordings per week');
+    expect(totals(year)[2]).toBe('2');
+    expect(await (await open('/overview?days=7')).text()).toContain('Recordings per day');
+  });
+
+  test('shows a client its own sources', async ({ expect }) => {
+    await archived('own', { startedAt: day(0) });
+    cookie = await signIn(await newToken({ name: 'shop', sources: ['plivo'] }));
+    const html = await (await open('/overview')).text();
+    expect(html).toContain('<dt>Recordings, all time</dt><dd>0</dd>');
+    expect(html).toContain('Nothing was recorded in this period.');
+  });
+
+  test('says when the catalog cannot be read', async ({ expect }) => {
+    vault = await createVault({ VAULT_TOKEN: owner, CATALOG: undefined });
+    cookie = await signIn(owner);
+    const response = await open('/overview');
+    expect([response.status, await response.text()]).toEqual([
+      503,
+      expect.stringContaining('<code>catalog_unavailable</code>'),
+    ]);
+    expect(await (await open('/status')).text()).toContain('there is no database bound as CATALOG');
+  });
+});
+
+describe('the status', () => {
+  test('says which settings are wrong, and when things last ran, without a secret', async ({ expect }) => {
+    vault = await createVault({
+      VAULT_TOKEN: owner,
+      TELNYX_PUBLIC_KEY: 'not-a-key-of-telnyx',
+      TELNYX_API_KEY: 'key-of-the-api-0123456789',
+      RETENTION_DAYS: '90',
+    });
+    cookie = await signIn(owner);
+    await archived('last');
+    await rowsOf("INSERT OR REPLACE INTO marks VALUES ('cron', 1000)");
+    const html = await (await open('/status')).text();
+
+    expect(html).toContain('TELNYX_PUBLIC_KEY: value 1 of 1');
+    expect(html).toContain('</svg>Invalid<');
+    expect(html).toContain('It has stopped');
+    expect(html).toMatch(/<th scope="row">telnyx<\/th>.*?Set<.*?<time datetime/s);
+    for (const secret of [owner, 'not-a-key-of-telnyx', 'key-of-the-api-0123456789'])
+      expect(html).not.toContain(secret);
+  });
+
+  test('is for those alone who may change all of it', async ({ expect }) => {
+    cookie = await signIn(await newToken({ name: 'manager', right: 'manage', sources: ['telnyx'] }));
+    expect((await open('/status')).status).toBe(403);
+    expect(await (await open('/overview')).text()).not.toContain('href="/status"');
+    cookie = await signIn(await newToken({ name: 'reader' }));
+    expect((await open('/status')).status).toBe(403);
+  });
+});
+
+describe('a selection', () => {
+  const path = (run: string) => `/api/recordings/telnyx/rec-${run}`;
+  const choose = (paths: string[], more: Record<string, string>, target = '') => {
+    const body = new URLSearchParams([...paths.map((one) => ['path', one]), ...Object.entries(more)]);
+    const headers = { cookie, origin: base };
+    return vault.send(new Request(`${base}/selection${target}`, { method: 'POST', body, headers }));
+  };
+
+  test('is held with one reason, and what is gone or not seen is left out', async ({ expect }) => {
+    await archived('a');
+    await archived('b');
+    await archived('c');
+    const asked = await (
+      await choose([path('a'), path('b'), path('b'), path('gone')], { do: 'hold' })
+    ).text();
+    expect(asked).toContain('<dt>Recordings</dt><dd>2</dd>');
+    expect(asked).toContain('Put 2 on hold');
+    expect((await keysOf('holds/')).length).toBe(0);
+
+    const done = await (await choose([path('a'), path('b')], { reason: 'a dispute' }, '/hold')).text();
+    expect(done).toContain('2 put on hold');
+    expect((await keysOf('holds/')).length).toBe(2);
+    const again = await (await choose([path('a')], { reason: '  ' }, '/hold')).text();
+    expect(again).toContain('0 put on hold');
+    expect(again).toContain('<code>invalid_body</code>');
+  });
+
+  test('is exported as it was chosen, with a line in each trail', async ({ expect }) => {
+    const [a] = [await archived('a'), await archived('b')];
+    const asked = await (await choose([path('a')], { do: 'export' })).text();
+    expect(asked).toContain('action="/selection/export"');
+    const zip = await choose([path('a')], {}, '/export');
+    expect(zip.headers.get('content-type')).toBe('application/zip');
+    const names = await namesIn(zip);
+    expect(names.filter((name) => name.includes('rec-a'))).toHaveLength(3);
+    expect(names.filter((name) => name.includes('rec-b'))).toHaveLength(0);
+    expect((await a.services.trail.list(a.manifestKey, '')).items).toMatchObject([{ action: 'exported' }]);
+  });
+
+  test.for([
+    ['nothing', [], 400],
+    ['another host', ['https://other.example/api/recordings/telnyx/rec-a'], 400],
+    ['another route', ['/api/recordings/telnyx/rec-a/hold', '/api/tokens'], 400],
+    ['what no URL is', ['//', 'http://', '%', '/api/recordings/telnyx/%E0%A4'], 400],
+  ] as const)('of %s opens no more than recordings', async ([, paths, status], { expect }) => {
+    await archived('a');
+    expect((await choose([...paths], { do: 'export' })).status).toBe(status);
+  });
+
+  test('asks for the right, and from the page alone', async ({ expect }) => {
+    await archived('a');
+    const body = new URLSearchParams({ path: path('a'), reason: 'x' });
+    const elsewhere = { cookie, origin: 'https://other.example', 'sec-fetch-site': 'cross-site' };
+    for (const target of ['/selection', '/selection/hold', '/selection/export']) {
+      const request = new Request(`${base}${target}`, { method: 'POST', body, headers: elsewhere });
+      expect((await vault.send(request)).status, target).toBe(403);
+    }
+    cookie = await signIn(await newToken({ name: 'shop', sources: ['plivo'] }));
+    expect((await choose([path('a')], { do: 'export' })).status).toBe(400);
+    cookie = await signIn(await newToken({ name: 'reader' }));
+    expect((await choose([path('a')], { do: 'export' })).status).toBe(200);
+    expect((await choose([path('a')], { do: 'hold' })).status).toBe(403);
+    expect((await choose([path('a')], { reason: 'x' }, '/hold')).status).toBe(403);
+    expect(await keysOf('holds/')).toEqual([]);
+  });
+});
+
+async function filesIn(response: Response): Promise<Map<string, string>> {
+  const reader = new ZipReader(new BlobReader(await response.blob()));
+  const files = new Map<string, string>();
+  for (const entry of await reader.getEntries())
+    if (!entry.directory) files.set(entry.filename, await entry.getData(new TextWriter()));
+  return files;
+}
+
+async function namesIn(response: Response): Promise<string[]> {
+  return [...(await filesIn(response)).keys()];
+}
+
+describe('the export of a list', () => {
+  test('says what it would have, and leads to the ZIP of the same filters', async ({ expect }) => {
+    await archived('one', { from: '+15550004711' });
+    await archived('two', { callId: 'a-call' });
+    const zipOf = async (query: string) => {
+      const html = await (await open(`/export?${query}`)).text();
+      const [, link = ''] = /href="(\/api\/export[^"]*)"/.exec(html) ?? [];
+      const [, recordings] = /<dt>Recordings<\/dt><dd>(\d+)/.exec(html) ?? [];
+      return [recordings, link === '' ? [] : await namesIn(await open(link.replaceAll('&#38;', '&')))];
+    };
+
+    expect(await zipOf('q=4711')).toEqual([
+      '1',
+      expect.arrayContaining([expect.stringContaining('rec-one')]),
+    ]);
+    expect((await zipOf('q=a-call'))[0]).toBe('1');
+    expect((await zipOf('q=rec-two'))[0]).toBe('1');
+    expect((await zipOf(''))[0]).toBe('2');
+    expect(await zipOf('q=nothing')).toEqual(['0', []]);
+    expect((await open('/export?from=yesterday')).status).toBe(400);
+    expect((await open('/export?cursor=x')).status).toBe(400);
+  });
+});
+
+describe('a bundle', () => {
+  test('has the recording, a report, and a page that needs nothing else', async ({ expect }) => {
+    const world = await archived('proof', { clientState: '<script>alert(1)</script>' });
+    const files = await filesIn(await open('/recordings/telnyx/rec-proof/bundle'));
+    const names = [...files.keys()];
+    const manifest = names.find((name) => name.endsWith('rec-proof.json')) ?? '';
+
+    expect(names).toEqual(expect.arrayContaining(['report.html', 'verify.html', 'index.csv']));
+    expect(JSON.parse(files.get(manifest) ?? '').recordingId).toBe('rec-proof');
+    const report = files.get('report.html') ?? '';
+    expect(report).toContain('&#60;script&#62;alert(1)');
+    expect(report).not.toContain('<script');
+    expect(report).toContain(JSON.parse(files.get(manifest) ?? '').files[0].sha256);
+    const verify = files.get('verify.html') ?? '';
+    expect(verify).toContain("default-src 'none'");
+    expect(verify).not.toMatch(/^\s*(import|export) /m);
+    expect(verify.match(/<\/script>/g)).toHaveLength(1);
+    expect((await world.services.trail.list(world.manifestKey, '')).items).toMatchObject([
+      { action: 'exported' },
+    ]);
+    expect((await open('/recordings/telnyx/none/bundle')).status).toBe(404);
   });
 });

@@ -28,27 +28,44 @@ exported.get('/', allow('read'), async (c) => {
   const { rows, files, bytes, cursor } = part.value;
   const held = rows.filter(({ hold }) => hold !== undefined).length;
   if (dryRun) return c.json({ recordings: rows.length, files, bytes, held, cursor });
-  const name = `callvault ${new Date(c.env.now()).toISOString().slice(0, 10)}.zip`;
-  const headers = new Headers({
-    'Content-Type': 'application/zip',
-    'Content-Disposition': disposition('attachment', name),
-  });
+  const zip = zipOf(c, rows);
   if (cursor !== undefined) {
     url.searchParams.set('cursor', cursor);
-    headers.set('Link', `<${url.pathname}${url.search}>; rel="next"`);
+    zip.headers.set('Link', `<${url.pathname}${url.search}>; rel="next"`);
   }
-  // Hono answers HEAD by the route of GET; a ZIP that is begun is in the trail.
-  return new Response(c.req.method === 'HEAD' ? null : makeZip(entriesOf(c, rows)), { headers });
+  return zip;
 });
 
+/** A ZIP of recordings that the client may see, and of some files more. */
+export function zipOf(
+  c: Context<AppEnv>,
+  rows: readonly FoundRow[],
+  more: readonly ZipEntry[] = [],
+): Response {
+  const name = `callvault ${new Date(c.env.now()).toISOString().slice(0, 10)}.zip`;
+  const headers = {
+    'Content-Type': 'application/zip',
+    'Content-Disposition': disposition('attachment', name),
+    'Cache-Control': 'private, no-store',
+    'X-Content-Type-Options': 'nosniff',
+  };
+  // Hono answers HEAD by the route of GET; a ZIP that is begun is in the trail.
+  return new Response(c.req.method === 'HEAD' ? null : makeZip(entriesOf(c, rows, more)), { headers });
+}
+
 /** The status is sent by then: where an entry fails the ZIP breaks off, which every reader of ZIP archives sees. */
-async function* entriesOf(c: Context<AppEnv>, rows: readonly FoundRow[]): AsyncGenerator<ZipEntry> {
+async function* entriesOf(
+  c: Context<AppEnv>,
+  rows: readonly FoundRow[],
+  more: readonly ZipEntry[],
+): AsyncGenerator<ZipEntry> {
   const write = async (manifestKey: string) => {
     if (!(await writeTrail(c, manifestKey, { action: 'exported' })))
       throw new Error('Cannot write the trail');
   };
   try {
     yield* zipEntries(rows, c.env, write);
+    yield* more;
   } catch (error) {
     c.env.log({ event: 'export', outcome: 'failed', detail: describeError(error), isAlarm: true });
     throw error;

@@ -4,7 +4,7 @@ import type { Described } from '../api/describe.ts';
 import { type Clock, duration, span } from './format.ts';
 import { Icon, Layout, Time, type View } from './layout.tsx';
 import { pageOf } from './recording-parts.tsx';
-import { Who } from './row.tsx';
+import { inWords, Who } from './row.tsx';
 import { words } from './words.ts';
 
 const text = words.attention;
@@ -47,7 +47,7 @@ function Causes({ title, all, view }: CausesProps) {
   const codes = [...new Set(all.map(({ code = '' }) => code))];
   return (
     <>
-      <h2>{title}</h2>
+      <h2 id={all[0]?.state}>{title}</h2>
       {codes.map((code) => (
         <Cause code={code} all={all.filter((one) => (one.code ?? '') === code)} view={view} />
       ))}
@@ -94,11 +94,6 @@ function Cause({
       </ul>
     </section>
   );
-}
-
-/** `link_expired` as `Link expired`. */
-function inWords(code: string): string {
-  return code.replaceAll('_', ' ').replace(/^./, (first) => first.toUpperCase());
 }
 
 function adviceOn(code: string): string {

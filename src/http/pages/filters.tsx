@@ -64,6 +64,9 @@ export function FilterBar({ filters, clock, providers }: BarProps) {
         </button>
         <Chips filters={filters} clock={clock} providers={providers} />
         <Presets filters={filters} clock={clock} />
+        <a class="btn export" href={hrefOf(filters).replace('/', '/export')}>
+          {list.export}
+        </a>
       </form>
     </search>
   );

@@ -1,104 +1,32 @@
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
-import { listRecordings, lookThrough, MAX_LISTED } from '../../catalog/list-recordings.ts';
+import { lookThrough, MAX_LISTED } from '../../catalog/list-recordings.ts';
+import { allListings } from '../../recover/listing.ts';
 import { replay } from '../../recover/replay.ts';
 import { trailOf } from '../../recover/retry-recording.ts';
 import { isTimeZone } from '../../shared/zoned-day.ts';
 import { describe } from '../api/describe.ts';
-import { readListQuery } from '../api/list-query.ts';
 import { writeTrail } from '../api/write-trail.ts';
 import { readForm } from '../read-form.ts';
 import type { AppEnv } from '../services.ts';
 import { AttentionPage } from './attention.tsx';
-import type { Filters } from './filters.tsx';
-import { count, readDuration } from './format.ts';
+import { count } from './format.ts';
 import { htmlOf, pageHeaders } from './html.ts';
-import type { View } from './layout.tsx';
-import { type FoundList, ListPage } from './list.tsx';
+import { listPages } from './list-routes.tsx';
+import { OverviewPage, PERIODS } from './overview.tsx';
 import { failed, forPeople, viewOf } from './people.tsx';
 import { recordingPages } from './recording-routes.tsx';
+import { baseOf } from './set-up.tsx';
+import { StatusPage } from './status.tsx';
 import { words } from './words.ts';
 
 /** The pages for people: the same data and rights as the API, as HTML. */
 export const pages = new Hono<AppEnv>();
 
 pages.route('/recordings', recordingPages);
+pages.route('/', listPages);
 
-const PAGE_ROWS = 50;
-
-/** `GET /`: the recordings. */
-pages.get('/', forPeople('read'), async (c) => {
-  const view = await viewOf(c);
-  const query = new URL(c.req.url).searchParams;
-  const given = (name: keyof Filters) => query.get(name) ?? '';
-  const filters: Filters = {
-    q: given('q').trim(),
-    from: given('from'),
-    to: given('to'),
-    min: given('min'),
-    max: given('max'),
-    state: given('state'),
-    provider: given('provider'),
-    format: given('format'),
-    hold: given('hold'),
-    order: given('order'),
-    cursor: given('cursor'),
-  };
-  const found = await find(filters, view, c);
-  if (typeof found === 'string') return failed(c, found, 503);
-  const ids = c.env.config.sources.map(({ provider }) => provider.id);
-  return htmlOf(
-    <ListPage view={view} filters={filters} providers={[...new Set(ids)]} found={found} />,
-    'invalid' in found ? 400 : 200,
-  );
-});
-
-type Found = FoundList | { readonly invalid: string } | 'catalog_unavailable';
-
-/** A text of digits is a number, any other the id of a recording, or else of a call. */
-async function find(filters: Filters, view: View, c: Context<AppEnv>): Promise<Found> {
-  const { q } = filters;
-  const isDigits = /^\+?[\d\s().-]+$/.test(q) && /\d/.test(q);
-  const search = searchOf(filters, view.clock.timeZone);
-  if (q === '' || isDigits)
-    return listOf(q === '' ? search : withParameter(search, 'number', q), isDigits, c);
-  const byId = await listOf(withParameter(search, 'recording', q), false, c);
-  const isFound = typeof byId === 'string' || 'invalid' in byId || byId.recordings.length > 0;
-  return isFound ? byId : listOf(withParameter(search, 'call', q), false, c);
-}
-
-/** The parameters of the API that the filters mean. */
-function searchOf(filters: Filters, tz: string): URLSearchParams {
-  const search = new URLSearchParams({ limit: String(PAGE_ROWS), tz });
-  const { min, max, state } = filters;
-  const seconds = (text: string) => text && String(readDuration(text) ?? text);
-  const { from, to, provider, format, hold, order, cursor } = filters;
-  const given = { from, to, provider, format, hold, order, cursor };
-  for (const [name, text] of Object.entries({ ...given, minSeconds: seconds(min), maxSeconds: seconds(max) }))
-    if (text !== '') search.set(name, text);
-  search.set('state', state || (hasArchivedOnly(filters) ? 'archived' : 'all'));
-  return search;
-}
-
-function withParameter(search: URLSearchParams, name: string, value: string): URLSearchParams {
-  return new URLSearchParams([...search, [name, value]]);
-}
-
-/** What is not archived has no format and no hold. */
-function hasArchivedOnly({ format, hold }: Filters): boolean {
-  return format !== '' || hold !== '';
-}
-
-async function listOf(search: URLSearchParams, isDigits: boolean, c: Context<AppEnv>): Promise<Found> {
-  const query = await readListQuery(search);
-  if (!query.ok) return { invalid: query.error.allowed ?? '' };
-  const { sources } = c.var.identity;
-  const page = await listRecordings({ ...query.value, filter: { ...query.value.filter, sources } }, c.env);
-  if (!page.ok && page.error === 'catalog_unavailable') return page.error;
-  if (!page.ok) return { invalid: '' };
-  const { recordings, cursor, more } = page.value;
-  return { recordings: await Promise.all(recordings.map(describe)), cursor, more, isDigits };
-}
+const DAY_MS = 86_400_000;
 
 const ZONE_SECONDS = 365 * 86_400;
 
@@ -141,6 +69,63 @@ async function showAttention(c: Context<AppEnv>, done?: string): Promise<Respons
     <AttentionPage view={view} dead={dead.all} pending={pending.all} isCut={isCut} done={done} />,
   );
 }
+
+/** `GET /overview?days=`: how much was archived, how fast, and what failed. */
+pages.get('/overview', forPeople('read'), async (c) => {
+  const asked = Number(c.req.query('days'));
+  const period = PERIODS.find((days) => days === asked) ?? PERIODS[0];
+  const { sources } = c.var.identity;
+  const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+  const nowMs = c.env.now();
+  const days = { from: dayOf(nowMs - (period - 1) * DAY_MS), to: dayOf(nowMs), sources };
+  const [view, stats, totals, dead, pending] = await Promise.all([
+    viewOf(c),
+    c.env.catalog.stats(days),
+    c.env.catalog.totals(sources),
+    lookFor('dead', c),
+    lookFor('pending', c),
+  ]);
+  if (!stats.ok || !totals.ok) return failed(c, 'catalog_unavailable', 503);
+  const times = pending.found.flatMap(({ facts }) => facts?.atMs ?? []);
+  const oldestPendingMs = times.length === 0 ? undefined : Math.min(...times);
+  const deadCodes = dead.found.map(({ code }) => code);
+  return htmlOf(
+    <OverviewPage
+      view={view}
+      period={period}
+      stats={stats.value}
+      totals={totals.value}
+      oldestPendingMs={oldestPendingMs}
+      deadCodes={deadCodes}
+    />,
+  );
+});
+
+/** `GET /status`: what works, and which settings are wrong; for those who may change all of it. */
+pages.get('/status', forPeople('manage'), async (c) => {
+  const { config, catalog, auditStore, retentionStore, reindexStore } = c.env;
+  if (c.var.identity.sources !== undefined) return failed(c, 'forbidden', 403);
+  const listed = allListings(c.env).map(({ provider }) => provider);
+  const [view, activity, rules, { run }, states] = await Promise.all([
+    viewOf(c),
+    catalog.activity(config.sources.map(({ id }) => id)),
+    retentionStore.read(),
+    reindexStore.read(),
+    Promise.all(listed.map(async (source) => [source, await auditStore.read(source)] as const)),
+  ]);
+  return htmlOf(
+    <StatusPage
+      view={view}
+      config={config}
+      base={baseOf(config, c.req.url)}
+      activity={activity.ok ? activity.value : undefined}
+      audits={new Map(states)}
+      rules={rules}
+      reindex={run}
+      hasCatalog={catalog.isBound}
+    />,
+  );
+});
 
 /** Letters that one form replays: each costs some calls to the bucket. */
 const MAX_RETRIED = 100;

@@ -12,12 +12,19 @@ export interface View {
   readonly dead: number;
 }
 
-type Tab = 'recordings' | 'attention';
+type Tab = 'recordings' | 'attention' | 'overview' | 'status';
 
 const tabs: readonly (readonly [Tab, string])[] = [
   ['recordings', '/'],
   ['attention', '/attention'],
+  ['overview', '/overview'],
+  ['status', '/status'],
 ];
+
+/** The settings are those of all sources: a client that sees some of them has no use of them. */
+function tabsOf({ right, sources }: Identity) {
+  return tabs.filter(([name]) => name !== 'status' || (right === 'manage' && sources === undefined));
+}
 
 interface LayoutProps {
   readonly title: string;
@@ -39,7 +46,7 @@ export function Layout({ title, view, tab, children }: LayoutProps) {
         </a>
         <nav class="nav" aria-label={words.nav.label}>
           <ul>
-            {tabs.map(([name, path]) => (
+            {tabsOf(view.identity).map(([name, path]) => (
               <li>
                 <a href={path} aria-current={name === tab ? 'page' : undefined}>
                   {words.nav[name]}
@@ -52,6 +59,9 @@ export function Layout({ title, view, tab, children }: LayoutProps) {
         <p class="zone">
           {words.timesIn(placeOf(view.clock.timeZone), view.clock.zoneName(view.clock.nowMs))}
         </p>
+        <button class="btn quiet help" type="button" popovertarget="keys">
+          {words.keys} <kbd>?</kbd>
+        </button>
         <AccountMenu view={view} />
       </header>
       {children}
@@ -73,6 +83,9 @@ export function Document({ title, children }: { readonly title: string; readonly
         <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
         <link rel="stylesheet" href="/assets/page.css" />
         <script type="module" src="/assets/page.js" />
+        {['player', 'tools', 'words'].map((name) => (
+          <link rel="modulepreload" href={`/assets/${name}.js`} />
+        ))}
       </head>
       <body>{children}</body>
     </html>
@@ -84,7 +97,7 @@ function DeadCount({ dead }: { readonly dead: number }) {
   return (
     <span class="count" title={words.deadCount(text)}>
       {text}
-      <span class="vh"> {words.deadCount('')}</span>
+      <span class="vh"> {words.deadLetters}</span>
     </span>
   );
 }

@@ -4,6 +4,7 @@ import { FilterBar, type Filters, hrefOf, stateOf } from './filters.tsx';
 import { count } from './format.ts';
 import type { Child } from './jsx-runtime.ts';
 import { Icon, Layout, type View } from './layout.tsx';
+import { DockTemplate } from './player.tsx';
 import { Row } from './row.tsx';
 import { words } from './words.ts';
 
@@ -34,8 +35,11 @@ export function ListPage({ view, filters, providers, found }: ListProps) {
         ) : found.recordings.length === 0 && found.cursor === undefined ? (
           <Nothing filters={filters}>{list.noneHelp(inWords(filters))}</Nothing>
         ) : (
-          <Table view={view} filters={filters} found={found} />
+          <div class="list-body">
+            <Table view={view} filters={filters} found={found} />
+          </div>
         )}
+        <DockTemplate />
       </main>
     </Layout>
   );
@@ -77,11 +81,14 @@ function Table({ view, filters, found }: TableProps) {
   const isNewest = filters.order !== 'oldest';
   const days = found.recordings.map(({ at }) => view.clock.day(parseTimeMs(at) ?? 0));
   return (
-    <div class="list">
+    <form class="list" method="post" action="/selection">
       <table class="recordings by-day">
         <caption class="vh">{list.caption}</caption>
         <thead>
           <tr>
+            <th class="c-pick">
+              <input type="checkbox" class="all" aria-label={columns.select} />
+            </th>
             <th class="c-play">
               <span class="vh">{columns.play}</span>
             </th>
@@ -113,7 +120,22 @@ function Table({ view, filters, found }: TableProps) {
         </tbody>
       </table>
       <Pager filters={filters} found={found} />
-    </div>
+      <fieldset class="selection">
+        <legend class="vh">{list.selected}</legend>
+        <p class="chosen" aria-live="polite" />
+        <button class="btn" type="submit" name="do" value="export">
+          {list.export}
+        </button>
+        {view.identity.right === 'manage' && (
+          <button class="btn" type="submit" name="do" value="hold">
+            {words.recording.hold}
+          </button>
+        )}
+        <button class="btn quiet" type="reset">
+          {list.clear}
+        </button>
+      </fieldset>
+    </form>
   );
 }
 

@@ -1,10 +1,11 @@
 import { duration } from './format.ts';
+import type { Child } from './jsx-runtime.ts';
 import { Icon } from './layout.tsx';
 import { words } from './words.ts';
 
 const player = words.player;
 
-/** Formats that browsers play. */
+/** Formats that browsers play, the best first. */
 const PLAYABLE = ['wav', 'mp3', 'ogg', 'm4a', 'flac', 'webm'];
 
 const SPEEDS = [0.75, 1, 1.25, 1.5, 2, 2.5, 3];
@@ -17,6 +18,11 @@ export interface PlayerFile {
   readonly path: string;
 }
 
+/** The file that is played; `undefined` where browsers play none. */
+export function playableOf<T extends PlayerFile>(files: readonly T[]): T | undefined {
+  return PLAYABLE.map((format) => files.find((one) => one.format === format)).find(Boolean);
+}
+
 interface PlayerProps {
   readonly files: readonly PlayerFile[];
   readonly seconds: number;
@@ -27,7 +33,7 @@ interface PlayerProps {
 
 /** The player of a recording: its browser's own without scripts, the drawn one with them. */
 export function Player({ files, seconds, channels, startSeconds }: PlayerProps) {
-  const file = PLAYABLE.map((format) => files.find((one) => one.format === format)).find(Boolean);
+  const file = playableOf(files);
   const [first] = files;
   if (file === undefined) return <p class="notice">{player.cannotPlay(first?.format.toUpperCase() ?? '')}</p>;
   const lanes = channels === 2 ? [1, 2] : [1];
@@ -43,43 +49,81 @@ export function Player({ files, seconds, channels, startSeconds }: PlayerProps) 
           </div>
         )}
         <div class="lane-body">
-          <div class="wave" data-wave={waveOf(file)}>
-            <svg class="wave-svg" aria-hidden="true">
-              <rect class="ab" width="0" height="100%" />
-              {lanes.length === 2 && <line class="lane-line" x1="0" x2="100%" y1="50%" y2="50%" />}
-              <g class="lanes-drawn" />
-              <line class="head" x1="0" x2="0" y1="0" y2="100%" />
-            </svg>
-            <p class="wave-note" hidden>
-              {words.loading}
-            </p>
-            <input
-              class="seek"
-              type="range"
-              min="0"
-              max={seconds}
-              step="0.1"
-              value={at}
-              aria-label={player.position}
-              aria-valuetext={`${duration(at)} / ${duration(seconds)}`}
-            />
-          </div>
+          <Wave file={file} seconds={seconds} at={at} isDual={lanes.length === 2} />
           <Axis seconds={seconds} />
         </div>
       </div>
-      <Controls
-        seconds={seconds}
-        at={at}
-        isDual={lanes.length === 2}
-        hasMoment={startSeconds !== undefined}
-      />
+      <div class="controls">
+        <Transport at={at} seconds={seconds} />
+        <Tools at={at} isDual={lanes.length === 2} hasMoment={startSeconds !== undefined} />
+      </div>
       {/* biome-ignore lint/a11y/useMediaCaption: a recorded call has no captions. */}
       <audio class="native" controls preload="none" src={`${file.path}${at > 0 ? `#t=${at}` : ''}`} />
     </section>
   );
 }
 
-function waveOf({ path, format }: PlayerFile): string | undefined {
+interface WaveProps {
+  readonly file?: PlayerFile;
+  readonly seconds: number;
+  readonly at: number;
+  readonly isDual: boolean;
+}
+
+function Wave({ file, seconds, at, isDual }: WaveProps) {
+  const isDrawn = file === undefined || waveOf(file) !== undefined;
+  return (
+    <div class="wave" data-wave={file && waveOf(file)}>
+      <svg class="wave-svg" aria-hidden="true">
+        <rect class="ab" width="0" height="100%" />
+        {isDual && <line class="lane-line" x1="0" x2="100%" y1="50%" y2="50%" />}
+        <g class="lanes-drawn" />
+        <line class="head" x1="0" x2="0" y1="0" y2="100%" />
+      </svg>
+      <p class="wave-note" hidden={isDrawn}>
+        {isDrawn ? words.loading : player.noWaveform}
+      </p>
+      <input
+        class="seek"
+        type="range"
+        min="0"
+        max={seconds}
+        step="0.1"
+        value={at}
+        aria-label={player.position}
+        aria-valuetext={`${duration(at)} / ${duration(seconds)}`}
+      />
+    </div>
+  );
+}
+
+/** What the module makes the player below the list from: it fills in the recording. */
+export function DockTemplate() {
+  return (
+    <template id="dock">
+      <div class="dock">
+        <section class="player is-dock" aria-label={player.label}>
+          <Transport at={0} seconds={0} />
+          <p class="playing">
+            <a href="/">{words.list.title}</a>
+            <br />
+            <span class="dim" />
+          </p>
+          <Wave seconds={0} at={0} isDual />
+          <Tools id="dock-" at={0} isDual hasMoment>
+            <button class="btn quiet close-dock" type="button" aria-label={words.close}>
+              <Icon name="close" />
+            </button>
+          </Tools>
+          {/* biome-ignore lint/a11y/useMediaCaption: a recorded call has no captions. */}
+          <audio preload="none" />
+        </section>
+      </div>
+    </template>
+  );
+}
+
+export function waveOf({ path, format }: PlayerFile): string | undefined {
   return format === 'wav' ? path.replace('/audio/', '/waveform/') : undefined;
 }
 
@@ -101,72 +145,81 @@ function Axis({ seconds }: { readonly seconds: number }) {
   );
 }
 
-interface ControlsProps {
-  readonly seconds: number;
-  readonly at: number;
-  readonly isDual: boolean;
-  readonly hasMoment: boolean;
-}
-
-function Controls({ seconds, at, isDual, hasMoment }: ControlsProps) {
+function Transport({ at, seconds }: { readonly at: number; readonly seconds: number }) {
   return (
-    <div class="controls">
-      <div class="transport">
-        <button class="btn quiet" type="button" data-skip="-10" title="←" aria-label={player.back[1]}>
-          {player.back[0]}
-        </button>
-        <button class="btn play-main" type="button" title="Space" aria-label={player.play}>
-          <Icon name="play" />
-        </button>
-        <button class="btn quiet" type="button" data-skip="10" title="→" aria-label={player.forward[1]}>
-          {player.forward[0]}
-        </button>
-        <p class="clock">
-          <span class="now">{duration(at)}</span> <span class="dim">/ {duration(seconds)}</span>
-        </p>
-      </div>
-      <div class="tools">
-        <button class="btn quiet next-speech" type="button" title="n" disabled>
-          {player.nextSpeech}
-        </button>
-        <button class="btn quiet ab-button" type="button" aria-pressed="false" title={player.abTitle}>
-          {player.ab} <span class="ab-range" />
-        </button>
-        <button class="btn quiet skip-silence" type="button" aria-pressed="false" disabled>
-          {player.skipSilence}
-        </button>
-        {isDual && <Solo />}
-        <span class="field-in">
-          <label class="vh" for="speed">
-            {player.speed}
-          </label>
-          <select class="speed" id="speed" title={`${player.speed}: [ ]`}>
-            {SPEEDS.map((speed) => (
-              <option value={speed} selected={speed === 1}>{`${speed}×`}</option>
-            ))}
-          </select>
+    <div class="transport">
+      <button class="btn quiet" type="button" data-skip="-10" title="←" aria-label={player.back[1]}>
+        {player.back[0]}
+      </button>
+      <button class="btn play-main" type="button" title="Space" aria-label={player.play}>
+        <Icon name="play" />
+      </button>
+      <button class="btn quiet" type="button" data-skip="10" title="→" aria-label={player.forward[1]}>
+        {player.forward[0]}
+      </button>
+      <p class="clock">
+        <span class="now">{duration(at)}</span>{' '}
+        <span class="dim">
+          / <span class="whole">{duration(seconds)}</span>
         </span>
-        {hasMoment && (
-          <button class="btn quiet moment" type="button">
-            {player.copyMoment} <span class="now">{duration(at)}</span>
-          </button>
-        )}
-      </div>
+      </p>
     </div>
   );
 }
 
-function Solo() {
+interface ToolsProps {
+  /** Stands before the ids of what is in it. */
+  readonly id?: string;
+  readonly at: number;
+  readonly isDual: boolean;
+  readonly hasMoment: boolean;
+  readonly children?: Child;
+}
+
+function Tools({ id = '', at, isDual, hasMoment, children }: ToolsProps) {
+  return (
+    <div class="tools">
+      <button class="btn quiet next-speech" type="button" title="n" disabled>
+        {player.nextSpeech}
+      </button>
+      <button class="btn quiet ab-button" type="button" aria-pressed="false" title={player.abTitle}>
+        {player.ab} <span class="ab-range" />
+      </button>
+      <button class="btn quiet skip-silence" type="button" aria-pressed="false" disabled>
+        {player.skipSilence}
+      </button>
+      {isDual && <Solo name={`${id}solo`} />}
+      <span class="field-in">
+        <label class="vh" for={`${id}speed`}>
+          {player.speed}
+        </label>
+        <select class="speed" id={`${id}speed`} title={`${player.speed}: [ ]`}>
+          {SPEEDS.map((speed) => (
+            <option value={speed} selected={speed === 1}>{`${speed}×`}</option>
+          ))}
+        </select>
+      </span>
+      {hasMoment && (
+        <button class="btn quiet moment" type="button">
+          {player.copyMoment} <span class="now">{duration(at)}</span>
+        </button>
+      )}
+      {children}
+    </div>
+  );
+}
+
+function Solo({ name }: { readonly name: string }) {
   return (
     <fieldset class="seg">
       <legend class="vh">{player.hear}</legend>
       <label>
-        <input type="radio" name="solo" value="" checked />
+        <input type="radio" name={name} value="" checked />
         <span>{player.both}</span>
       </label>
       {['1', '2'].map((channel) => (
         <label>
-          <input type="radio" name="solo" value={channel} />
+          <input type="radio" name={name} value={channel} />
           <span class="vh">{player.channel} </span>
           <span>{channel}</span>
         </label>

@@ -168,7 +168,8 @@ export function Trail({ one, trail, view: { clock } }: RecordingProps) {
   );
 }
 
-function personOf({ who, name, address }: TrailEntry): string {
+/** Who did it, in words. */
+export function personOf({ who, name, address }: Pick<TrailEntry, 'who' | 'name' | 'address'>): string {
   const [kind = '', id = ''] = who.split(/:(.*)/s);
   const person =
     name ?? (kind === 'share' ? text.trail.byShare(id) : kind === 'owner' ? text.trail.owner : id);

@@ -5,12 +5,13 @@ import type { Listed } from '../../catalog/list-recordings.ts';
 import { keyPart } from '../../storage/keys.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import { type Described, describe } from '../api/describe.ts';
-import { recordings } from '../api/recordings.ts';
+import { zipOf } from '../api/export.ts';
 import { entryQuerySchema } from '../api/schemas.ts';
-import { shares } from '../api/shares.ts';
 import { nameIn } from '../api/visible.ts';
 import { readForm } from '../read-form.ts';
 import type { AppEnv } from '../services.ts';
+import { askApi, codeOfAnswer } from './ask-api.ts';
+import { bundleFiles } from './bundle.tsx';
 import { htmlOf } from './html.ts';
 import { Layout } from './layout.tsx';
 import { failed, forPeople, viewOf } from './people.tsx';
@@ -22,9 +23,6 @@ import { words } from './words.ts';
 /** One recording, and what a person does with it: `/recordings/:source/:recordingId`. */
 export const recordingPages = new Hono<AppEnv>();
 
-/** What the forms ask of the API: the same rights, checks and lines of the trail as for a program. */
-const api = new Hono<AppEnv>().route('/api/recordings', shares).route('/api/recordings', recordings);
-
 recordingPages.get('/:source/:recordingId', forPeople('read'), (c) => {
   const seconds = Number(c.req.query('t') ?? 0);
   const done = c.req.query('done') ?? '';
@@ -35,8 +33,19 @@ recordingPages.get('/:source/:recordingId', forPeople('read'), (c) => {
   });
 });
 
+/** A ZIP with the recording, its manifest and trail, and two pages: one to print, and one that verifies the others. */
+recordingPages.get('/:source/:recordingId/bundle', forPeople('read'), async (c) => {
+  const found = await findOf(c);
+  if (found instanceof Response) return found;
+  if (found.state !== 'archived') return failed(c, 'not_found', 404);
+  const { manifest } = await storedOf(found, c);
+  if (manifest === undefined) return failed(c, 'not_found', 404);
+  const [view, trail] = await Promise.all([viewOf(c), trailOf(await describe(found), c)]);
+  return zipOf(c, [found], await bundleFiles({ manifest, trail, view }, c.env));
+});
+
 recordingPages.post('/:source/:recordingId/hold', forPeople('manage'), async (c) => {
-  const reason = (await readForm(c)).get('reason');
+  const reason = (await readForm(c)).get('reason')?.trim();
   return after(c, await ask(c, { method: 'POST', part: '/hold', body: { reason } }), 'held');
 });
 
@@ -91,33 +100,13 @@ recordingPages.post('/:source/:recordingId/erase', forPeople('manage'), async (c
   );
 });
 
-/** The headers that say who asks, and from where. */
-const IDENTIFYING = [
-  'Cookie',
-  'Origin',
-  'Sec-Fetch-Site',
-  'CF-Connecting-IP',
-  'Cf-Access-Jwt-Assertion',
-  'Authorization',
-];
-
-interface ApiRequest {
-  readonly method: 'POST' | 'DELETE';
-  readonly part: string;
-  readonly body?: object;
-}
-
-async function ask(c: Context<AppEnv>, { method, part, body }: ApiRequest): Promise<Response> {
+function ask(
+  c: Context<AppEnv>,
+  request: { readonly method: 'POST' | 'DELETE'; readonly part: string; readonly body?: object },
+): Promise<Response> {
   const { source = '', recordingId = '' } = c.req.param();
-  const path = `/api/recordings/${encodeURIComponent(source)}/${encodeURIComponent(recordingId)}`;
-  const url = new URL(`${path}${part}${nameQuery(c)}`, c.req.url);
-  const headers = new Headers();
-  for (const name of IDENTIFYING) {
-    const value = c.req.header(name);
-    if (value !== undefined) headers.set(name, value);
-  }
-  const request = new Request(url, { method, headers, ...(body && { body: JSON.stringify(body) }) });
-  return api.fetch(request, c.env, c.executionCtx);
+  const path = `/api/recordings/${encodeURIComponent(source)}/${encodeURIComponent(recordingId)}${nameQuery(c)}`;
+  return askApi(c, { ...request, path });
 }
 
 /** Back to the recording, with what was done. */
@@ -130,8 +119,7 @@ async function after(c: Context<AppEnv>, answer: Response, done: string): Promis
 }
 
 async function refused(c: Context<AppEnv>, answer: Response): Promise<Response> {
-  const { code = '' }: { code?: string } = await answer.json();
-  return failed(c, code, answer.status);
+  return failed(c, await codeOfAnswer(answer), answer.status);
 }
 
 /** The parameters that tell recordings of one id apart. */

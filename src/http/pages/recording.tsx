@@ -1,12 +1,12 @@
 import { parseTimeMs } from '../../shared/time.ts';
 import type { Described, DescribedRow } from '../api/describe.ts';
-import { type Clock, duration } from './format.ts';
+import { type Clock, duration, size } from './format.ts';
 import { Icon, Layout, Time } from './layout.tsx';
 import { Player } from './player.tsx';
 import { Dialogs, Erase } from './recording-actions.tsx';
 import { Facts, Files } from './recording-facts.tsx';
 import { Attempts, Shares, Trail } from './recording-history.tsx';
-import { Copied, pageOf, type RecordingProps } from './recording-parts.tsx';
+import { Copied, pageOf, type RecordingProps, Section } from './recording-parts.tsx';
 import { Who } from './row.tsx';
 import { words } from './words.ts';
 
@@ -40,7 +40,9 @@ export function RecordingPage(props: RecordingProps) {
               <Facts {...props} />
             </div>
             <div class="first">
+              {one.state === 'archived' && <Talk channels={one.channels ?? 1} />}
               {one.state === 'archived' && <Files one={one} manifest={props.manifest} clock={view.clock} />}
+              {one.state === 'archived' && <Proof one={one} />}
               <Attempts {...props} />
             </div>
             <div class="second">
@@ -90,6 +92,73 @@ function Downloads({ one }: { readonly one: DescribedRow }) {
     <a class="btn" href={`${file.path}${file.path.includes('?') ? '&' : '?'}download=true`} download>
       {text.download(file.format.toUpperCase())}
     </a>
+  );
+}
+
+/** Who speaks how long: filled in by the module, from the waveform. */
+function Talk({ channels }: { readonly channels: number }) {
+  const { talk } = text;
+  const dual = [
+    ['1', talk.channel(1)],
+    ['2', talk.channel(2)],
+    ['both', talk.both],
+  ];
+  const rows = channels === 2 ? dual : [['1', talk.speech]];
+  return (
+    <Section id="talk" title={talk.title}>
+      <table class="plain talk">
+        <thead>
+          <tr>
+            <th>{talk.who}</th>
+            <th class="num">{talk.time}</th>
+            <th class="num">{talk.share}</th>
+            <th class="wide">
+              <span class="vh">{talk.bar}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {[...rows, ['silence', talk.silence]].map(([name, label]) => (
+            <tr data-talk={name}>
+              <th scope="row">{label}</th>
+              <td class="num time">–</td>
+              <td class="num share">–</td>
+              <td class="wide">
+                <svg class="share-bar" aria-hidden="true">
+                  <rect class="track" width="100%" height="100%" />
+                  <rect class={name === 'silence' ? 'fill quiet' : 'fill'} width="0" height="100%" />
+                </svg>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <p class="small">
+        {talk.longest} <span class="longest">–</span>, {talk.from}{' '}
+        <a class="longest-from" href="#talk">
+          –
+        </a>
+        . {talk.note}
+      </p>
+    </Section>
+  );
+}
+
+function Proof({ one }: { readonly one: DescribedRow }) {
+  const { proof } = text;
+  const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0);
+  return (
+    <Section id="proof" title={proof.title}>
+      <p class="proof-intro">{proof.intro(size(bytes))}</p>
+      <p class="actions">
+        <button class="btn" type="button" data-prove={`/api${pageOf(one, '/manifest')}`}>
+          {proof.check}
+        </button>
+        <a class="btn" href={pageOf(one, '/bundle')} download>
+          {proof.bundle(size(bytes))}
+        </a>
+      </p>
+    </Section>
   );
 }
 

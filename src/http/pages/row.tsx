@@ -1,7 +1,8 @@
 import { parseTimeMs } from '../../shared/time.ts';
-import type { Described } from '../api/describe.ts';
+import type { Described, DescribedRow } from '../api/describe.ts';
 import { type Clock, count, duration, phone, shortId, size, span } from './format.ts';
 import { Icon, Time } from './layout.tsx';
+import { playableOf, waveOf } from './player.tsx';
 import { words } from './words.ts';
 
 const list = words.list;
@@ -19,22 +20,14 @@ export function Row({ one, clock, isNewDay, match }: RowProps) {
   const { durationSeconds, provider } = one;
   const path = one.path?.replace('/api', '');
   const who = `${clock.minute(ms)}, ${one.from ?? list.unknown} ${list.toward} ${one.to ?? list.unknown}`;
-  const [file] = one.state === 'archived' ? one.files : [];
   return (
     <tr class={isNewDay ? 'new-day' : undefined}>
-      <td class="c-play">
-        {file !== undefined && path !== undefined && (
-          <a
-            class="play"
-            href={path}
-            data-audio={file.path}
-            data-seconds={durationSeconds}
-            aria-label={list.play(who)}
-          >
-            <Icon name="play" />
-          </a>
+      <td class="c-pick">
+        {one.state === 'archived' && (
+          <input type="checkbox" name="path" value={one.path} aria-label={list.select(who)} />
         )}
       </td>
+      <td class="c-play">{one.state === 'archived' && <Play one={one} who={who} />}</td>
       <td class="c-start">
         <Time ms={ms} clock={clock}>
           <span class={isNewDay ? 'd' : 'd same'}>{clock.day(ms)}</span> {clock.minute(ms)}
@@ -61,6 +54,25 @@ export function Row({ one, clock, isNewDay, match }: RowProps) {
         <Flag one={one} nowMs={clock.nowMs} />
       </td>
     </tr>
+  );
+}
+
+/** Plays the recording: below the list, or without the module on its page. */
+function Play({ one, who }: { readonly one: DescribedRow; readonly who: string }) {
+  const file = playableOf(one.files);
+  if (file === undefined) return null;
+  return (
+    <a
+      class="play"
+      href={one.path.replace('/api', '')}
+      data-audio={file.path}
+      data-seconds={one.durationSeconds ?? 0}
+      data-lanes={one.channels === 2 ? 2 : 1}
+      data-wave={waveOf(file)}
+      aria-label={list.play(who)}
+    >
+      <Icon name="play" />
+    </a>
   );
 }
 
@@ -154,4 +166,9 @@ export function State({
       </span>
     </>
   );
+}
+
+/** `link_expired` as `Link expired`. */
+export function inWords(code: string): string {
+  return code.replaceAll('_', ' ').replace(/^./, (first) => first.toUpperCase());
 }

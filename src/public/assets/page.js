@@ -1,355 +1,298 @@
 // Conveniences alone: every view is read, and every form sent, without this file.
+import { startPlayer } from './player.js';
+import { $, $$, copy, icon, make, say } from './tools.js';
+import { words } from './words.js';
 
-const $ = (selector, root = document) => root.querySelector(selector);
-const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+/** The player of the page or the panel, and that of the dock, which goes on while one browses. */
+let paged;
+let docked;
 
-const clock = (seconds) => {
-  const whole = Math.floor(seconds);
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const two = (value) => String(value).padStart(2, '0');
-  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
-};
+/** The one that keys go to. */
+let current;
 
-function say(text) {
-  const said = $('#said');
-  if (said) said.textContent = text;
+/** Of what is shown without a panel: where its closing leads back to. */
+let listHref;
+let listTitle;
+
+/** The place where a panel opens: on narrower screens a recording is a page. */
+const wide = matchMedia('(width >= 76rem)');
+
+/** Begins anew after each change of what is shown. */
+function startPage() {
+  const section = $('main .player[data-seconds]');
+  paged = section ? startPlayer(section, changed) : undefined;
+  current = docked && !docked.audio.paused ? docked : (paged ?? docked);
+  if (!$('.panel')) [listHref, listTitle] = [location.href, document.title];
+  showSelected();
+  showPlaying();
 }
 
-async function copy(text, button) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    return say('Copying is not allowed here. Select the text instead.');
+/** One plays at a time. */
+function changed() {
+  const playing = [paged, docked].find((one) => one && one !== current && !one.audio.paused);
+  if (playing) {
+    current?.audio.pause();
+    current = playing;
   }
-  button.classList.add('done');
-  say('Copied');
-  setTimeout(() => button.classList.remove('done'), 1500);
+  showPlaying();
+}
+
+/** Marks the row whose recording is heard. */
+function showPlaying() {
+  const heard = [paged, docked].find((one) => one && !one.audio.paused);
+  const path = heard && new URL(heard.audio.src).pathname;
+  for (const link of $$('.play[data-audio]')) {
+    const isOn = path !== undefined && new URL(link.dataset.audio, location.href).pathname === path;
+    link.closest('tr').classList.toggle('is-playing', isOn);
+    $('use', link).setAttribute('href', `/assets/icons.svg#${isOn ? 'pause' : 'play'}`);
+  }
+}
+
+const isSame = (one, audio) => one !== undefined && one.audio.src.split('#')[0] === audio;
+
+/** Plays the recording of a row below the list, or in the panel where it is open. */
+function playRow(link) {
+  const audio = new URL(link.dataset.audio, location.href).href;
+  const known = [paged, docked].find((one) => isSame(one, audio));
+  if (known) return known.toggle();
+  closeDock();
+  const dock = $('#dock').content.firstElementChild.cloneNode(true);
+  const section = $('.player', dock);
+  const row = link.closest('tr');
+  Object.assign(section.dataset, { seconds: link.dataset.seconds, lanes: link.dataset.lanes });
+  if (link.dataset.wave) $('.wave', section).dataset.wave = link.dataset.wave;
+  if (link.dataset.lanes !== '2') for (const one of $$('.seg, .lane-line', section)) one.remove();
+  $('audio', section).src = link.dataset.audio;
+  const name = $('.playing a', section);
+  name.href = link.href;
+  name.replaceChildren(...$('.c-who a', row).cloneNode(true).childNodes);
+  $('.playing .dim', section).textContent = $('time', row).textContent;
+  $('main').after(dock);
+  docked = startPlayer(section, changed);
+  void docked.play();
+}
+
+function closeDock() {
+  docked?.audio.pause();
+  docked = undefined;
+  $('.dock')?.remove();
+  if (current !== paged) current = paged;
+  showPlaying();
+}
+
+/** What is shown was asked for last: an answer that comes late is left. */
+let visits = 0;
+
+async function read(href) {
+  const visit = ++visits;
+  const response = await fetch(href).catch(() => undefined);
+  const isPage = response?.ok && response.headers.get('Content-Type')?.startsWith('text/html');
+  const page = isPage && new DOMParser().parseFromString(await response.text(), 'text/html');
+  if (visit !== visits) return undefined;
+  if (!page || !$('header.top', page)) {
+    location.assign(href);
+    return undefined;
+  }
+  return { page, url: response.url };
+}
+
+/** Goes to another view without a new page, so that the dock goes on. */
+async function visit(href, isNew = true) {
+  const found = await read(href);
+  if (!found) return;
+  const { page, url } = found;
+  if (isNew) history.pushState({}, '', url);
+  document.title = page.title;
+  document.body.className = page.body.className;
+  for (const part of ['header.top', 'main']) $(part).replaceWith($(part, page));
+  scrollTo(0, 0);
+  startPage();
+  say(page.title);
+}
+
+/** Opens a recording beside the list. */
+async function openPanel(href, isNew = true) {
+  const found = await read(href);
+  if (!found) return;
+  const { page, url } = found;
+  const article = $('article.rec', page);
+  const list = $('.list-body');
+  if (!article || !list) return location.assign(href);
+  if (isNew) history.pushState({ panel: true }, '', url);
+  document.title = page.title;
+  const heard = docked && !docked.audio.paused ? docked : undefined;
+  if (paged && !paged.audio.paused) paged.audio.pause();
+  $('.panel')?.remove();
+  const close = make(
+    'a',
+    { class: 'btn quiet close-panel', href: listHref },
+    icon('close'),
+    words.panel.close,
+  );
+  const full = make('a', { class: 'btn quiet full-page', href: url }, icon('full'), words.panel.full);
+  const bar = make('p', { class: 'panel-bar' }, close, full);
+  list.append(make('aside', { class: 'panel', 'aria-label': words.panel.label }, bar, article));
+  list.classList.add('split');
+  document.body.classList.add('has-panel');
+  for (const row of $$('.recordings tbody tr'))
+    row.classList.toggle('is-open', $('.c-who a', row)?.href === href);
+  startPage();
+  moveDock(heard);
+}
+
+/** What is heard in the dock goes on in the panel that has opened for it. */
+function moveDock(heard) {
+  if (!heard || !isSame(paged, heard.audio.src.split('#')[0])) return;
+  const { currentTime } = heard.audio;
+  closeDock();
+  paged.go(currentTime);
+  void paged.play();
+}
+
+function closePanel(isNew = true) {
+  if (paged && !paged.audio.paused) paged.audio.pause();
+  $('.panel')?.remove();
+  $('.list-body')?.classList.remove('split');
+  document.body.classList.remove('has-panel');
+  const row = $('.is-open');
+  row?.classList.remove('is-open');
+  if (isNew) history.pushState({}, '', listHref);
+  document.title = listTitle;
+  startPage();
+  $('.c-who a', row ?? document)?.focus();
+}
+
+addEventListener('popstate', ({ state }) => {
+  const isList = $('.list-body') && location.href === listHref;
+  if (isList && $('.panel')) return closePanel(false);
+  if (state?.panel && $('.list-body') && wide.matches) return void openPanel(location.href, false);
+  if (!isList) void visit(location.href, false);
+});
+
+/** A link to another view of the vault, opened as usual. */
+function viewOf(link, event) {
+  const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey && event.button === 0;
+  const isHere = link.origin === location.origin && !/^\/(api|assets|s)\//.test(link.pathname);
+  return isPlain && isHere && !link.hasAttribute('download') && !link.getAttribute('href').startsWith('#');
 }
 
 document.addEventListener('click', (event) => {
-  const button = event.target.closest('[data-copy]');
-  if (button) void copy(button.dataset.copy, button);
+  const { target } = event;
   // What floats closes when one clicks elsewhere.
-  for (const open of $$('.chip details[open], .menu[open]'))
-    if (!open.contains(event.target)) open.open = false;
+  for (const open of $$('.chip details[open], .menu[open]')) if (!open.contains(target)) open.open = false;
+  const button = target.closest('[data-copy]');
+  if (button) return void copy(button.dataset.copy, button);
+  if (target.closest('.close-dock')) return closeDock();
+  const proof = target.closest('[data-prove]');
+  if (proof) return void import('./proof-view.js').then(({ check }) => check(proof));
+  const link = target.closest('a');
+  if (link) return follow(link, event);
+  // A row opens where it is clicked, unless text is being selected.
+  const row = target.closest('.recordings tbody tr');
+  if (row && !target.closest('input, button, label') && !String(getSelection())) $('.c-who a', row)?.click();
 });
 
-// A row opens where it is clicked, unless text is being selected.
-$('.recordings tbody')?.addEventListener('click', (event) => {
-  if (event.target.closest('a, input, button') || String(getSelection())) return;
-  $('.c-who a', event.target.closest('tr'))?.click();
-});
-
-const SVG = 'http://www.w3.org/2000/svg';
-
-/** Peaks of a BBC audiowaveform `.dat`, version 1 or 2, 8 bits: by channel the lowest and highest of each pixel. */
-function readPeaks(buffer) {
-  const view = new DataView(buffer);
-  const version = view.getInt32(0, true);
-  const isBytes = view.getUint32(4, true) === 1;
-  const channels = version === 2 ? view.getInt32(20, true) : 1;
-  const length = view.getUint32(16, true);
-  const at = version === 2 ? 24 : 20;
-  if (!isBytes || channels < 1) return [];
-  return Array.from({ length: channels }, (_, channel) =>
-    Array.from({ length }, (_, pixel) => {
-      const place = at + (pixel * channels + channel) * 2;
-      return Math.max(Math.abs(view.getInt8(place)), Math.abs(view.getInt8(place + 1))) / 128;
-    }),
-  );
-}
-
-/** Peaks of decoded audio: ten a second, as the vault's own. */
-function peaksOf(audio) {
-  const step = Math.max(1, Math.round(audio.sampleRate / 10));
-  return Array.from({ length: Math.min(2, audio.numberOfChannels) }, (_, channel) => {
-    const samples = audio.getChannelData(channel);
-    return Array.from({ length: Math.ceil(samples.length / step) }, (_, pixel) => {
-      let peak = 0;
-      const end = Math.min(samples.length, (pixel + 1) * step);
-      for (let at = pixel * step; at < end; at++) peak = Math.max(peak, Math.abs(samples[at]));
-      return peak;
-    });
-  });
-}
-
-const COLUMNS = 1200;
-
-/** As many columns as can be told apart, each the highest of its peaks. */
-function columnsOf(peaks) {
-  if (peaks.length <= COLUMNS) return peaks;
-  return Array.from({ length: COLUMNS }, (_, at) => {
-    const [from, to] = [at, at + 1].map((one) => Math.floor((one * peaks.length) / COLUMNS));
-    return Math.max(...peaks.slice(from, Math.max(to, from + 1)));
-  });
-}
-
-/** The parts in which someone speaks: by channel, whether each tenth of a second is loud. */
-const LOUD = 0.04;
-
-/** Gaps of this many tenths of a second belong to the speech around them. */
-const GAP = 8;
-
-function speechOf(lanes) {
-  const length = Math.max(0, ...lanes.map((lane) => lane.length));
-  const loud = Array.from({ length }, (_, at) => lanes.some((lane) => lane[at] > LOUD));
-  const parts = [];
-  for (let at = 0; at < length; at++) {
-    if (!loud[at]) continue;
-    const last = parts.at(-1);
-    if (last && at - last.to <= GAP) last.to = at + 1;
-    else parts.push({ from: at, to: at + 1 });
-  }
-  return parts.map(({ from, to }) => ({ from: from / 10, to: to / 10 }));
-}
-
-function set(node, values) {
-  for (const [name, value] of Object.entries(values)) node.setAttribute(name, value);
-}
-
-/** Makes the player of a section work: the position, its range, the playhead, the clock and the audio are one value. */
-function startPlayer(player) {
-  const audio = $('audio', player);
-  const wave = $('.wave', player);
-  const seek = $('.seek', player);
-  const button = $('.play-main', player);
-  const seconds = () =>
-    (Number.isFinite(audio.duration) && audio.duration) || Number(player.dataset.seconds) || 0;
-  let wanted = Number(seek.value);
-  let lanes = [];
-  let speech = [];
-  let isSkipping = false;
-  let loop = [];
-  audio.removeAttribute('controls');
-
-  function show() {
-    const at = audio.readyState > 0 ? audio.currentTime : wanted;
-    const whole = seconds();
-    const share = whole > 0 ? Math.min(1, at / whole) : 0;
-    if (Number(seek.max) !== whole && whole > 0) seek.max = String(whole);
-    seek.value = String(at);
-    seek.setAttribute('aria-valuetext', `${clock(at)} of ${clock(whole)}`);
-    for (const now of $$('.now', player)) now.textContent = clock(at);
-    const head = $('.head', wave);
-    for (const end of ['x1', 'x2']) head.setAttribute(end, `${(share * 100).toFixed(2)}%`);
-    for (const clip of $$('.clip', wave))
-      clip.setAttribute('width', String(share * Number(clip.dataset.columns)));
-  }
-
-  function go(to) {
-    wanted = Math.max(0, Math.min(seconds(), to));
-    if (audio.readyState > 0) audio.currentTime = wanted;
-    show();
-  }
-
-  async function play() {
-    if (audio.readyState === 0 && wanted > 0) {
-      audio.src = `${audio.src.split('#')[0]}#t=${wanted}`;
-    }
-    await audio.play().catch(() => say('The audio cannot be played.'));
-    if (lanes.length === 0 && !wave.dataset.wave) void decode();
-  }
-
-  const toggle = () => (audio.paused ? play() : audio.pause());
-
-  function icon() {
-    $('use', button).setAttribute('href', `/assets/icons.svg#${audio.paused ? 'play' : 'pause'}`);
-    button.setAttribute('aria-label', audio.paused ? 'Play' : 'Pause');
-  }
-
-  function draw(peaks) {
-    lanes = peaks;
-    speech = speechOf(peaks);
-    $('.wave-note', wave).hidden = true;
-    const group = $('.lanes-drawn', wave);
-    group.replaceChildren();
-    const shown = peaks.slice(0, Number(player.dataset.lanes));
-    for (const [at, lane] of shown.entries()) group.append(laneOf(columnsOf(lane), at, shown.length));
-    for (const one of $$('.next-speech, .skip-silence', player)) one.disabled = speech.length === 0;
-    player.dispatchEvent(new CustomEvent('peaks', { detail: { lanes, seconds: seconds() }, bubbles: true }));
-    show();
-  }
-
-  function laneOf(columns, at, of) {
-    const svg = document.createElementNS(SVG, 'svg');
-    set(svg, {
-      viewBox: `0 0 ${columns.length} 100`,
-      preserveAspectRatio: 'none',
-      width: '100%',
-      height: `${100 / of}%`,
-      y: `${(100 / of) * at}%`,
-    });
-    const half = columns.map((peak) => Math.max(0.6, peak * 46));
-    const d = `M0 50${half.map((one, x) => `V${(50 - one).toFixed(1)}H${x + 1}`).join('')}V50${half
-      .toReversed()
-      .map((one, x) => `V${(50 + one).toFixed(1)}H${columns.length - x - 1}`)
-      .join('')}Z`;
-    const clip = document.createElementNS(SVG, 'clipPath');
-    const rect = document.createElementNS(SVG, 'rect');
-    const id = `played-${at}`;
-    set(clip, { id });
-    set(rect, { class: 'clip', width: 0, height: 100, 'data-columns': columns.length });
-    clip.append(rect);
-    const paths = ['peak', 'peak-played'].map((name) => {
-      const path = document.createElementNS(SVG, 'path');
-      set(path, { class: name, d, ...(name === 'peak-played' && { 'clip-path': `url(#${id})` }) });
-      return path;
-    });
-    svg.append(clip, ...paths);
-    return svg;
-  }
-
-  async function load() {
-    const { wave: path } = wave.dataset;
-    if (!path) return;
-    const note = $('.wave-note', wave);
-    const late = setTimeout(() => (note.hidden = false), 300);
-    const response = await fetch(path).catch(() => undefined);
-    clearTimeout(late);
-    if (response?.ok) draw(readPeaks(await response.arrayBuffer()));
-    else note.hidden = true;
-  }
-
-  /** What the vault does not draw is decoded here, once it plays. */
-  async function decode() {
-    const response = await fetch(audio.src.split('#')[0]).catch(() => undefined);
-    if (!response?.ok) return;
-    const context = new OfflineAudioContext(1, 1, 8000);
-    const decoded = await context.decodeAudioData(await response.arrayBuffer()).catch(() => undefined);
-    if (decoded) draw(peaksOf(decoded));
-  }
-
-  function tick() {
-    const at = audio.currentTime;
-    if (loop.length === 2 && at >= loop[1]) audio.currentTime = loop[0];
-    else if (isSkipping && speech.length > 0) {
-      const next = speech.find(({ to }) => to > at);
-      if (next && next.from - at > 0.5) audio.currentTime = Math.max(0, next.from - 0.2);
-    }
-    show();
-  }
-
-  function nextSpeech() {
-    const at = audio.readyState > 0 ? audio.currentTime : wanted;
-    const next = speech.find(({ from }) => from > at + 0.3);
-    if (next) go(next.from);
-  }
-
-  function setLoop() {
-    const at = audio.readyState > 0 ? audio.currentTime : wanted;
-    loop = loop.length === 2 ? [] : [...loop, at].sort((one, other) => one - other);
-    const pressed = $('.ab-button', player);
-    pressed.setAttribute('aria-pressed', String(loop.length > 0));
-    $('.ab-range', player).textContent = loop.map(clock).join('–') + (loop.length === 1 ? '–' : '');
-    const [from = 0, to = from] = loop;
-    const region = $('.ab', wave);
-    const percent = (value) => `${((value / seconds()) * 100).toFixed(2)}%`;
-    region.setAttribute('x', percent(from));
-    region.setAttribute('width', percent(to - from));
-  }
-
-  let graph;
-
-  /** One channel alone, on both ears. */
-  function solo(channel) {
-    if (!graph && channel === '') return;
-    if (!graph) {
-      const context = new AudioContext();
-      const source = context.createMediaElementSource(audio);
-      graph = {
-        context,
-        source,
-        splitter: context.createChannelSplitter(2),
-        merger: context.createChannelMerger(2),
-      };
-      graph.merger.connect(context.destination);
-    }
-    const { context, source, splitter, merger } = graph;
-    void context.resume();
-    source.disconnect();
-    splitter.disconnect();
-    if (channel === '') return source.connect(context.destination);
-    source.connect(splitter);
-    for (const ear of [0, 1]) splitter.connect(merger, Number(channel) - 1, ear);
-  }
-
-  const speed = $('.speed', player);
-  const SPEED = 'callvault-speed';
-
-  function setSpeed(value) {
-    speed.value = value;
-    audio.defaultPlaybackRate = Number(speed.value) || 1;
-    audio.playbackRate = audio.defaultPlaybackRate;
-    localStorage.setItem(SPEED, speed.value);
-  }
-
-  const remembered = localStorage.getItem(SPEED);
-  if (remembered && [...speed.options].some(({ value }) => value === remembered)) setSpeed(remembered);
-
-  button.addEventListener('click', toggle);
-  seek.addEventListener('input', () => go(Number(seek.value)));
-  for (const skip of $$('[data-skip]', player))
-    skip.addEventListener('click', () => go(Number(seek.value) + Number(skip.dataset.skip)));
-  for (const name of ['play', 'pause', 'ended']) audio.addEventListener(name, icon);
-  audio.addEventListener('timeupdate', tick);
-  audio.addEventListener('loadedmetadata', show);
-  audio.addEventListener('seeked', show);
-  speed.addEventListener('change', () => setSpeed(speed.value));
-  $('.next-speech', player).addEventListener('click', nextSpeech);
-  $('.ab-button', player).addEventListener('click', setLoop);
-  $('.skip-silence', player).addEventListener('click', (event) => {
-    isSkipping = !isSkipping;
-    event.currentTarget.setAttribute('aria-pressed', String(isSkipping));
-  });
-  for (const radio of $$('[name=solo]', player)) radio.addEventListener('change', () => solo(radio.value));
-  $('.moment', player)?.addEventListener('click', (event) => {
-    const url = new URL(location.href);
-    url.searchParams.delete('done');
-    url.searchParams.set('t', String(Math.floor(Number(seek.value))));
-    void copy(url.href, event.currentTarget);
-  });
-  void load();
-  show();
-  const bySpeed = (step) => {
-    const values = [...speed.options].map(({ value }) => value);
-    setSpeed(values[Math.max(0, Math.min(values.length - 1, values.indexOf(speed.value) + step))]);
-  };
-  return {
-    ' ': toggle,
-    ArrowLeft: () => go(Number(seek.value) - 10),
-    ArrowRight: () => go(Number(seek.value) + 10),
-    '[': () => bySpeed(-1),
-    ']': () => bySpeed(1),
-    n: nextSpeech,
-    a: setLoop,
-  };
-}
-
-const players = $$('.player[data-seconds]').map(startPlayer);
-
-// Keys.
-document.addEventListener('keydown', (event) => {
-  if (event.key === 'Escape')
-    for (const open of $$('.chip details[open], .menu[open]')) {
-      open.open = false;
-      $('summary', open).focus();
-    }
-  const isTyping = event.target.closest(
-    'input:not([type=checkbox], [type=range], [type=radio]), select, textarea',
-  );
-  if (event.ctrlKey || event.metaKey || event.altKey || isTyping) return;
-  const isButton = event.target.closest('button, a, summary, [type=radio]');
-  const act = players[0]?.[event.key];
-  if (act && !(isButton && event.key === ' ')) {
+function follow(link, event) {
+  if (!viewOf(link, event)) return;
+  const take = (act) => {
     event.preventDefault();
-    return act();
-  }
+    void act();
+  };
+  if (link.dataset.go && paged) return take(() => paged.go(Number(link.dataset.go)));
+  if (link.matches('.play[data-audio]')) return take(() => playRow(link));
+  if (link.matches('.close-panel')) return take(closePanel);
+  if (link.closest('.c-who') && wide.matches) return take(() => openPanel(link.href));
+  if (docked) take(() => visit(link.href));
+}
+
+// A search or a filter leaves what is heard in the dock.
+document.addEventListener('submit', (event) => {
+  const form = event.target;
+  if (!docked || form.method !== 'get' || new URL(form.action).pathname.startsWith('/api/')) return;
+  event.preventDefault();
+  const url = new URL(form.action);
+  url.search = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== '')).toString();
+  void visit(url.href);
+});
+
+const boxes = () => $$('.recordings tbody [type=checkbox]');
+
+function showSelected() {
+  const chosen = $('.chosen');
+  const count = boxes().filter(({ checked }) => checked).length;
+  if (chosen) chosen.textContent = words.selected(count);
+  const all = $('.c-pick .all');
+  if (all) all.checked = count > 0 && count === boxes().length;
+}
+
+document.addEventListener('change', ({ target }) => {
+  if (target.matches('.c-pick .all')) for (const box of boxes()) box.checked = target.checked;
+  if (target.closest('.c-pick')) showSelected();
+});
+document.addEventListener('reset', () => setTimeout(showSelected));
+
+/** The list of keys, which only this module acts on. */
+function makeKeys() {
+  const { title, list, close } = words.keys;
+  const rows = list.map(([keys, what]) => {
+    const names = keys.flatMap((key) => [make('kbd', {}, key), ' ']);
+    return make('div', {}, make('dt', {}, ...names), make('dd', {}, what));
+  });
+  const button = make(
+    'button',
+    { class: 'btn', type: 'button', popovertarget: 'keys', popovertargetaction: 'hide' },
+    close,
+  );
+  const heading = make('h2', { id: 'keys-title' }, title);
+  const attributes = {
+    id: 'keys',
+    class: 'dialog',
+    role: 'dialog',
+    popover: 'auto',
+    'aria-labelledby': 'keys-title',
+  };
+  return make('div', attributes, heading, make('dl', { class: 'keys' }, ...rows), button);
+}
+
+document.body.append(makeKeys());
+
+const TEXT = 'input:not([type=checkbox], [type=range], [type=radio]), select, textarea';
+
+document.addEventListener('keydown', (event) => {
+  const { key, target } = event;
+  if (key === 'Escape') return closeTop();
+  if (event.ctrlKey || event.metaKey || event.altKey || target.closest(TEXT)) return;
+  if (key === ' ' && target.closest('button, summary, [type=checkbox], [type=radio]')) return;
   const links = $$('.recordings .c-who a');
   const at = links.indexOf(document.activeElement);
-  if (event.key === '/') {
-    event.preventDefault();
-    $('#q')?.focus();
-  } else if (event.key === 'j') links[Math.min(at + 1, links.length - 1)]?.focus();
-  else if (event.key === 'k') links[Math.max(at - 1, 0)]?.focus();
-  else if (event.key === '?') $('#keys')?.togglePopover();
+  const act = { ...listKeys(links, at), ...current?.keys, ...rowKeys(links[at]) }[key];
+  if (!act) return;
+  event.preventDefault();
+  act();
 });
+
+function listKeys(links, at) {
+  return {
+    '/': () => $('#q')?.focus(),
+    j: () => links[Math.min(at + 1, links.length - 1)]?.focus(),
+    k: () => links[Math.max(at - 1, 0)]?.focus(),
+    '?': () => $('#keys').togglePopover(),
+  };
+}
+
+/** Of the row that has the focus. */
+function rowKeys(link) {
+  const [box, play] = ['[type=checkbox]', '.play'].map((name) => link && $(name, link.closest('tr')));
+  return { ...(box && { x: () => box.click() }), ...(play && { ' ': () => play.click() }) };
+}
+
+function closeTop() {
+  const open = $('.chip details[open], .menu[open]');
+  if (open) {
+    open.open = false;
+    return $('summary', open).focus();
+  }
+  if ($('.panel') && !$(':popover-open')) closePanel();
+}
+
+startPage();

@@ -1,0 +1,103 @@
+import type { ZipEntry } from '../../catalog/export.ts';
+import type { Manifest } from '../../recording.ts';
+import type { TrailEntry } from '../../storage/trail.ts';
+import type { Services } from '../services.ts';
+import { count } from './format.ts';
+import type { View } from './layout.tsx';
+import { personOf } from './recording-history.tsx';
+import { words } from './words.ts';
+
+const text = words.bundle;
+
+interface BundleProps {
+  readonly manifest: Manifest;
+  readonly trail: readonly TrailEntry[];
+  readonly view: View;
+}
+
+/** What a bundle has beside the recording: a page to print, and one that repeats the proof without a network. */
+export async function bundleFiles(
+  props: BundleProps,
+  { readAsset, now }: Pick<Services, 'readAsset' | 'now'>,
+): Promise<ZipEntry[]> {
+  const lastModified = new Date(now());
+  const [page = '', ...modules] = await Promise.all(
+    ['/verify.html', '/assets/words.js', '/assets/proof.js'].map(async (path) =>
+      (await readAsset(path)).text(),
+    ),
+  );
+  // A page that is opened from a disk may load no module: they stand in it.
+  const code = modules.map((one) => one.replace(/^import .*$/gm, '').replace(/^export /gm, '')).join('\n');
+  return [
+    { name: 'report.html', lastModified, input: `<!doctype html>${<Report {...props} />}` },
+    { name: 'verify.html', lastModified, input: page.replace('/* proof */', () => code) },
+  ];
+}
+
+/** It has no style but its own, since nothing else is there. */
+const STYLE = `body{font:10pt/1.4 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse;width:100%}td,th{text-align:start;vertical-align:top;padding:.2rem .8rem .2rem 0;border-top:1px solid #ccc;overflow-wrap:anywhere}
+th{font-weight:600;width:11rem}pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:8pt}`;
+
+function Report({ manifest, trail, view: { clock, identity } }: BundleProps) {
+  const { files, delivery, fromApi, failures, schema, ...event } = manifest;
+  const { rawBody, rawBodyBase64, ...received } = delivery;
+  const made = text.made(
+    clock.exact(clock.nowMs),
+    clock.zoneName(clock.nowMs),
+    personOf({ who: identity.id, name: identity.name }),
+  );
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <title>{text.title}</title>
+        <style>{STYLE}</style>
+      </head>
+      <body>
+        <h1>{text.title}</h1>
+        <p>{made}</p>
+        <p>{text.verify}</p>
+        <h2>{text.event}</h2>
+        <Pairs of={event} />
+        {fromApi !== undefined && <h2>{text.fromApi}</h2>}
+        {fromApi !== undefined && <Pairs of={fromApi} />}
+        <h2>{words.recording.files.title}</h2>
+        {files.map(({ format, bytes, sha256, archivedAt, key }) => (
+          <Pairs of={{ format, bytes: count(bytes), sha256, archivedAt, key }} />
+        ))}
+        <h2>{text.delivery}</h2>
+        <Pairs of={received} />
+        <pre>{rawBody ?? rawBodyBase64 ?? ''}</pre>
+        <h2>{words.recording.trail.title}</h2>
+        <table>
+          {trail.map((line) => (
+            <tr>
+              <th>{line.at}</th>
+              <td>
+                {personOf(line)}: {words.recording.trail.actions[line.action]} {line.detail}
+              </td>
+            </tr>
+          ))}
+        </table>
+      </body>
+    </html>
+  );
+}
+
+/** Values as they are stored, by their names in the manifest. */
+function Pairs({ of }: { readonly of: Readonly<Record<string, unknown>> }) {
+  return (
+    <table>
+      {Object.entries(of).map(
+        ([name, value]) =>
+          value !== undefined && (
+            <tr>
+              <th>{name}</th>
+              <td>{typeof value === 'object' ? JSON.stringify(value) : String(value)}</td>
+            </tr>
+          ),
+      )}
+    </table>
+  );
+}

@@ -1,0 +1,204 @@
+import type { Context } from 'hono';
+import { Hono } from 'hono/tiny';
+import { type ExportPart, planExport } from '../../catalog/export.ts';
+import { findArchived } from '../../catalog/find-recording.ts';
+import { listRecordings } from '../../catalog/list-recordings.ts';
+import type { FoundRow } from '../../storage/catalog.ts';
+import { describe, describeRow } from '../api/describe.ts';
+import { zipOf } from '../api/export.ts';
+import { readExportQuery, readListQuery } from '../api/list-query.ts';
+import { maySee } from '../identity.ts';
+import { readForm } from '../read-form.ts';
+import type { AppEnv } from '../services.ts';
+import { askApi, codeOfAnswer } from './ask-api.ts';
+import type { Filters } from './filters.tsx';
+import { hrefOf } from './filters.tsx';
+import { readDuration } from './format.ts';
+import { htmlOf } from './html.ts';
+import type { View } from './layout.tsx';
+import { type FoundList, ListPage } from './list.tsx';
+import { failed, forPeople, viewOf } from './people.tsx';
+import { ExportPage, HeldPage, SelectionPage } from './selection.tsx';
+import { baseOf, EmptyPage, SetUpPage } from './set-up.tsx';
+
+/** The list, and what is done with several recordings of it. */
+export const listPages = new Hono<AppEnv>();
+
+const PAGE_ROWS = 50;
+
+/** `GET /`: the recordings. */
+listPages.get('/', forPeople('read'), async (c) => {
+  const view = await viewOf(c);
+  const filters = readFilters(c);
+  const found = await find(filters, view, c);
+  if (typeof found === 'string') return failed(c, found, 503);
+  if (isEmpty(found) && Object.values(filters).every((value) => value === '')) return emptyPage(view, c);
+  const ids = c.env.config.sources.map(({ provider }) => provider.id);
+  return htmlOf(
+    <ListPage view={view} filters={filters} providers={[...new Set(ids)]} found={found} />,
+    'invalid' in found ? 400 : 200,
+  );
+});
+
+function isEmpty(found: Exclude<Found, string>): boolean {
+  return 'recordings' in found && found.recordings.length === 0 && found.cursor === undefined;
+}
+
+function emptyPage(view: View, c: Context<AppEnv>): Response {
+  const { right, sources } = view.identity;
+  if (right !== 'manage' || sources !== undefined) return htmlOf(<EmptyPage view={view} />);
+  const { config } = c.env;
+  return htmlOf(<SetUpPage view={view} sources={config.sources} base={baseOf(config, c.req.url)} />);
+}
+
+function readFilters(c: Context<AppEnv>): Filters {
+  const query = new URL(c.req.url).searchParams;
+  const given = (name: keyof Filters) => query.get(name) ?? '';
+  return {
+    q: given('q').trim(),
+    from: given('from'),
+    to: given('to'),
+    min: given('min'),
+    max: given('max'),
+    state: given('state'),
+    provider: given('provider'),
+    format: given('format'),
+    hold: given('hold'),
+    order: given('order'),
+    cursor: given('cursor'),
+  };
+}
+
+type Found = FoundList | { readonly invalid: string } | 'catalog_unavailable';
+
+/** What was typed as a number: digits, and what people write between them. */
+function isNumber(q: string): boolean {
+  return /^\+?[\d\s().-]+$/.test(q) && /\d/.test(q);
+}
+
+async function find(filters: Filters, view: View, c: Context<AppEnv>): Promise<Found> {
+  let found: Found = { invalid: '' };
+  for (const search of searchesOf(filters, view.clock.timeZone)) {
+    search.set('limit', String(PAGE_ROWS));
+    search.set('state', filters.state || (hasArchivedOnly(filters) ? 'archived' : 'all'));
+    found = await listOf(search, isNumber(filters.q), c);
+    if (typeof found === 'string' || !isEmpty(found)) break;
+  }
+  return found;
+}
+
+/**
+ * The parameters of the API that the filters mean. A text that is no number is the id of a recording; where there is none,
+ * that of a call.
+ */
+function searchesOf(filters: Filters, tz: string): URLSearchParams[] {
+  const { q } = filters;
+  const names = q === '' ? [] : isNumber(q) ? ['number'] : ['recording', 'call'];
+  const search = searchOf(filters, tz);
+  return names.length === 0 ? [search] : names.map((name) => new URLSearchParams([...search, [name, q]]));
+}
+
+function searchOf(filters: Filters, tz: string): URLSearchParams {
+  const search = new URLSearchParams({ tz });
+  const { min, max } = filters;
+  const seconds = (text: string) => text && String(readDuration(text) ?? text);
+  const { from, to, provider, format, hold, order, cursor } = filters;
+  const given = { from, to, provider, format, hold, order, cursor };
+  for (const [name, text] of Object.entries({ ...given, minSeconds: seconds(min), maxSeconds: seconds(max) }))
+    if (text !== '') search.set(name, text);
+  return search;
+}
+
+/** What is not archived has no format and no hold. */
+function hasArchivedOnly({ format, hold }: Filters): boolean {
+  return format !== '' || hold !== '';
+}
+
+async function listOf(search: URLSearchParams, isDigits: boolean, c: Context<AppEnv>): Promise<Found> {
+  const query = await readListQuery(search);
+  if (!query.ok) return { invalid: query.error.allowed ?? '' };
+  const { sources } = c.var.identity;
+  const page = await listRecordings({ ...query.value, filter: { ...query.value.filter, sources } }, c.env);
+  if (!page.ok && page.error === 'catalog_unavailable') return page.error;
+  if (!page.ok) return { invalid: '' };
+  const { recordings, cursor, more } = page.value;
+  return { recordings: await Promise.all(recordings.map(describe)), cursor, more, isDigits };
+}
+
+/** `GET /export?…` with the filters of the list: what the ZIP would have, and the link to it. */
+listPages.get('/export', forPeople('read'), async (c) => {
+  const view = await viewOf(c);
+  const filters = readFilters(c);
+  for (const search of searchesOf(filters, view.clock.timeZone)) {
+    const query = await readExportQuery(search);
+    if (!query.ok) return failed(c, 'invalid_parameter', 400);
+    const { sources } = view.identity;
+    const part = await planExport({ ...query.value, filter: { ...query.value.filter, sources } }, c.env);
+    if (!part.ok) return failed(c, part.error, part.error === 'invalid_cursor' ? 400 : 503);
+    const isLast = part.value.rows.length > 0 || search.has('call') || !search.has('recording');
+    if (isLast) return showExport(view, filters, { search, part: part.value });
+  }
+  return failed(c, 'not_found', 404);
+});
+
+function showExport(
+  view: View,
+  filters: Filters,
+  { search, part }: { readonly search: URLSearchParams; readonly part: ExportPart },
+): Response {
+  const { cursor } = part;
+  const next = cursor === undefined ? undefined : hrefOf(filters, { cursor }).replace('/', '/export');
+  return htmlOf(
+    <ExportPage view={view} part={part} zip={`/api/export?${search}`} list={hrefOf(filters)} next={next} />,
+  );
+}
+
+/** Recordings of one selection: a page of the list, and what was typed in its place. */
+const MAX_SELECTED = 100;
+
+/** `POST /selection` with the `path` of each: asks before it exports or holds them. */
+listPages.post('/selection', forPeople('read'), async (c) => {
+  const form = await readForm(c);
+  const rows = await selected(form, c);
+  if (rows instanceof Response) return rows;
+  const view = await viewOf(c);
+  const isHold = form.get('do') === 'hold';
+  if (isHold && view.identity.right !== 'manage') return failed(c, 'forbidden', 403);
+  return htmlOf(<SelectionPage view={view} all={rows.map(describeRow)} isHold={isHold} />);
+});
+
+/** `POST /selection/export`: the ZIP. */
+listPages.post('/selection/export', forPeople('read'), async (c) => {
+  const rows = await selected(await readForm(c), c);
+  return rows instanceof Response ? rows : zipOf(c, rows);
+});
+
+/** `POST /selection/hold` with a `reason`: each by itself; what fails is named. */
+listPages.post('/selection/hold', forPeople('manage'), async (c) => {
+  const form = await readForm(c);
+  const rows = await selected(form, c);
+  if (rows instanceof Response) return rows;
+  const reason = form.get('reason')?.trim();
+  const refusals: { readonly path: string; readonly code: string }[] = [];
+  for (const { path } of rows.map(describeRow)) {
+    const answer = await askApi(c, { method: 'POST', path, part: '/hold', body: { reason } });
+    if (!answer.ok) refusals.push({ path, code: await codeOfAnswer(answer) });
+  }
+  return htmlOf(<HeldPage view={await viewOf(c)} held={rows.length - refusals.length} refusals={refusals} />);
+});
+
+/** The rows that a form names by their paths, once each; those that are gone are left out. */
+async function selected(form: URLSearchParams, c: Context<AppEnv>): Promise<FoundRow[] | Response> {
+  const rows = new Map<string, FoundRow>();
+  for (const path of [...new Set(form.getAll('path'))].slice(0, MAX_SELECTED)) {
+    // As `describeRow` makes it, of parts of keys: they need no decoding.
+    const [, source = '', recordingId = '', query] =
+      /^\/api\/recordings\/([^/?]+)\/([^/?]+)(\?.*)?$/.exec(path) ?? [];
+    if (source === '' || !maySee(c.var.identity, source)) continue;
+    const call = new URLSearchParams(query).get('call') ?? undefined;
+    const found = await findArchived({ source, recordingId, call }, c.env);
+    if (!found.ok) return failed(c, 'catalog_unavailable', 503);
+    if (found.value !== undefined) rows.set(found.value.manifestKey, found.value);
+  }
+  return rows.size === 0 ? failed(c, 'none_selected', 400) : [...rows.values()];
+}

@@ -1,0 +1,248 @@
+import type { DayStats, Stats, Totals } from '../../storage/catalog.ts';
+import { type Bucket, type Column, Figure, percent, sum } from './chart.tsx';
+import { count, size, span } from './format.ts';
+import type { Child } from './jsx-runtime.ts';
+import { Layout, type View } from './layout.tsx';
+import { inWords } from './row.tsx';
+import { words } from './words.ts';
+
+const text = words.overview;
+
+const DAY_MS = 86_400_000;
+
+/** Periods that are offered, in days. */
+export const PERIODS = [30, 90, 364] as const;
+
+/** A longer period is drawn by weeks. */
+const MAX_DAYS_DRAWN = 90;
+
+export interface OverviewProps {
+  readonly view: View;
+  readonly period: number;
+  readonly stats: Stats;
+  readonly totals: Totals;
+  /** Of the first 1,000 pending entries; in ms since 1970. */
+  readonly oldestPendingMs: number | undefined;
+  /** The codes of the first 1,000 dead letters. */
+  readonly deadCodes: readonly (string | undefined)[];
+}
+
+export function OverviewPage({ view, period, stats, totals, oldestPendingMs, deadCodes }: OverviewProps) {
+  const { clock } = view;
+  const buckets = bucketsOf(stats.days, period, clock.nowMs);
+  const recordings = sum(stats.days, (day) => day.recordings);
+  return (
+    <Layout title={words.nav.overview} view={view} tab="overview">
+      <main id="main" class="overview-page">
+        <div class="page-head">
+          <h1>{words.nav.overview}</h1>
+          <form class="inline" action="/overview">
+            <label for="days">{text.period}</label>{' '}
+            <select id="days" name="days">
+              {PERIODS.map((days) => (
+                <option value={days} selected={days === period}>
+                  {text.last(days)}
+                </option>
+              ))}
+            </select>{' '}
+            <button class="btn" type="submit">
+              {words.list.show}
+            </button>
+          </form>
+        </div>
+        <dl class="totals">
+          <Total name={text.allTime}>{count(totals.recordings)}</Total>
+          <Total name={text.stored}>{size(totals.bytes)}</Total>
+          <Total name={text.last(period)}>{count(recordings)}</Total>
+          <Total name={text.oldestPending}>
+            {oldestPendingMs === undefined ? (
+              text.none
+            ) : (
+              <a href="/attention#pending">{span(clock.nowMs - oldestPendingMs)}</a>
+            )}
+          </Total>
+          <Total name={text.deadLetters}>
+            {view.dead === 0 ? '0' : <a href="/attention#dead">{count(view.dead)}</a>}
+          </Total>
+        </dl>
+        {recordings === 0 ? (
+          <p class="says">{text.nothing}</p>
+        ) : (
+          <div class="figures">
+            <Figures buckets={buckets} days={stats.days} unit={text.units[bucketDays(period)]} />
+          </div>
+        )}
+        <Failures stats={stats} deadCodes={deadCodes} />
+      </main>
+    </Layout>
+  );
+}
+
+function Total({ name, children }: { readonly name: string; readonly children?: Child }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function bucketDays(period: number): 1 | 7 {
+  return period > MAX_DAYS_DRAWN ? 7 : 1;
+}
+
+/** The days of the period, the oldest first, also those on which nothing was archived. */
+function bucketsOf(days: readonly DayStats[], period: number, nowMs: number): Bucket[] {
+  const length = bucketDays(period);
+  return Array.from({ length: period / length }, (_, at) => {
+    const ends = [0, length - 1].map((shift) =>
+      new Date(nowMs - (period - 1 - at * length - shift) * DAY_MS).toISOString().slice(0, 10),
+    );
+    const [first = '', last = ''] = ends;
+    return { label: dayInWords(first), days: days.filter(({ day }) => day >= first && day <= last) };
+  });
+}
+
+const dayFormat = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short' });
+
+function dayInWords(day: string): string {
+  return dayFormat.format(Date.parse(day));
+}
+
+/** `30 min`, `1.5 h`, `120 h` */
+function hours(value: number): string {
+  if (value < 1) return `${Math.round(value * 60)} min`;
+  return `${value < 10 ? value.toFixed(1) : count(Math.round(value))} h`;
+}
+
+interface FiguresProps {
+  readonly buckets: readonly Bucket[];
+  readonly days: readonly DayStats[];
+  readonly unit: string;
+}
+
+function Figures({ buckets, days, unit }: FiguresProps) {
+  const all = sum(days, (day) => day.recordings);
+  const share = (of: Column['of']) => `${((100 * sum(days, of)) / all).toFixed(1)} %`;
+  const [within5s, within15s, within1min, ...slow] = delays;
+  return (
+    <>
+      <Figure
+        id="recordings"
+        title={text.recordings(unit)}
+        says={text.recordingsSay(count(all))}
+        buckets={buckets}
+        columns={byProvider(days, (day) => day.recordings)}
+        write={count}
+      />
+      <Figure
+        id="hours"
+        title={text.hours(unit)}
+        says={text.hoursSay(hours(sum(days, (day) => day.duration_ms) / 3_600_000))}
+        buckets={buckets}
+        columns={byProvider(days, (day) => day.duration_ms / 3_600_000)}
+        write={hours}
+      />
+      <Figure
+        id="delay"
+        title={text.delay}
+        says={text.delaySay(
+          share((day) => day.within_5s + day.within_15s),
+          share((day) => day.within_10min + day.later),
+        )}
+        buckets={buckets}
+        drawn={slow}
+        columns={[within5s, within15s, within1min, ...slow]}
+        write={count}
+      />
+      <Figure
+        id="stored"
+        title={text.storedPer(unit)}
+        says={text.storedSay(size(sum(days, (day) => day.bytes)))}
+        buckets={buckets}
+        columns={[{ name: text.stored, of: (day) => day.bytes }]}
+        write={size}
+      />
+    </>
+  );
+}
+
+const delays: readonly [Column, Column, Column, Column, Column] = [
+  { name: text.within('5 s'), of: (day) => day.within_5s },
+  { name: text.within('15 s'), of: (day) => day.within_15s },
+  { name: text.within('1 min'), of: (day) => day.within_1min },
+  { name: text.within('10 min'), of: (day) => day.within_10min },
+  { name: text.later, of: (day) => day.later },
+];
+
+/** A column for each provider, that with the most first. */
+function byProvider(days: readonly DayStats[], of: Column['of']): Column[] {
+  const providers = [...new Set(days.map(providerOf))].map((name) => ({
+    name,
+    of: (day: DayStats) => (providerOf(day) === name ? of(day) : 0),
+  }));
+  return providers.sort((one, other) => sum(days, other.of) - sum(days, one.of));
+}
+
+function providerOf({ source }: DayStats): string {
+  return source.replace(/\..*/, '');
+}
+
+interface FailuresProps {
+  readonly stats: Stats;
+  readonly deadCodes: readonly (string | undefined)[];
+}
+
+/** The attempts of archived recordings that failed, and the dead letters, by code. */
+function Failures({ stats: { failures }, deadCodes }: FailuresProps) {
+  const codes = [...new Set([...failures.map(({ code }) => code), ...deadCodes])];
+  const rows = codes
+    .map((code = '') => ({
+      code,
+      attempts: failures
+        .filter((one) => one.code === code)
+        .reduce((total, { attempts }) => total + attempts, 0),
+      dead: deadCodes.filter((one) => one === code).length,
+    }))
+    .sort((one, other) => other.attempts - one.attempts);
+  const most = Math.max(1, ...rows.map(({ attempts }) => attempts));
+  const { failed, reason, code, attempts, asBar, dead } = text.failures;
+  return (
+    <section class="figure wide-figure" aria-labelledby="failures">
+      <h2 id="failures">{failed}</h2>
+      <p class="says">{rows.length === 0 ? text.failures.none : text.failures.says}</p>
+      {rows.length > 0 && (
+        <table class="plain failures">
+          <thead>
+            <tr>
+              <th>{reason}</th>
+              <th>{code}</th>
+              <th class="num">{attempts}</th>
+              <th class="wide">
+                <span class="vh">{asBar}</span>
+              </th>
+              <th class="num">{dead}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr>
+                <th scope="row">{inWords(row.code)}</th>
+                <td>
+                  <code>{row.code}</code>
+                </td>
+                <td class="num">{count(row.attempts)}</td>
+                <td class="wide">
+                  <svg class="share-bar" aria-hidden="true">
+                    <rect class="fill" width={percent((100 * row.attempts) / most)} height="100%" />
+                  </svg>
+                </td>
+                <td class="num">{count(row.dead)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}

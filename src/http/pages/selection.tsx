@@ -1,0 +1,162 @@
+import type { ExportPart } from '../../catalog/export.ts';
+import type { DescribedRow } from '../api/describe.ts';
+import { count, size } from './format.ts';
+import type { Child } from './jsx-runtime.ts';
+import { Layout, type View } from './layout.tsx';
+import { Who } from './row.tsx';
+import { words } from './words.ts';
+
+const text = words.selection;
+
+interface PageProps {
+  readonly view: View;
+  readonly title: string;
+  readonly children?: Child;
+}
+
+function Page({ view, title, children }: PageProps) {
+  return (
+    <Layout title={title} view={view} tab="recordings">
+      <main id="main" class="selection-page">
+        <p class="crumb">
+          <a href="/">← {words.recording.back}</a>
+        </p>
+        <h1>{title}</h1>
+        {children}
+      </main>
+    </Layout>
+  );
+}
+
+interface ExportProps {
+  readonly view: View;
+  readonly part: ExportPart;
+  /** The address of the ZIP, and of the list that it is of. */
+  readonly zip: string;
+  readonly list: string;
+  /** The page of the part after this one. */
+  readonly next: string | undefined;
+}
+
+/** What an export of a list would have: nothing is read or written before its link is followed. */
+export function ExportPage({ view, part, zip, list, next }: ExportProps) {
+  const { rows, files, bytes } = part;
+  const held = rows.filter(({ hold }) => hold !== undefined).length;
+  return (
+    <Page view={view} title={text.exportTitle}>
+      <Counts recordings={rows.length} files={files} bytes={bytes} held={held} />
+      {rows.length > 0 && <p class="lead">{text.zipHas}</p>}
+      {next !== undefined && <p class="small">{text.isPart}</p>}
+      <p class="actions">
+        {rows.length > 0 && (
+          <a class="btn primary" href={zip} download>
+            {text.download}
+          </a>
+        )}
+        {next !== undefined && (
+          <a class="btn" href={next}>
+            {text.nextPart}
+          </a>
+        )}
+        <a class="btn" href={list}>
+          {text.back}
+        </a>
+      </p>
+    </Page>
+  );
+}
+
+interface CountsProps {
+  readonly recordings: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly held: number;
+}
+
+function Counts({ recordings, files, bytes, held }: CountsProps) {
+  const counts = [
+    [text.recordings, count(recordings)],
+    [text.files, count(files)],
+    [text.size, size(bytes)],
+    [words.list.onHold, count(held)],
+  ] as const;
+  return (
+    <dl class="totals">
+      {counts.map(([name, value]) => (
+        <div>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+interface SelectionProps {
+  readonly view: View;
+  readonly all: readonly DescribedRow[];
+  readonly isHold: boolean;
+}
+
+/** Asks before several recordings are exported, or put on hold. */
+export function SelectionPage({ view, all, isHold }: SelectionProps) {
+  const files = all.flatMap((one) => one.files);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const { holdDialog } = words.recording;
+  return (
+    <Page view={view} title={isHold ? holdDialog.title : text.exportTitle}>
+      <Counts
+        recordings={all.length}
+        files={files.length}
+        bytes={bytes}
+        held={all.filter(({ hold }) => hold !== undefined).length}
+      />
+      <form method="post" action={isHold ? '/selection/hold' : '/selection/export'} class="stack">
+        {all.map(({ path }) => (
+          <input type="hidden" name="path" value={path} />
+        ))}
+        <p class="lead">{isHold ? holdDialog.text : text.zipHas}</p>
+        {isHold && <label for="reason">{holdDialog.reason}</label>}
+        {isHold && <input id="reason" name="reason" required maxlength={500} autocomplete="off" />}
+        <p class="actions">
+          <button class="btn primary" type="submit">
+            {isHold ? text.hold(count(all.length)) : text.download}
+          </button>
+          <a class="btn" href="/">
+            {words.recording.cancel}
+          </a>
+        </p>
+      </form>
+      <ul class="chosen-list">
+        {all.map((one) => (
+          <li>
+            <a href={one.path.replace('/api', '')}>
+              {view.clock.day(Date.parse(one.at))} {view.clock.minute(Date.parse(one.at))} <Who one={one} />
+            </a>
+          </li>
+        ))}
+      </ul>
+    </Page>
+  );
+}
+
+interface HeldProps {
+  readonly view: View;
+  readonly held: number;
+  readonly refusals: readonly { readonly path: string; readonly code: string }[];
+}
+
+export function HeldPage({ view, held, refusals }: HeldProps) {
+  return (
+    <Page view={view} title={text.heldTitle(count(held))}>
+      {refusals.length > 0 && <p class="lead">{text.notHeld}</p>}
+      <ul class="chosen-list">
+        {refusals.map(({ path, code }) => (
+          <li>
+            <a href={path.replace('/api', '')}>{path.replace('/api/recordings/', '')}</a> <code>{code}</code>
+          </li>
+        ))}
+      </ul>
+    </Page>
+  );
+}

@@ -1,0 +1,131 @@
+import type { Config } from '../../config.ts';
+import type { Source } from '../../sources.ts';
+import { Icon, Layout, type View } from './layout.tsx';
+import { Copied } from './recording-parts.tsx';
+import { words } from './words.ts';
+
+const text = words.setUp;
+
+/** The public address of the worker, without a slash at its end. */
+export function baseOf({ publicUrl }: Config, url: string): string {
+  return publicUrl ?? new URL(url).origin;
+}
+
+/** Where the deliveries of a source go. */
+export function webhookOf(base: string, { provider, account }: Source): string {
+  return `${base}/webhooks/${provider.id}${account === undefined ? '' : `/${account}`}`;
+}
+
+const icons = { ready: 'proven', unset: 'todo', broken: 'dead' } as const;
+
+export function SourceState({ state }: Pick<Source, 'state'>) {
+  return (
+    <span class={`state ${icons[state]}`}>
+      <Icon name={icons[state]} />
+      {text.states[state]}
+    </span>
+  );
+}
+
+interface SetUpProps {
+  readonly view: View;
+  readonly sources: readonly Source[];
+  readonly base: string;
+}
+
+/** What an empty vault shows to its owner: three steps, and which of them are done. */
+export function SetUpPage({ view, sources, base }: SetUpProps) {
+  const { provider, command, state, address, where } = text.columns;
+  return (
+    <Layout title={text.title} view={view} tab="recordings">
+      <main id="main" class="empty-page">
+        <h1>{text.title}</h1>
+        <p class="lead">{text.lead}</p>
+        <ol class="steps">
+          <li>
+            <h2>{text.secrets}</h2>
+            <table class="plain fold settings">
+              <thead>
+                <tr>
+                  <th>{provider}</th>
+                  <th>{command}</th>
+                  <th>{state}</th>
+                </tr>
+              </thead>
+              <tbody>
+                {sources.map((source) => (
+                  <tr>
+                    <th scope="row">{source.id}</th>
+                    <td class="full">
+                      <Copied
+                        value={`npx wrangler secret put ${secretOf(source)}`}
+                        what={command.toLowerCase()}
+                      />
+                    </td>
+                    <td>
+                      <SourceState state={source.state} />
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </li>
+          <li>
+            <h2>{text.addresses}</h2>
+            <table class="plain fold settings">
+              <thead>
+                <tr>
+                  <th>{provider}</th>
+                  <th>{address}</th>
+                  <th>{where}</th>
+                </tr>
+              </thead>
+              <tbody>
+                {sources.map((source) => (
+                  <tr>
+                    <th scope="row">{source.id}</th>
+                    <td class="full">
+                      <Copied value={webhookOf(base, source)} what={address.toLowerCase()} />
+                    </td>
+                    <td class="full">{source.provider.webhookPlace}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </li>
+          <li>
+            <h2>{text.call}</h2>
+            <p class="copyable">
+              <Copied
+                value={`npm run send -- ${firstOf(sources)} --to ${base}`}
+                what={command.toLowerCase()}
+              />
+            </p>
+            <p class="small">{text.arrives}</p>
+          </li>
+        </ol>
+      </main>
+    </Layout>
+  );
+}
+
+function secretOf({ provider, account }: Source): string {
+  return `${provider.settings.secret}${account === undefined ? '' : `__${account.toUpperCase()}`}`;
+}
+
+/** A source that works, for the command of a test delivery. */
+function firstOf(sources: readonly Source[]): string {
+  return (sources.find(({ state }) => state === 'ready') ?? sources[0])?.provider.id ?? '';
+}
+
+/** What an empty vault shows to others. */
+export function EmptyPage({ view }: { readonly view: View }) {
+  return (
+    <Layout title={text.title} view={view} tab="recordings">
+      <main id="main" class="empty-page">
+        <h1>{text.title}</h1>
+        <p class="lead">{text.forOthers}</p>
+      </main>
+    </Layout>
+  );
+}

@@ -1,0 +1,195 @@
+import { parseTimeMs } from '../../shared/time.ts';
+import type { Source } from '../../sources.ts';
+import type { AuditState } from '../../storage/audit-store.ts';
+import type { Activity } from '../../storage/catalog.ts';
+import type { ReindexRun } from '../../storage/reindex-store.ts';
+import type { KnownRules } from '../../storage/retention-store.ts';
+import type { Services } from '../services.ts';
+import { type Clock, count, span } from './format.ts';
+import type { Child } from './jsx-runtime.ts';
+import { Icon, Layout, Time, type View } from './layout.tsx';
+import { Copied, Section } from './recording-parts.tsx';
+import { SourceState, webhookOf } from './set-up.tsx';
+import { words } from './words.ts';
+
+const text = words.status;
+
+export interface StatusProps {
+  readonly view: View;
+  readonly config: Services['config'];
+  readonly base: string;
+  /** `undefined` while the catalog cannot be read. */
+  readonly activity: Activity | undefined;
+  /** By source, of those whose provider lists recordings. */
+  readonly audits: ReadonlyMap<string, AuditState>;
+  readonly rules: KnownRules;
+  readonly reindex: ReindexRun | undefined;
+  readonly hasCatalog: boolean;
+}
+
+/** A cron that has not run for this long has stopped: it runs each minute. */
+const STOPPED_MS = 10 * 60_000;
+
+/** What works, which settings are wrong, and when things last ran. No secret is in it. */
+export function StatusPage(props: StatusProps) {
+  const { view, config, activity, hasCatalog } = props;
+  const { clock } = view;
+  return (
+    <Layout title={words.nav.status} view={view} tab="status">
+      <main id="main" class="status-page">
+        <h1>{words.nav.status}</h1>
+        <article class="rec">
+          <Section id="settings" title={text.settings}>
+            <Problems problems={config.problems} warnings={config.warnings} />
+          </Section>
+          <Section id="sources" title={text.sources}>
+            <Sources {...props} />
+          </Section>
+          <Section id="runs" title={text.runs}>
+            <dl class="facts">
+              <Fact name={text.cron}>
+                {hasCatalog ? <Cron cronMs={activity?.cronMs} clock={clock} /> : text.noCatalog}
+              </Fact>
+              <Fact name={text.reindex}>
+                <Reindex run={props.reindex} clock={clock} />
+              </Fact>
+              <Fact name={text.retention}>
+                <Retention rules={props.rules} clock={clock} />
+              </Fact>
+            </dl>
+          </Section>
+          <Section id="doors" title={text.doors}>
+            <dl class="facts">
+              <Fact name={text.token}>{config.vaultToken === undefined ? text.notSet : text.set}</Fact>
+              <Fact name={text.access}>{config.access === undefined ? text.notSet : text.set}</Fact>
+              <Fact name={text.addresses}>{config.trailIp ? text.kept : text.notKept}</Fact>
+            </dl>
+          </Section>
+        </article>
+      </main>
+    </Layout>
+  );
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children?: Child }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+interface ProblemsProps {
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+function Problems({ problems, warnings }: ProblemsProps) {
+  if (problems.length + warnings.length === 0) return <p class="dim">{text.sound}</p>;
+  return (
+    <ul class="proof">
+      {problems.map((problem) => (
+        <li class="bad">
+          <Icon name="dead" />
+          <p>{problem}</p>
+        </li>
+      ))}
+      {warnings.map((warning) => (
+        <li class="weak">
+          <Icon name="check" />
+          <p>{warning}</p>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Sources({ config, base, activity, audits, view: { clock } }: StatusProps) {
+  const { source, signature, api, address, last, audited } = text.columns;
+  const newest = new Map(activity?.newest.map((row) => [row.source, row]));
+  return (
+    <table class="plain fold sources">
+      <thead>
+        <tr>
+          <th>{source}</th>
+          <th>{signature}</th>
+          <th>{api}</th>
+          <th>{last}</th>
+          <th>{audited}</th>
+          <th>{address}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {config.sources.map((one) => (
+          <tr>
+            <th scope="row">{one.id}</th>
+            <td data-l={signature}>
+              <SourceState state={one.state} />
+            </td>
+            <td data-l={api}>{apiOf(one, config)}</td>
+            <td data-l={last}>
+              <Instant at={newest.get(one.id)?.archivedAt} clock={clock} />
+            </td>
+            <td data-l={audited}>
+              <Instant at={audits.get(one.id)?.auditedUntil} clock={clock} />
+            </td>
+            <td class="full" data-l={address}>
+              <Copied value={webhookOf(base, one)} what={address.toLowerCase()} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function apiOf({ id }: Source, { apis }: StatusProps['config']): string {
+  const access = apis.get(id);
+  if (access === undefined) return '–';
+  if (access.brokenSetting !== undefined) return text.broken;
+  return access.key === undefined ? text.notSet : text.set;
+}
+
+function Instant({ at, clock }: { readonly at: string | undefined; readonly clock: Clock }) {
+  const ms = parseTimeMs(at);
+  return ms === undefined ? <span class="dim">{text.notYet}</span> : <Time ms={ms} clock={clock} />;
+}
+
+function Cron({ cronMs, clock }: { readonly cronMs: number | undefined; readonly clock: Clock }) {
+  if (cronMs === undefined) return <span class="dim">{text.notYet}</span>;
+  const ago = clock.nowMs - cronMs;
+  return (
+    <>
+      <Time ms={cronMs} clock={clock} /> <span class="dim">{text.ago(span(ago))}</span>
+      {ago > STOPPED_MS && <b>. {text.stopped}</b>}
+    </>
+  );
+}
+
+function Reindex({ run, clock }: { readonly run: ReindexRun | undefined; readonly clock: Clock }) {
+  if (run === undefined) return <span class="dim">{text.notYet}</span>;
+  const ms = parseTimeMs(run.startedAt) ?? 0;
+  const { listed, fixed, removed } = run;
+  return (
+    <>
+      <Time ms={ms} clock={clock} />
+      {': '}
+      {text.rebuilt(count(listed), count(fixed + removed))} {run.endedAt === undefined && text.underWay}
+    </>
+  );
+}
+
+function Retention({ rules, clock }: { readonly rules: KnownRules; readonly clock: Clock }) {
+  const known = Object.entries(rules);
+  if (known.length === 0) return <>{text.forever}</>;
+  return (
+    <>
+      {known.map(([name, { days, since, count: affected }]) => (
+        <p>
+          {text.rule(name, count(days), count(affected))} <Time ms={parseTimeMs(since) ?? 0} clock={clock} />
+        </p>
+      ))}
+    </>
+  );
+}
