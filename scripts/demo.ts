@@ -3,51 +3,37 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Manifest } from '../src/recording.ts';
 import { runCommand } from '../tools/command.ts';
+import { type DemoCall, demoCalls } from '../tools/demo-calls.ts';
 import type { RecordingFacts } from '../tools/fake-providers/fake-provider.ts';
 import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
 import { listKeys, withBucket } from '../tools/local-bucket.ts';
-import { newLocalSettings, type Settings, signingKey } from '../tools/local-settings.ts';
+import { LOCAL_AUDIO_PORT, newLocalSettings, type Settings, signingKey } from '../tools/local-settings.ts';
 import { startVault, waitUntil } from '../tools/local-vault.ts';
 import { serveFiles } from '../tools/origin.ts';
 import { root } from '../tools/wrangler.ts';
 
 const audio = (name: string) => join(root, 'test', 'fixtures', 'audio', name);
 
-/** Calls of two channels, or of several files; every other provider has one of each, mono. */
-const special = [
-  { fakeProvider: 'sautikit-plain', channels: 2, durationSeconds: 7.28, files: ['dual.mp3'] },
-  { fakeProvider: 'telnyx', channels: 2, durationSeconds: 7.28, files: ['dual.wav', 'dual.mp3'] },
-  { fakeProvider: 'telnyx', channels: 1, durationSeconds: 8.5, files: ['mono.mp3'] },
-  { fakeProvider: 'twilio', channels: 2, durationSeconds: 7.28, files: ['dual.wav'] },
-];
+type AnnouncedCall = RecordingFacts & DemoCall;
 
-const others = Object.keys(fakeProviders).filter((name) =>
-  special.every(({ fakeProvider }) => fakeProvider !== name),
-);
-const recorded = [
-  ...special,
-  ...others.map((fakeProvider) => ({
-    fakeProvider,
-    channels: 1,
-    durationSeconds: 8.5,
-    files: ['mono.wav'],
-  })),
-];
+/** Where nothing answers: what is linked to it stays pending. */
+const AWAY = `http://127.0.0.1:${LOCAL_AUDIO_PORT}`;
 
-type DemoCall = RecordingFacts & (typeof recorded)[number];
+const lost = { fakeProvider: 'telnyx', files: [], from: '+15555550199', to: '+15555550142' };
 
 const ATTEMPT_TIMEOUT_MS = 60_000;
 
 /** `npm run demo`: real deliveries, real audio, real workerd; ends by itself. */
 async function demo(stateFolder: string | undefined): Promise<number> {
-  const origin = await serveFiles([...new Set(recorded.flatMap(({ files }) => files))].map(audio));
+  const planned = demoCalls(Date.now());
+  const origin = await serveFiles([...new Set(planned.flatMap(({ files }) => files))].map(audio));
   try {
-    const settings = await newLocalSettings(origin.url);
-    const calls = recorded.map((call) => ({
+    const settings = await newLocalSettings(`${origin.url},${AWAY}`);
+    const calls = planned.map((call) => ({
       ...call,
       ...newIds(call.fakeProvider),
       links: Object.fromEntries(call.files.map((file) => [file.slice(-3), origin.link(file)])),
-      endedMs: Date.now(),
+      expiresMs: Date.now() + 3_600_000,
       sizeBytes: readFileSync(audio(call.files[0] ?? '')).length,
     }));
     const accepted = await deliverAll(calls, settings, stateFolder);
@@ -68,11 +54,15 @@ function newIds(fakeProvider: string) {
 }
 
 /** Runs a vault until each accepted call had its attempt. Returns the number of accepted calls. */
-async function deliverAll(calls: readonly DemoCall[], settings: Settings, stateFolder: string | undefined) {
+async function deliverAll(
+  calls: readonly AnnouncedCall[],
+  settings: Settings,
+  stateFolder: string | undefined,
+) {
   const ended = new Set<string>();
   console.log('Starting the vault in local workerd …');
   const vault = await startVault(settings, { stateFolder, onLine: (line) => followLog(line, ended) });
-  const post = async (title: string, call: DemoCall, key?: string) => {
+  const post = async (title: string, call: AnnouncedCall, key?: string) => {
     const fakeProvider = fakeProviders[call.fakeProvider];
     if (fakeProvider === undefined) throw new Error(`There is no fake provider ${call.fakeProvider}`);
     const signing = key ?? signingKey(fakeProvider.id, settings) ?? '';
@@ -83,20 +73,52 @@ async function deliverAll(calls: readonly DemoCall[], settings: Settings, stateF
   };
   try {
     console.log(`The vault listens on ${vault.url}\n`);
-    const accepted: DemoCall[] = [];
+    const accepted: AnnouncedCall[] = [];
     for (const call of calls) {
       const title = `${call.fakeProvider.padEnd(17)} ${Object.keys(call.links).join(' + ')}`;
       if (await post(title, call)) accepted.push(call);
     }
     // Both must change nothing.
-    for (const call of calls.slice(0, 1)) {
+    for (const call of calls.filter(({ fakeProvider }) => fakeProvider === 'sautikit')) {
       await post('the same again', call);
       await post('a forged one', { ...call, eventId: randomUUID() }, 'not the secret');
     }
+    // For the page: a link that is not answered just now, and one to where nothing may be fetched from.
+    for (const [title, link] of [
+      ['one that stays pending', `${AWAY}/away.wav`],
+      ['one that is given up', 'https://recordings.example.com/other.wav'],
+    ] as const)
+      await post(title, {
+        ...calls[1],
+        ...newIds('telnyx'),
+        ...lost,
+        endedMs: Date.now(),
+        links: { wav: link },
+      });
     await waitUntil(ATTEMPT_TIMEOUT_MS, () => accepted.every(({ eventId }) => ended.has(eventId)));
+    await holdSome(accepted, vault.url, settings);
     return accepted.length;
   } finally {
     await vault.stop();
+  }
+}
+
+/** Puts calls on hold, as their owner would. */
+async function holdSome(
+  calls: readonly AnnouncedCall[],
+  url: string,
+  { VAULT_TOKEN = '' }: Settings,
+): Promise<void> {
+  for (const { fakeProvider, recordingId, holdReason: reason } of calls) {
+    if (reason === undefined) continue;
+    const path = `/api/recordings/${fakeProvider}/${recordingId}/hold`;
+    const headers = { authorization: `Bearer ${VAULT_TOKEN}` };
+    const answer = await fetch(`${url}${path}`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ reason }),
+    });
+    console.log(`→ ${'on hold'.padEnd(26)} ${answer.status}`);
   }
 }
 
@@ -112,7 +134,7 @@ function followLog(line: string, ended: Set<string>): void {
 }
 
 /** Prints what the bucket itself has, and counts the calls whose files are byte for byte those of the origin. */
-async function countArchived(calls: readonly DemoCall[], bucket: R2Bucket): Promise<number> {
+async function countArchived(calls: readonly AnnouncedCall[], bucket: R2Bucket): Promise<number> {
   console.log(`\n   bytes  seconds  ${'SHA-256'.padEnd(64)}  equals source`);
   const keys = await listKeys(bucket, 'recordings/');
   let archived = 0;
@@ -121,7 +143,7 @@ async function countArchived(calls: readonly DemoCall[], bucket: R2Bucket): Prom
 }
 
 async function isArchived(
-  { recordingId, files }: DemoCall,
+  { recordingId, files }: AnnouncedCall,
   keys: readonly string[],
   bucket: R2Bucket,
 ): Promise<boolean> {

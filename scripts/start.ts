@@ -24,7 +24,7 @@ await runCommand({
     console.log('Starting callvault with the settings in .vault.env …');
     const vault = await startVault(settings, { port: Number(values.port), envFile, onLine: printLog });
     console.log(`callvault listens on ${vault.url}; Ctrl-C ends it
-  its page:    ${vault.url}   sign in with ${settings.VAULT_TOKEN}
+  its page:    ${vault.url}/sign-in#token=${settings.VAULT_TOKEN}
   its state:   . ./.vault.env && curl -H "Authorization: Bearer $VAULT_TOKEN" ${vault.url}/healthz
   a delivery:  npm run send -- sautikit --to ${vault.url}
   what it has: npm run list -- --to ${vault.url} --state all

@@ -9,7 +9,7 @@ import { fakeProviders, postSigned } from '../../tools/fake-providers/index.ts';
 import { listen } from '../../tools/listen.ts';
 import { newLocalSettings, type Settings } from '../../tools/local-settings.ts';
 import { startVault, type VaultProcess, waitUntil } from '../../tools/local-vault.ts';
-import { startBrowser } from '../support/browser.ts';
+import { startBrowser } from '../../tools/browser.ts';
 import { startOrigin } from '../support/origin.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'callvault-page-'));

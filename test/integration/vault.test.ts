@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, test, vi } from 'vitest';
 import { getPlatformProxy } from 'wrangler';
 import type { Manifest } from '../../src/recording.ts';
+import { demoCalls } from '../../tools/demo-calls.ts';
 import { fakeProviders, postSigned } from '../../tools/fake-providers/index.ts';
 import { newLocalSettings, signingKey } from '../../tools/local-settings.ts';
 import { runCron, startVault, type VaultProcess, waitUntil } from '../../tools/local-vault.ts';
@@ -271,14 +272,23 @@ test('npm run demo archives all recordings, prints the checksums of the sources,
       cwd: root,
     });
 
-    const count = Object.keys(fakeProviders).length + 1; // Telnyx has two calls.
+    const count = demoCalls(0).length;
     expect(stdout.trimEnd().split('\n').at(-1)).toBe(
       `demo: ${count} deliveries accepted, ${count} recordings archived, 0 failed`,
     );
-    for (const name of ['mono.wav', 'dual.wav', 'mono.mp3', 'dual.mp3'])
+    for (const name of [
+      'mono.wav',
+      'dual.wav',
+      'mono.mp3',
+      'dual.mp3',
+      'delivery.wav',
+      'invoice.mp3',
+      'message.mp3',
+    ])
       expect(stdout).toContain(sha256(audio(name)));
     expect(stdout).toMatch(/the same again +200 {"outcome":"duplicate"}/);
     expect(stdout).toMatch(/a forged one +401/);
+    expect(stdout).toMatch(/on hold +201/);
   } finally {
     rmSync(stateFolder, { recursive: true });
   }

@@ -237,7 +237,16 @@ function manifestOf(run: string, more: Partial<Manifest> = {}): Manifest {
 
 describe('the tables', () => {
   const drop = async () => {
-    const tables = ['recordings', 'numbers', 'shared_ids', 'holds', 'days', 'failures', 'migrations'];
+    const tables = [
+      'recordings',
+      'numbers',
+      'shared_ids',
+      'holds',
+      'days',
+      'failures',
+      'marks',
+      'migrations',
+    ];
     for (const table of tables) await env.CATALOG.prepare(`DROP TABLE IF EXISTS ${table}`).run();
   };
 
@@ -252,7 +261,7 @@ describe('the tables', () => {
 
     expect(puts.toSorted().at(-1)).toBe(1);
     expect(puts.filter((changed) => changed > 0)).toHaveLength(1);
-    expect(await rowsOf('SELECT number FROM migrations')).toEqual([{ number: 1 }]);
+    expect(await rowsOf('SELECT number FROM migrations')).toEqual([{ number: 1 }, { number: 2 }]);
   });
 
   test('are made later when the database failed at first', async ({ expect }) => {

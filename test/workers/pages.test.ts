@@ -412,8 +412,9 @@ describe('the overview', () => {
     expect(totals(month)[4]).toBe('<a href="/attention#dead">1</a>');
     expect(month).toContain('30 min of audio.');
     expect(month).toContain('<code>stored_elsewhere</code>');
-    // One bar each for recordings, hours and bytes; none took longer than a minute.
-    expect(month.match(/<rect class="s1" x=/g)).toHaveLength(3);
+    // One bar each: for recordings, hours, those archived soon, and bytes.
+    expect(month.match(/<rect class="s1" x=/g)).toHaveLength(4);
+    expect(month).not.toContain('<rect class="s2" x=');
 
     const quarter = await (await open('/overview?days=90')).text();
     expect(totals(quarter)[2]).toBe('2');

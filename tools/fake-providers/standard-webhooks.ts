@@ -58,13 +58,13 @@ function base64(bytes: Uint8Array): string {
 
 function announce(recording: RecordingFacts): string {
   const at = (ms: number) => new Date(ms).toISOString();
-  const { endedMs, durationSeconds = 0 } = recording;
+  const { endedMs, durationSeconds = 0, expiresMs = endedMs + 3_600_000 } = recording;
   const files = Object.entries(recording.links).map(([format, url]) => ({
     format,
     url,
     size_bytes: recording.sizeBytes,
     sha256: recording.sha256,
-    expires_at: at(endedMs + 3_600_000),
+    expires_at: at(expiresMs),
   }));
   return JSON.stringify({
     type: 'call.recording.ready',
@@ -77,6 +77,8 @@ function announce(recording: RecordingFacts): string {
       ended_at: at(endedMs),
       duration_seconds: recording.durationSeconds,
       channels: recording.channels,
+      from: recording.from,
+      to: recording.to,
       files,
     },
   });

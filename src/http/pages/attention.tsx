@@ -1,10 +1,14 @@
+import type { Config } from '../../config.ts';
+import type { InboxEntry } from '../../recording.ts';
 import { permanentFailures } from '../../shared/errors.ts';
 import { parseTimeMs } from '../../shared/time.ts';
 import type { Described } from '../api/describe.ts';
 import { type Clock, duration, span } from './format.ts';
 import { Icon, Layout, Time, type View } from './layout.tsx';
-import { pageOf } from './recording-parts.tsx';
+import { AttemptTable } from './recording-history.tsx';
+import { Copied, pageOf } from './recording-parts.tsx';
 import { inWords, Who } from './row.tsx';
+import { SourceState } from './set-up.tsx';
 import { words } from './words.ts';
 
 const text = words.attention;
@@ -15,13 +19,17 @@ export interface AttentionProps {
   readonly view: View;
   readonly dead: readonly Unfinished[];
   readonly pending: readonly Unfinished[];
+  /** Of the first of them, by key. */
+  readonly attempts: ReadonlyMap<string, InboxEntry['attempts']>;
+  readonly config: Config;
   /** There are more than these. */
   readonly isCut: boolean;
   readonly done?: string | undefined;
 }
 
 /** What is not archived: by its code, with the reason in words, and what to do. */
-export function AttentionPage({ view, dead, pending, isCut, done }: AttentionProps) {
+export function AttentionPage(props: AttentionProps) {
+  const { view, dead, pending, isCut, done } = props;
   return (
     <Layout title={words.nav.attention} view={view} tab="attention">
       <main id="main" class="attention-page">
@@ -29,41 +37,34 @@ export function AttentionPage({ view, dead, pending, isCut, done }: AttentionPro
         <p class="lead">{dead.length + pending.length === 0 ? text.nothing : text.lead}</p>
         {done !== undefined && <p class="notice">{done}</p>}
         {isCut && <p class="notice">{text.cut}</p>}
-        <Causes title={text.dead} all={dead} view={view} />
-        <Causes title={text.pending} all={pending} view={view} />
+        <Causes {...props} title={text.dead} all={dead} />
+        <Causes {...props} title={text.pending} all={pending} />
       </main>
     </Layout>
   );
 }
 
-interface CausesProps {
+interface CausesProps extends Omit<AttentionProps, 'dead' | 'pending'> {
   readonly title: string;
   readonly all: readonly Unfinished[];
-  readonly view: View;
 }
 
-function Causes({ title, all, view }: CausesProps) {
+function Causes({ title, all, ...props }: CausesProps) {
   if (all.length === 0) return null;
   const codes = [...new Set(all.map(({ code = '' }) => code))];
   return (
     <>
       <h2 id={all[0]?.state}>{title}</h2>
       {codes.map((code) => (
-        <Cause code={code} all={all.filter((one) => (one.code ?? '') === code)} view={view} />
+        <Cause {...props} code={code} all={all.filter((one) => (one.code ?? '') === code)} />
       ))}
     </>
   );
 }
 
-function Cause({
-  code,
-  all,
-  view,
-}: {
-  readonly code: string;
-  readonly all: readonly Unfinished[];
-  readonly view: View;
-}) {
+type CauseProps = Omit<CausesProps, 'title'> & { readonly code: string };
+
+function Cause({ code, all, view, attempts, config }: CauseProps) {
   const [first] = all;
   const isDead = first?.state === 'dead';
   return (
@@ -78,7 +79,10 @@ function Cause({
             <code>{code}</code>
           </p>
         </div>
-        <p class="cause-text">{adviceOn(code)}</p>
+        <div class="cause-text">
+          <p>{adviceOn(code)}</p>
+          {view.identity.right === 'manage' && <Needed settings={settingsOf(code, all, config)} />}
+        </div>
         {isDead && view.identity.right === 'manage' && (
           <form class="entry-do" method="post" action="/attention">
             <button class="btn" type="submit" name="code" value={code}>
@@ -89,7 +93,7 @@ function Cause({
       </div>
       <ul class="entries">
         {all.map((one) => (
-          <Entry one={one} clock={view.clock} />
+          <Entry one={one} view={view} attempts={attempts.get(one.key) ?? []} />
         ))}
       </ul>
     </section>
@@ -97,12 +101,49 @@ function Cause({
 }
 
 function adviceOn(code: string): string {
-  return Object.hasOwn(permanentFailures, code)
-    ? permanentFailures[code as keyof typeof permanentFailures]
-    : text.waits;
+  if (!Object.hasOwn(permanentFailures, code)) return text.waits;
+  return `${permanentFailures[code as keyof typeof permanentFailures].replaceAll('`', '')}.`;
 }
 
-function Entry({ one, clock }: { readonly one: Unfinished; readonly clock: Clock }) {
+interface Setting {
+  readonly name: string;
+  readonly isSet: boolean;
+}
+
+/** The codes of links that a provider's API can renew. */
+const RENEWABLE = ['link_expired', 'link_missing', 'link_refused', 'attempts_exhausted'];
+
+/** The settings that have to be set before a retry ends otherwise. */
+function settingsOf(code: string, all: readonly Unfinished[], { apis, origins }: Config): Setting[] {
+  if (code === 'link_forbidden') return [{ name: 'DOWNLOAD_ORIGINS', isSet: origins.only !== undefined }];
+  if (!RENEWABLE.includes(code)) return [];
+  return [...new Set(all.map(({ source }) => source))].flatMap((source) => {
+    const api = apis.get(source);
+    return api === undefined ? [] : [{ name: api.keySetting, isSet: api.key !== undefined }];
+  });
+}
+
+function Needed({ settings }: { readonly settings: readonly Setting[] }) {
+  if (settings.length === 0) return null;
+  return (
+    <>
+      {settings.map(({ name, isSet }) => (
+        <p>
+          <Copied value={`npx wrangler secret put ${name}`} what={text.command} />{' '}
+          <SourceState state={isSet ? 'ready' : 'unset'} /> {!isSet && text.endsAgain}
+        </p>
+      ))}
+    </>
+  );
+}
+
+interface EntryProps {
+  readonly one: Unfinished;
+  readonly view: View;
+  readonly attempts: InboxEntry['attempts'];
+}
+
+function Entry({ one, view: { clock, identity }, attempts }: EntryProps) {
   const ms = parseTimeMs(one.at);
   return (
     <li class="entry">
@@ -124,9 +165,27 @@ function Entry({ one, clock }: { readonly one: Unfinished; readonly clock: Clock
           {one.durationSeconds !== undefined && `, ${duration(one.durationSeconds)}`}, {one.source}
         </span>
       </p>
-      <p class="entry-next">
-        <Next one={one} clock={clock} />
-      </p>
+      <div class="entry-next">
+        <p>
+          <Next one={one} clock={clock} />
+        </p>
+        {attempts.length > 0 && (
+          <details class="more">
+            <summary>{text.attempts(attempts.length)}</summary>
+            <AttemptTable attempts={attempts} clock={clock} />
+          </details>
+        )}
+      </div>
+      {identity.right === 'manage' && one.path !== undefined && (
+        <form class="entry-do" method="post" action={pageOf(one, '/retry')}>
+          <a class="btn quiet" href={`${pageOf(one)}#erase`}>
+            {text.erase}
+          </a>
+          <button class="btn" type="submit">
+            {text.retry}
+          </button>
+        </form>
+      )}
     </li>
   );
 }
@@ -143,10 +202,5 @@ function Next({ one, clock }: { readonly one: Unfinished; readonly clock: Clock 
   }
   const dueMs = parseTimeMs(one.dueAt);
   const isLater = dueMs !== undefined && dueMs > clock.nowMs;
-  return (
-    <>
-      <b>{isLater ? text.next(span(dueMs - clock.nowMs)) : text.running}</b>{' '}
-      <span class="dim">{text.attempts(one.attempts)}</span>
-    </>
-  );
+  return <b>{isLater ? text.next(span(dueMs - clock.nowMs)) : text.running}</b>;
 }

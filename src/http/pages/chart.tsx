@@ -107,8 +107,8 @@ function Chart({ label, buckets, drawn, write }: ChartProps) {
   return (
     <div class="chart">
       <div class="y" aria-hidden="true">
-        <span>{write(top)}</span>
-        <span>{write === count && top === 1 ? '' : write(top / 2)}</span>
+        <span>{write(top).replace('.0', '')}</span>
+        <span>{write === count && top === 1 ? '' : write(top / 2).replace('.0', '')}</span>
         <span>0</span>
       </div>
       <svg class="plot" role="img" aria-label={label}>
@@ -132,7 +132,11 @@ function Chart({ label, buckets, drawn, write }: ChartProps) {
           {buckets.map(
             (bucket, at) =>
               (buckets.length - 1 - at) % step === 0 && (
-                <text x={percent(place * (at + 0.5))} y={PLOT + 16} text-anchor="middle">
+                <text
+                  x={percent(at === buckets.length - 1 ? 100 : place * (at + 0.5))}
+                  y={PLOT + 16}
+                  text-anchor={at === buckets.length - 1 ? 'end' : 'middle'}
+                >
                   {bucket.label}
                 </text>
               ),

@@ -88,7 +88,8 @@ const TWO_DIGITS = /^(2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58])/;
 /** `+1 555 268 3309`; what is no international number stays as it is. */
 export function phone(number: string): string {
   const [, digits = ''] = /^\+(\d{6,15})$/.exec(number.replace(/[\s().-]/g, '')) ?? [];
-  if (digits === '') return number;
+  // Characters that turn the direction would show another number than was called.
+  if (digits === '') return number.replace(/[\p{Cc}\p{Cf}]/gu, '\ufffd');
   const code = ONE_DIGIT.test(digits) ? 1 : TWO_DIGITS.test(digits) ? 2 : 3;
   const groups = digits.slice(code).match(GROUPS) ?? [];
   return [`+${digits.slice(0, code)}`, ...groups].join(NBSP);

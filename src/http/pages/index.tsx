@@ -9,7 +9,7 @@ import { describe } from '../api/describe.ts';
 import { writeTrail } from '../api/write-trail.ts';
 import { readForm } from '../read-form.ts';
 import type { AppEnv } from '../services.ts';
-import { AttentionPage } from './attention.tsx';
+import { AttentionPage, type Unfinished } from './attention.tsx';
 import { count } from './format.ts';
 import { htmlOf, pageHeaders } from './html.ts';
 import { listPages } from './list-routes.tsx';
@@ -65,9 +65,9 @@ async function showAttention(c: Context<AppEnv>, done?: string): Promise<Respons
     await unfinishedOf('pending', c),
   ];
   const isCut = dead.isCut || pending.isCut;
-  return htmlOf(
-    <AttentionPage view={view} dead={dead.all} pending={pending.all} isCut={isCut} done={done} />,
-  );
+  const attempts = await attemptsOf([...dead.all, ...pending.all].slice(0, MAX_TOLD), c);
+  const all = { dead: dead.all, pending: pending.all, attempts, isCut, done };
+  return htmlOf(<AttentionPage {...all} view={view} config={c.env.config} />);
 }
 
 /** `GET /overview?days=`: how much was archived, how fast, and what failed. */
@@ -126,6 +126,18 @@ pages.get('/status', forPeople('manage'), async (c) => {
     />,
   );
 });
+
+/** Entries and letters whose attempts are shown: each is read. The page of one has them as well. */
+const MAX_TOLD = 50;
+
+async function attemptsOf(all: readonly Unfinished[], { env }: Context<AppEnv>) {
+  const read = async ({ state, key }: Unfinished) => {
+    if (state === 'dead') return (await env.deadLetters.read(key))?.letter.attempts ?? [];
+    const found = await env.inbox.read(key);
+    return found.state === 'present' ? found.entry.attempts : [];
+  };
+  return new Map(await Promise.all(all.map(async (one) => [one.key, await read(one)] as const)));
+}
 
 /** Letters that one form replays: each costs some calls to the bucket. */
 const MAX_RETRIED = 100;

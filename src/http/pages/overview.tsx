@@ -124,7 +124,6 @@ interface FiguresProps {
 function Figures({ buckets, days, unit }: FiguresProps) {
   const all = sum(days, (day) => day.recordings);
   const share = (of: Column['of']) => `${((100 * sum(days, of)) / all).toFixed(1)} %`;
-  const [within5s, within15s, within1min, ...slow] = delays;
   return (
     <>
       <Figure
@@ -147,12 +146,12 @@ function Figures({ buckets, days, unit }: FiguresProps) {
         id="delay"
         title={text.delay}
         says={text.delaySay(
-          share((day) => day.within_5s + day.within_15s),
+          share(soon.of),
           share((day) => day.within_10min + day.later),
         )}
         buckets={buckets}
-        drawn={slow}
-        columns={[within5s, within15s, within1min, ...slow]}
+        drawn={[soon, notSoon]}
+        columns={delays}
         write={count}
       />
       <Figure
@@ -167,13 +166,19 @@ function Figures({ buckets, days, unit }: FiguresProps) {
   );
 }
 
-const delays: readonly [Column, Column, Column, Column, Column] = [
+const delays: readonly Column[] = [
   { name: text.within('5 s'), of: (day) => day.within_5s },
   { name: text.within('15 s'), of: (day) => day.within_15s },
   { name: text.within('1 min'), of: (day) => day.within_1min },
   { name: text.within('10 min'), of: (day) => day.within_10min },
   { name: text.later, of: (day) => day.later },
 ];
+
+const soon: Column = { name: text.within('15 s'), of: (day) => day.within_5s + day.within_15s };
+const notSoon: Column = {
+  name: text.later,
+  of: (day) => day.within_1min + day.within_10min + day.later,
+};
 
 /** A column for each provider, that with the most first. */
 function byProvider(days: readonly DayStats[], of: Column['of']): Column[] {

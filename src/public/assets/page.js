@@ -295,4 +295,16 @@ function closeTop() {
   if ($('.panel') && !$(':popover-open')) closePanel();
 }
 
+/** `npm start` names an address with the token of its vault after the #, which no server is sent. */
+function fillToken() {
+  const [, token] = /^#token=([\w-]+)$/.exec(location.hash) ?? [];
+  const field = $('#token');
+  if (token === undefined || !field) return;
+  field.value = token;
+  history.replaceState(null, '', location.pathname + location.search);
+}
+
+fillToken();
 startPage();
+// What needs a person leads here, to where it is asked.
+if (location.hash === '#erase') for (const ask of $$('.ask')) ask.open = true;

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { root } from '../../tools/wrangler.ts';
+import { root } from './wrangler.ts';
 
 /** Starts the Chromium of the packages; `undefined` on a machine where it cannot run. */
 export async function startBrowser(): Promise<Browser | undefined> {
