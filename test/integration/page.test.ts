@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, type ExpectStatic, test, vi } from 'vitest';
+import { startBrowser } from '../../tools/browser.ts';
 import { fakeProviders, postSigned } from '../../tools/fake-providers/index.ts';
 import { listen } from '../../tools/listen.ts';
 import { newLocalSettings, type Settings } from '../../tools/local-settings.ts';
 import { startVault, type VaultProcess, waitUntil } from '../../tools/local-vault.ts';
-import { startBrowser } from '../../tools/browser.ts';
 import { startOrigin } from '../support/origin.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'callvault-page-'));
