@@ -1,16 +1,46 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { AxeBuilder } from '@axe-core/playwright';
+import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, type ExpectStatic, test, vi } from 'vitest';
 import { startBrowser } from '../../tools/browser.ts';
 import { fakeProviders, postSigned } from '../../tools/fake-providers/index.ts';
 import { listen } from '../../tools/listen.ts';
-import { newLocalSettings, type Settings } from '../../tools/local-settings.ts';
+import { newLocalSettings, type Settings, signingKey } from '../../tools/local-settings.ts';
 import { startVault, type VaultProcess, waitUntil } from '../../tools/local-vault.ts';
+import { root } from '../../tools/wrangler.ts';
 import { startOrigin } from '../support/origin.ts';
+
+const fixture = (name: string) => readFileSync(join(root, 'test', 'fixtures', 'audio', name));
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** As a disk does it: the store itself knows nothing of it. */
+function flipOneBit(blobs: string, content: Buffer): void {
+  const path = readdirSync(blobs)
+    .map((name) => join(blobs, name))
+    .find((one) => readFileSync(one).equals(content));
+  if (path === undefined) throw new Error('Cannot test: there is no such object');
+  const bytes = Buffer.from(content);
+  bytes[content.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+}
+
+async function unpacked(zip: string): Promise<Map<string, Uint8Array>> {
+  const reader = new ZipReader(new Uint8ArrayReader(readFileSync(zip)));
+  const files = new Map<string, Uint8Array>();
+  for (const entry of await reader.getEntries())
+    if (!entry.directory) files.set(entry.filename, await entry.getData(new Uint8ArrayWriter()));
+  return files;
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'callvault-page-'));
 const browser: Browser | undefined = await startBrowser();
@@ -25,20 +55,27 @@ let complaints: string[];
 async function announce(
   id: string,
   path: string,
-  more: { from?: string; to?: string; endedMs?: number } = {},
+  more: { provider?: string; from?: string; to?: string; endedMs?: number } = {},
 ) {
-  const fakeProvider = fakeProviders['standard-webhooks'];
+  const { provider = 'standard-webhooks' } = more;
+  const fakeProvider = fakeProviders[provider];
   if (fakeProvider === undefined) throw new Error('Cannot test');
   const { from = '+15551234711', to = '+15559870142', endedMs = Date.UTC(2026, 5, 27, 14, 10, 55) } = more;
   const ids = { eventId: `event-${id}`, recordingId: id, callId: `call-${id}` };
   const links = { [path.endsWith('mp3') ? 'mp3' : 'wav']: `${origin.url}${path}` };
-  const facts = { ...ids, links, endedMs, durationSeconds: 7.28, channels: path.includes('dual') ? 2 : 1 };
-  const body = JSON.parse(fakeProvider.announce(facts));
-  Object.assign(body.data, { from, to });
-  const signing = settings.STANDARD_WEBHOOKS_SECRET ?? '';
+  const facts = {
+    ...ids,
+    links,
+    endedMs,
+    durationSeconds: 7.28,
+    channels: path.includes('dual') ? 2 : 1,
+    from,
+    to,
+  };
+  const signing = signingKey(provider, settings) ?? '';
   const response = await postSigned(fakeProvider, {
     vaultUrl: vault.url,
-    body: JSON.stringify(body),
+    body: fakeProvider.announce(facts),
     signing,
   });
   if (response.status !== 200) throw new Error(`Cannot test: ${response.status}`);
@@ -62,10 +99,15 @@ beforeAll(async () => {
   await announce('dual', '/audio/dual.wav');
   await announce('mono', '/audio/mono.wav', { from: '+442079460958', endedMs: Date.UTC(2026, 10, 1, 5, 30) });
   await announce('tape', '/audio/mono.mp3', { from: '+254700000077', endedMs: Date.UTC(2026, 10, 1, 6, 30) });
+  await announce('proven', '/audio/delivery.wav', {
+    provider: 'telnyx',
+    from: '+15555550118',
+    endedMs: Date.UTC(2026, 4, 5, 12, 0),
+  });
   await announce('dead', '/status/410', { from: '+254700000078' });
   const isFilled = await waitUntil(
     30_000,
-    async () => (await countOf('archived')) === 3 && (await countOf('dead')) === 1,
+    async () => (await countOf('archived')) === 4 && (await countOf('dead')) === 1,
   );
   if (!isFilled) throw new Error('Cannot test: the vault was not filled');
 }, 120_000);
@@ -161,7 +203,7 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     expect(await ids(page)).toEqual(['tape', 'mono']);
     const times = await page.locator('.c-start time').allTextContents();
     expect(times.map((time) => time.trim().slice(-5))).toEqual(['01:29', '01:29']);
-    await page.goto(`${vault.url}/?to=2026-10-31&state=archived`);
+    await page.goto(`${vault.url}/?from=2026-06-01&to=2026-10-31&state=archived`);
     expect(await ids(page)).toEqual(['dual']);
   });
 
@@ -415,6 +457,85 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     await hasNoComplaint(expect, page);
     await page.keyboard.press('Escape');
     expect(await page.locator('#keys').isVisible()).toBe(false);
+  });
+
+  test('proves that the audio is unchanged, and names the file that is not', async ({ expect }) => {
+    const page = await signedIn('/recordings/telnyx/proven');
+    const check = page.locator('[data-prove]');
+    await check.click();
+    await page.locator('.proof .yes', { hasText: 'The audio is unchanged.' }).waitFor();
+    expect(await page.locator('.proof .yes').allTextContents()).toEqual([
+      expect.stringContaining('The SHA-256 of the WAV, computed here'),
+      expect.stringContaining('The Ed25519 signature over the delivery is valid'),
+      expect.stringContaining('The announcement is about this call.'),
+    ]);
+    await hasNoComplaint(expect, page);
+
+    flipOneBit(join(folder, 'state', 'v3', 'r2', 'callvault-recordings', 'blobs'), fixture('delivery.wav'));
+    await check.click();
+    const bad = page.locator('.proof .bad', { hasText: 'The WAV has changed since it was archived.' });
+    await bad.waitFor();
+    expect(await bad.locator('code').allTextContents()).toEqual([
+      sha256(fixture('delivery.wav')),
+      expect.stringMatching(/^[0-9a-f]{64}$/),
+    ]);
+    expect(await page.locator('.proof-result').textContent()).not.toContain('unchanged');
+  });
+
+  test('hands out a bundle that proves the same from a disk, without a network', async ({ expect }) => {
+    const page = await signedIn('/recordings/standard-webhooks/tape');
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: /^Evidence bundle/ }).click(),
+    ]);
+    const files = await unpacked(await download.path());
+    const out = mkdtempSync(join(folder, 'bundle-'));
+    for (const [name, bytes] of files) writeFileSync(join(out, name), bytes);
+    const paths = [...files.keys()].map((name) => join(out, name));
+    const offline = await newPage({ offline: true });
+    complaints = [];
+    await offline.goto(pathToFileURL(join(out, 'verify.html')).href);
+    await offline.getByLabel(/^Choose/).setInputFiles(paths);
+    await offline.locator('.yes', { hasText: 'The audio is unchanged.' }).waitFor();
+    expect(await offline.locator('.bad').count()).toBe(0);
+
+    const audio = paths.find((path) => path.endsWith('.mp3')) ?? '';
+    const bytes = readFileSync(audio);
+    bytes[1000] = (bytes[1000] ?? 0) ^ 1;
+    writeFileSync(audio, bytes);
+    await offline.getByLabel(/^Choose/).setInputFiles(paths);
+    await offline.locator('.bad', { hasText: 'The MP3 has changed since it was archived.' }).waitFor();
+
+    await offline.goto(pathToFileURL(join(out, 'report.html')).href);
+    expect(await offline.locator('body').textContent()).toContain(sha256(fixture('mono.mp3')));
+    expect(complaints.filter((one) => !one.startsWith('file:'))).toEqual([]);
+  });
+
+  test('is light, stands still while it loads, and asks for no audio before it plays', async ({ expect }) => {
+    const weights: Record<string, number> = {};
+    for (const path of ['/', '/recordings/standard-webhooks/dual']) {
+      const page = await signedIn('/');
+      const asked: string[] = [];
+      const sizes: Promise<number>[] = [];
+      page.on('response', (response) => {
+        asked.push(new URL(response.url()).pathname);
+        sizes.push(response.body().then((body) => gzipSync(body).byteLength));
+      });
+      await page.addInitScript(`
+        window.shifts = 0;
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) window.shifts += entry.value;
+        }).observe({ type: 'layout-shift', buffered: true });
+      `);
+      await page.goto(`${vault.url}${path}`, { waitUntil: 'networkidle' });
+      expect(asked.filter((one) => one.includes('/audio/'))).toEqual([]);
+      expect(await page.evaluate('window.shifts')).toBe(0);
+      weights[path] = (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
+      await context.close();
+    }
+    expect(weights['/']).toBeLessThanOrEqual(45_000);
+    expect(weights['/recordings/standard-webhooks/dual']).toBeLessThanOrEqual(65_000);
+    console.log(`gzip: ${JSON.stringify(weights)}`);
   });
 
   test('erases when the end of a number is typed, and not on hold', async ({ expect }) => {

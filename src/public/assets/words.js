@@ -43,8 +43,8 @@ export const words = {
       'Do not rely on it. A checksum tells that bytes differ, not where: compare it with the provider’s copy or a backup.',
     ],
     missing: (format) => [
-      `The ${format} could not be read.`,
-      'It is missing, or the connection broke. Check again.',
+      `The ${format} is missing, or is not the one that was archived.`,
+      'Do not rely on it. If the connection broke, check again.',
     ],
     announced: (provider, key, time) => [
       `${provider} announced this recording.`,
