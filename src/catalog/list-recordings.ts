@@ -86,7 +86,13 @@ async function listUnarchived(
  */
 async function listAll(query: ListQuery, services: ListServices): ListResult {
   const { filter, order, cursor } = query;
-  const listed = await listArchived(query, services);
+  const look = (state: 'pending' | 'dead') =>
+    lookThrough({ state, filter, limit: MAX_LISTED, afterKey: '' }, services);
+  const [listed, pending, dead] = await Promise.all([
+    listArchived(query, services),
+    look('pending'),
+    look('dead'),
+  ]);
   if (!listed.ok) return listed;
   const archived = listed.value;
   // A position grows along the list.
@@ -95,9 +101,7 @@ async function listAll(query: ListQuery, services: ListServices): ListResult {
   const until = archived.cursor === undefined ? Infinity : position(Number(archived.cursor));
   const others: Listed[] = [];
   const more = { pending: 0, dead: 0 };
-  for (const state of ['pending', 'dead'] as const) {
-    const look = { state, filter, limit: MAX_LISTED, afterKey: '' };
-    const { found, lastKey } = await lookThrough(look, services);
+  for (const [state, { found, lastKey }] of [['pending', pending] as const, ['dead', dead] as const]) {
     const isHere = (at: number) => at > after && at <= until;
     others.push(...found.filter((one) => isHere(position(idOf(one)))));
     if (lastKey !== undefined) more[state] = (await countOf(state, filter, services)) - MAX_LISTED;

@@ -59,11 +59,11 @@ async function unfinishedOf(state: 'dead' | 'pending', c: Context<AppEnv>) {
 }
 
 async function showAttention(c: Context<AppEnv>, done?: string): Promise<Response> {
-  const [view, dead, pending] = [
-    await viewOf(c),
-    await unfinishedOf('dead', c),
-    await unfinishedOf('pending', c),
-  ];
+  const [view, dead, pending] = await Promise.all([
+    viewOf(c),
+    unfinishedOf('dead', c),
+    unfinishedOf('pending', c),
+  ]);
   const isCut = dead.isCut || pending.isCut;
   const attempts = await attemptsOf([...dead.all, ...pending.all].slice(0, MAX_TOLD), c);
   const all = { dead: dead.all, pending: pending.all, attempts, isCut, done };

@@ -17,7 +17,7 @@ import { readDuration } from './format.ts';
 import { htmlOf } from './html.ts';
 import type { View } from './layout.tsx';
 import { type FoundList, ListPage } from './list.tsx';
-import { failed, forPeople, viewOf } from './people.tsx';
+import { clockOf, failed, forPeople, viewOf } from './people.tsx';
 import { ExportPage, HeldPage, SelectionPage } from './selection.tsx';
 import { baseOf, EmptyPage, SetUpPage } from './set-up.tsx';
 
@@ -28,9 +28,8 @@ const PAGE_ROWS = 50;
 
 /** `GET /`: the recordings. */
 listPages.get('/', forPeople('read'), async (c) => {
-  const view = await viewOf(c);
   const filters = readFilters(c);
-  const found = await find(filters, view, c);
+  const [view, found] = await Promise.all([viewOf(c), find(filters, c)]);
   if (typeof found === 'string') return failed(c, found, 503);
   if (isEmpty(found) && Object.values(filters).every((value) => value === '')) return emptyPage(view, c);
   const ids = c.env.config.sources.map(({ provider }) => provider.id);
@@ -76,9 +75,9 @@ function isNumber(q: string): boolean {
   return /^\+?[\d\s().-]+$/.test(q) && /\d/.test(q);
 }
 
-async function find(filters: Filters, view: View, c: Context<AppEnv>): Promise<Found> {
+async function find(filters: Filters, c: Context<AppEnv>): Promise<Found> {
   let found: Found = { invalid: '' };
-  for (const search of searchesOf(filters, view.clock.timeZone)) {
+  for (const search of searchesOf(filters, clockOf(c).timeZone)) {
     search.set('limit', String(PAGE_ROWS));
     search.set('state', filters.state || (hasArchivedOnly(filters) ? 'archived' : 'all'));
     found = await listOf(search, isNumber(filters.q), c);
