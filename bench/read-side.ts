@@ -8,6 +8,7 @@ const ROWS = 1_000_000;
 const FILL_ROWS = 50_000;
 const RANGE_BYTES = 50_000_000;
 const RANGE_ROUNDS = 9;
+const PAGE_ROUNDS = 25;
 const ARCHIVE_ROUNDS = 9;
 const ARCHIVED_EACH = 20;
 const ARCHIVED_BYTES = 2_400_000;
@@ -37,6 +38,7 @@ export async function measureReadSide(): Promise<Sample[]> {
   const said = '"outcome":"archived"';
   const vault = await startWorker('callvault', 'bench/contestants/read-side.ts', said, settings);
   const samples = [...(await measureRows(vault)), ...(await measureSearches(vault))];
+  samples.push(...(await measurePages(vault, settings.VAULT_TOKEN ?? '')));
   await vault.copy([origin.link(String(RANGE_BYTES * 2))]);
   samples.push(...(await measureRanges(vault, settings.VAULT_TOKEN ?? '')));
   await vault.stop();
@@ -67,6 +69,24 @@ async function measureSearches({ url }: Copier): Promise<Sample[]> {
     samples.push({ task, contestant: 'platform', round: 0, values: { searchMs: bareMs } });
   }
   return samples;
+}
+
+/** From the request to the last byte: the list, and the same page when nothing matches. */
+async function measurePages({ url }: Copier, token: string): Promise<Sample[]> {
+  const headers = { authorization: `Bearer ${token}` };
+  const paths = { callvault: '/', platform: '/?q=00000000000' } as const;
+  const samples: Sample[] = [];
+  for (let round = -1; round < PAGE_ROUNDS; round++)
+    for (const contestant of rotated(['callvault', 'platform'] as const, round)) {
+      const startMs = performance.now();
+      const response = await fetch(`${url}${paths[contestant]}`, { headers });
+      const html = await response.text();
+      const values = { seconds: (performance.now() - startMs) / 1000 };
+      const rows = html.split('<td class="c-who">').length - 1;
+      if (rows !== (contestant === 'callvault' ? 50 : 0)) throw new Error(`The page has ${rows} rows`);
+      samples.push({ task: 'the list as a page, 50 rows', contestant, round, values });
+    }
+  return samples.filter(({ round }) => round >= 0);
 }
 
 async function measureRanges(vault: Copier, token: string): Promise<Sample[]> {

@@ -20,7 +20,7 @@ const actions = [
 ] as const;
 
 const trailEntry = v.object({
-  /** Of listening and downloading, the half hour in which it happened. */
+  /** Of listening and downloading, the first of a half hour. */
   at: v.string(),
   action: v.picklist(actions),
   /** Who did it: `owner`, `token:<id>`, `share:<id>`. */
@@ -68,10 +68,10 @@ export function createTrail(
      */
     async write(manifestKey: string, { atMs, ...entry }: NewTrailEntry): Promise<void> {
       const isRepeated = entry.action === 'listened' || entry.action === 'downloaded';
-      const at = new Date(isRepeated ? atMs - (atMs % HALF_HOUR_MS) : atMs).toISOString();
-      const line: TrailEntry = { at, ...entry };
-      const key = await keyOf(manifestKey, line);
+      const keyMs = isRepeated ? atMs - (atMs % HALF_HOUR_MS) : atMs;
+      const key = await keyOf(manifestKey, { at: new Date(keyMs).toISOString(), ...entry });
       if (written.has(key)) return;
+      const line: TrailEntry = { at: new Date(atMs).toISOString(), ...entry };
       await retryStoreWrite(() => writeOnce(store, key, line), wait);
       if (written.size >= MAX_REMEMBERED) written.clear();
       written.add(key);

@@ -341,7 +341,7 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
       await outsider.context().close();
     }
     await page.getByRole('button', { name: 'Revoke' }).click();
-    expect(await page.locator('.notice').textContent()).toContain('The link is revoked');
+    await page.locator('.notice', { hasText: 'The link is revoked' }).waitFor();
     expect((await fetch(url)).status).toBe(404);
     await hasNoComplaint(expect, page);
   });
@@ -410,6 +410,30 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     await page.locator('.panel').waitFor({ state: 'detached' });
     await page.reload();
     expect(await ids(page)).toContain('dual');
+  });
+
+  test('does what is asked for in its place: the list and what is heard stay', async ({ expect }) => {
+    const page = await signedIn('/?q=0958');
+    await page.locator('.c-who a').first().click();
+    await page.locator('.panel .peak').first().waitFor();
+    await page.locator('.panel').getByRole('button', { name: 'Play', exact: true }).click();
+    await page.getByRole('button', { name: 'Hold…' }).click();
+    await page.getByLabel('Reason').fill('a dispute');
+    await page.getByRole('button', { name: 'Put on hold' }).click();
+    await page.locator('.notice', { hasText: 'a dispute' }).waitFor();
+    expect((await heard(page, '.panel'))[0]).toBe(false);
+    expect(await page.locator('.talk .share').first().textContent()).toMatch(/^\d+ %$/);
+    await page.getByRole('button', { name: 'Release…' }).click();
+    await page.getByRole('button', { name: 'Release', exact: true }).click();
+    await page.locator('.notice', { hasText: 'Released.' }).waitFor();
+    expect(new URL(page.url()).pathname).toMatch(/mono$/);
+    // A session that has ended meanwhile is said in the same place.
+    await context.clearCookies();
+    await page.getByRole('button', { name: 'Hold…' }).click();
+    await page.getByLabel('Reason').fill('too late');
+    await page.getByRole('button', { name: 'Put on hold' }).click();
+    await page.locator('.notice.bad').waitFor();
+    expect(await ids(page)).toEqual(['mono']);
   });
 
   test('opens a recording as a page of its own on a narrow screen', async ({ expect }) => {

@@ -36,13 +36,18 @@ exported.get('/', allow('read'), async (c) => {
   return zip;
 });
 
-/** A ZIP of recordings that the client may see, and of some files more. */
+interface ZipOptions {
+  readonly name?: string;
+  /** Files after those of the recordings. */
+  readonly more?: readonly ZipEntry[];
+}
+
+/** A ZIP of recordings that the client may see. */
 export function zipOf(
   c: Context<AppEnv>,
   rows: readonly FoundRow[],
-  more: readonly ZipEntry[] = [],
+  { name = `callvault ${new Date(c.env.now()).toISOString().slice(0, 10)}.zip`, more = [] }: ZipOptions = {},
 ): Response {
-  const name = `callvault ${new Date(c.env.now()).toISOString().slice(0, 10)}.zip`;
   const headers = {
     'Content-Type': 'application/zip',
     'Content-Disposition': disposition('attachment', name),

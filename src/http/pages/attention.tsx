@@ -1,12 +1,11 @@
 import type { Config } from '../../config.ts';
 import type { InboxEntry } from '../../recording.ts';
-import { permanentFailures } from '../../shared/errors.ts';
 import { parseTimeMs } from '../../shared/time.ts';
 import type { Described } from '../api/describe.ts';
 import { type Clock, duration, span } from './format.ts';
 import { Icon, Layout, Time, type View } from './layout.tsx';
 import { AttemptTable } from './recording-history.tsx';
-import { Copied, pageOf } from './recording-parts.tsx';
+import { adviceOn, Copied, pageOf } from './recording-parts.tsx';
 import { inWords, Who } from './row.tsx';
 import { SourceState } from './set-up.tsx';
 import { words } from './words.ts';
@@ -80,7 +79,7 @@ function Cause({ code, all, view, attempts, config }: CauseProps) {
           </p>
         </div>
         <div class="cause-text">
-          <p>{adviceOn(code)}</p>
+          <p>{adviceOn(code) ?? text.waits}</p>
           {view.identity.right === 'manage' && <Needed settings={settingsOf(code, all, config)} />}
         </div>
         {isDead && view.identity.right === 'manage' && (
@@ -100,11 +99,6 @@ function Cause({ code, all, view, attempts, config }: CauseProps) {
   );
 }
 
-function adviceOn(code: string): string {
-  if (!Object.hasOwn(permanentFailures, code)) return text.waits;
-  return `${permanentFailures[code as keyof typeof permanentFailures].replaceAll('`', '')}.`;
-}
-
 interface Setting {
   readonly name: string;
   readonly isSet: boolean;
@@ -114,8 +108,7 @@ interface Setting {
 const RENEWABLE = ['link_expired', 'link_missing', 'link_refused', 'attempts_exhausted'];
 
 /** The settings that have to be set before a retry ends otherwise. */
-function settingsOf(code: string, all: readonly Unfinished[], { apis, origins }: Config): Setting[] {
-  if (code === 'link_forbidden') return [{ name: 'DOWNLOAD_ORIGINS', isSet: origins.only !== undefined }];
+function settingsOf(code: string, all: readonly Unfinished[], { apis }: Config): Setting[] {
   if (!RENEWABLE.includes(code)) return [];
   return [...new Set(all.map(({ source }) => source))].flatMap((source) => {
     const api = apis.get(source);

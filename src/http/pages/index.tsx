@@ -88,7 +88,7 @@ pages.get('/overview', forPeople('read'), async (c) => {
   if (!stats.ok || !totals.ok) return failed(c, 'catalog_unavailable', 503);
   const times = pending.found.flatMap(({ facts }) => facts?.atMs ?? []);
   const oldestPendingMs = times.length === 0 ? undefined : Math.min(...times);
-  const deadCodes = dead.found.map(({ code }) => code);
+  const codes = { pending: pending.found.map(({ code }) => code), dead: dead.found.map(({ code }) => code) };
   return htmlOf(
     <OverviewPage
       view={view}
@@ -96,7 +96,7 @@ pages.get('/overview', forPeople('read'), async (c) => {
       stats={stats.value}
       totals={totals.value}
       oldestPendingMs={oldestPendingMs}
-      deadCodes={deadCodes}
+      codes={codes}
     />,
   );
 });

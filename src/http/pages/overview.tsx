@@ -23,11 +23,11 @@ export interface OverviewProps {
   readonly totals: Totals;
   /** Of the first 1,000 pending entries; in ms since 1970. */
   readonly oldestPendingMs: number | undefined;
-  /** The codes of the first 1,000 dead letters. */
-  readonly deadCodes: readonly (string | undefined)[];
+  /** The codes of the first 1,000 pending entries and dead letters. */
+  readonly codes: Readonly<Record<'pending' | 'dead', readonly (string | undefined)[]>>;
 }
 
-export function OverviewPage({ view, period, stats, totals, oldestPendingMs, deadCodes }: OverviewProps) {
+export function OverviewPage({ view, period, stats, totals, oldestPendingMs, codes }: OverviewProps) {
   const { clock } = view;
   const buckets = bucketsOf(stats.days, period, clock.nowMs);
   const recordings = sum(stats.days, (day) => day.recordings);
@@ -72,7 +72,7 @@ export function OverviewPage({ view, period, stats, totals, oldestPendingMs, dea
             <Figures buckets={buckets} days={stats.days} unit={text.units[bucketDays(period)]} />
           </div>
         )}
-        <Failures stats={stats} deadCodes={deadCodes} />
+        <Failures stats={stats} codes={codes} />
       </main>
     </Layout>
   );
@@ -111,7 +111,7 @@ function dayInWords(day: string): string {
 
 /** `30 min`, `1.5 h`, `120 h` */
 function hours(value: number): string {
-  if (value < 1) return `${Math.round(value * 60)} min`;
+  if (value < 1) return `${Number((value * 60).toFixed(value < 0.2 ? 1 : 0))} min`;
   return `${value < 10 ? value.toFixed(1) : count(Math.round(value))} h`;
 }
 
@@ -193,25 +193,22 @@ function providerOf({ source }: DayStats): string {
   return source.replace(/\..*/, '');
 }
 
-interface FailuresProps {
-  readonly stats: Stats;
-  readonly deadCodes: readonly (string | undefined)[];
-}
-
 /** The attempts of archived recordings that failed, and the dead letters, by code. */
-function Failures({ stats: { failures }, deadCodes }: FailuresProps) {
-  const codes = [...new Set([...failures.map(({ code }) => code), ...deadCodes])];
-  const rows = codes
-    .map((code = '') => ({
+function Failures({ stats: { failures }, codes }: Pick<OverviewProps, 'stats' | 'codes'>) {
+  const all = [...failures.map(({ code }) => code), ...codes.pending, ...codes.dead];
+  const rows = [...new Set(all)]
+    .filter((code) => code !== undefined)
+    .map((code) => ({
       code,
       attempts: failures
         .filter((one) => one.code === code)
         .reduce((total, { attempts }) => total + attempts, 0),
-      dead: deadCodes.filter((one) => one === code).length,
+      pending: codes.pending.filter((one) => one === code).length,
+      dead: codes.dead.filter((one) => one === code).length,
     }))
     .sort((one, other) => other.attempts - one.attempts);
   const most = Math.max(1, ...rows.map(({ attempts }) => attempts));
-  const { failed, reason, code, attempts, asBar, dead } = text.failures;
+  const { failed, reason, code, attempts, asBar, pending, dead } = text.failures;
   return (
     <section class="figure wide-figure" aria-labelledby="failures">
       <h2 id="failures">{failed}</h2>
@@ -226,6 +223,7 @@ function Failures({ stats: { failures }, deadCodes }: FailuresProps) {
               <th class="wide">
                 <span class="vh">{asBar}</span>
               </th>
+              <th class="num">{pending}</th>
               <th class="num">{dead}</th>
             </tr>
           </thead>
@@ -242,6 +240,7 @@ function Failures({ stats: { failures }, deadCodes }: FailuresProps) {
                     <rect class="fill" width={percent((100 * row.attempts) / most)} height="100%" />
                   </svg>
                 </td>
+                <td class="num">{count(row.pending)}</td>
                 <td class="num">{count(row.dead)}</td>
               </tr>
             ))}

@@ -5,7 +5,7 @@ import { type Clock, count, size, span } from './format.ts';
 import type { Child } from './jsx-runtime.ts';
 import { Time } from './layout.tsx';
 import { Copied, pageOf, type RecordingProps, Section } from './recording-parts.tsx';
-import { State } from './row.tsx';
+import { inWords, State } from './row.tsx';
 import { words } from './words.ts';
 
 const text = words.recording;
@@ -33,11 +33,7 @@ export function Facts({ one, manifest, entry, view: { clock } }: RecordingProps)
     <Section id="facts" title={facts.title}>
       <dl class="facts">
         <Fact name={facts.state}>
-          <State
-            name={one.state}
-            label={words.list.states[one.state]}
-            why={one.state === 'archived' ? '' : (one.code ?? '')}
-          />
+          <State name={one.state} label={words.list.states[one.state]} why={whyOf(one, clock)} />
         </Fact>
         <Fact name={facts.utc}>{new Date(ms).toISOString().replace('T', ' ').slice(0, 19)}</Fact>
         <Fact name={facts.source}>{one.source}</Fact>
@@ -66,6 +62,13 @@ export function Facts({ one, manifest, entry, view: { clock } }: RecordingProps)
       </dl>
     </Section>
   );
+}
+
+function whyOf(one: Described, clock: Clock): string {
+  if (one.state === 'archived') return '';
+  const dueMs = one.state === 'pending' ? parseTimeMs(one.dueAt) : undefined;
+  const isLater = dueMs !== undefined && dueMs > clock.nowMs;
+  return isLater ? words.list.nextAttempt(span(dueMs - clock.nowMs)) : inWords(one.code ?? '');
 }
 
 interface MomentsProps {

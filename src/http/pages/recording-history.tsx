@@ -3,7 +3,7 @@ import { parseTimeMs } from '../../shared/time.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import { type Clock, count } from './format.ts';
 import { Time } from './layout.tsx';
-import { pageOf, type RecordingProps, Section } from './recording-parts.tsx';
+import { adviceOn, pageOf, type RecordingProps, Section } from './recording-parts.tsx';
 import { words } from './words.ts';
 
 const text = words.recording;
@@ -38,7 +38,7 @@ export function Attempts({ one, manifest, entry, view: { clock } }: RecordingPro
   return (
     <Section id="attempts" title={attempts.title}>
       <AttemptTable attempts={entry?.attempts ?? []} clock={clock} />
-      {entry !== undefined && 'failure' in entry && <p class="small">{entry.failure.advice}</p>}
+      <p class="small">{adviceOn(one.code ?? '') ?? words.attention.waits}</p>
     </Section>
   );
 }

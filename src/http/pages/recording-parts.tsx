@@ -1,4 +1,5 @@
 import type { DeadLetter, InboxEntry, Manifest } from '../../recording.ts';
+import { permanentFailures } from '../../shared/errors.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import type { Described } from '../api/describe.ts';
 import type { Child } from './jsx-runtime.ts';
@@ -28,6 +29,12 @@ export interface RecordingProps {
   readonly madeUrl?: string | undefined;
   /** What was just done. */
   readonly done?: string | undefined;
+}
+
+/** What to do about a dead letter, as a sentence. */
+export function adviceOn(code: string): string | undefined {
+  if (!Object.hasOwn(permanentFailures, code)) return undefined;
+  return `${permanentFailures[code as keyof typeof permanentFailures].replaceAll('`', '')}.`;
 }
 
 /** The path of the page of a recording, or of a form on it. */

@@ -6,6 +6,7 @@ import { keyPart } from '../../storage/keys.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import { type Described, describe } from '../api/describe.ts';
 import { zipOf } from '../api/export.ts';
+import { fileName } from '../api/file-name.ts';
 import { entryQuerySchema } from '../api/schemas.ts';
 import { nameIn } from '../api/visible.ts';
 import { readForm } from '../read-form.ts';
@@ -41,7 +42,8 @@ recordingPages.get('/:source/:recordingId/bundle', forPeople('read'), async (c) 
   const { manifest } = await storedOf(found, c);
   if (manifest === undefined) return failed(c, 'not_found', 404);
   const [view, trail] = await Promise.all([viewOf(c), trailOf(await describe(found), c)]);
-  return zipOf(c, [found], await bundleFiles({ manifest, trail, view }, c.env));
+  const name = fileName(found.row, 'zip');
+  return zipOf(c, [found], { name, more: await bundleFiles({ manifest, trail, view }, c.env) });
 });
 
 recordingPages.post('/:source/:recordingId/hold', forPeople('manage'), async (c) => {
@@ -185,7 +187,8 @@ async function trailOf(
     lines.push(...page.items);
     key = page.lastKey;
   }
-  return lines.slice(-MAX_LINES).reverse();
+  // Keys are by the half hour where listening is repeated.
+  return lines.sort((one, other) => (one.at < other.at ? 1 : -1)).slice(0, MAX_LINES);
 }
 
 async function sharesOf(found: Listed, c: Context<AppEnv>): Promise<ListedShare[]> {

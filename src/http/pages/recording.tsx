@@ -42,7 +42,7 @@ export function RecordingPage(props: RecordingProps) {
             <div class="first">
               {one.state === 'archived' && <Talk channels={one.channels ?? 1} />}
               {one.state === 'archived' && <Files one={one} manifest={props.manifest} clock={view.clock} />}
-              {one.state === 'archived' && <Proof one={one} />}
+              {one.state === 'archived' && <Proof one={one} timeZone={view.clock.timeZone} />}
               <Attempts {...props} />
             </div>
             <div class="second">
@@ -144,14 +144,14 @@ function Talk({ channels }: { readonly channels: number }) {
   );
 }
 
-function Proof({ one }: { readonly one: DescribedRow }) {
+function Proof({ one, timeZone }: { readonly one: DescribedRow; readonly timeZone: string }) {
   const { proof } = text;
   const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0);
   return (
     <Section id="proof" title={proof.title}>
       <p class="proof-intro">{proof.intro(size(bytes))}</p>
       <p class="actions">
-        <button class="btn" type="button" data-prove={`/api${pageOf(one, '/manifest')}`}>
+        <button class="btn" type="button" data-prove={`/api${pageOf(one, '/manifest')}`} data-zone={timeZone}>
           {proof.check}
         </button>
         <a class="btn" href={pageOf(one, '/bundle')} download>
@@ -166,7 +166,7 @@ function Retry({ one }: { readonly one: Described }) {
   if (one.path === undefined) return null;
   return (
     <form method="post" action={pageOf(one, '/retry')}>
-      <button class="btn primary" type="submit">
+      <button class="btn" type="submit">
         {text.retry}
       </button>
     </form>

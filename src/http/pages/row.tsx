@@ -140,7 +140,7 @@ function Flag({ one, nowMs }: { readonly one: Described; readonly nowMs: number 
         {one.warning !== undefined && <State name="check" label={list.check} why={one.warning} />}
       </>
     );
-  if (one.state === 'dead') return <State name="dead" label={list.dead} why={one.code ?? ''} />;
+  if (one.state === 'dead') return <State name="dead" label={list.dead} why={inWords(one.code ?? '')} />;
   const dueMs = parseTimeMs(one.dueAt);
   const why = dueMs === undefined || dueMs <= nowMs ? list.dueNow : list.nextAttempt(span(dueMs - nowMs));
   return <State name="pending" label={list.pending} why={why} />;
@@ -168,7 +168,9 @@ export function State({
   );
 }
 
-/** `link_expired` as `Link expired`. */
+/** The reason of a code; one without a sentence as `Internal error`. */
 export function inWords(code: string): string {
+  const { reasons } = words;
+  if (Object.hasOwn(reasons, code)) return reasons[code as keyof typeof reasons];
   return code.replaceAll('_', ' ').replace(/^./, (first) => first.toUpperCase());
 }

@@ -117,7 +117,7 @@ export function SelectionPage({ view, all, isHold }: SelectionProps) {
         ))}
         <p class="lead">{isHold ? holdDialog.text : text.zipHas}</p>
         {isHold && <label for="reason">{holdDialog.reason}</label>}
-        {isHold && <input id="reason" name="reason" required maxlength={500} autocomplete="off" />}
+        {isHold && <input id="reason" name="reason" required maxlength={500} autocomplete="off" autofocus />}
         <p class="actions">
           <button class="btn primary" type="submit">
             {isHold ? text.hold(count(all.length)) : text.download}

@@ -56,7 +56,8 @@ function SharedPage({ shared, clock }: { readonly shared: Shared; readonly clock
         </p>
         <p class="notice">
           <span>
-            {text.until} <Time ms={endMs} clock={clock} />, {text.fromNow(span(endMs - clock.nowMs))}
+            {text.until} <Time ms={endMs} clock={clock} /> {clock.zoneName(endMs)},{' '}
+            {text.fromNow(span(endMs - clock.nowMs))}
           </span>
         </p>
         <Player files={files} seconds={durationSeconds} channels={channels} />

@@ -182,7 +182,7 @@ export const words = {
       created: 'Created',
       by: 'By',
       until: 'Valid until',
-      opened: 'Opened',
+      opened: 'Played',
       revoke: 'Revoke',
       note: 'The address of a link is shown once, when it is created. The vault keeps only a hash of it.',
       none: 'None.',
@@ -221,7 +221,7 @@ export const words = {
     },
     shareDialog: {
       title: 'Share this recording',
-      text: 'Anyone who has the link can play this one recording until it expires. Opening it is in the trail.',
+      text: 'Anyone who has the link can play this one recording until it expires. Playing it is in the trail.',
       validFor: 'Valid for',
       spans: [
         ['3600', '1 hour'],
@@ -277,9 +277,33 @@ export const words = {
     until: 'This link works until',
     fromNow: (span: string) => `${span} from now.`,
     recorded:
-      'Opening it is recorded, with the time and without your name. This link opens this recording only.',
+      'Playing it is recorded, with the time and without your name. This link opens this recording only.',
     ended: 'This link does not open anything',
-    endedHelp: 'It has expired, was taken back, or is not whole. Ask the person who sent it for another.',
+    endedHelp: 'It has expired, was taken back, or is incomplete. Ask the person who sent it for another.',
+  },
+
+  /** What a code means; others are shown as they are. */
+  reasons: {
+    unreadable_event: 'The delivery cannot be read as an event',
+    provider_reported_error: 'The provider could not record or store this call',
+    link_missing: 'The event carried no link to the audio',
+    stored_elsewhere: 'The provider has put the recording into your own storage',
+    link_expired: 'The link expired before the audio was downloaded',
+    link_gone: 'The provider has the recording no more',
+    link_refused: 'The link was refused',
+    link_forbidden: 'Nothing may be fetched from the address of the link',
+    attempts_exhausted: 'No attempt has worked',
+    too_large: 'The recording is larger than allowed',
+    genuine_but_late: 'The delivery came too late',
+    setting_broken: 'A setting is invalid',
+    recording_pending: 'The provider is still preparing the recording',
+    download_refused: 'The download host refused the download',
+    download_unreachable: 'No answer from the download host',
+    download_interrupted: 'The download broke off',
+    download_timeout: 'The download took too long',
+    not_audio: 'What was downloaded is no audio',
+    length_mismatch: 'The length of the audio is not the announced one',
+    storage_failed: 'The bucket could not be written',
   },
 
   attention: {
@@ -410,10 +434,11 @@ export const words = {
     failures: {
       failed: 'Failed attempts by code',
       none: 'None failed.',
-      says: 'Attempts of recordings that were archived later, and the dead letters of today.',
+      says: 'Failed attempts of recordings that were archived later, and what is pending or dead now.',
       reason: 'Reason',
       code: 'Code',
-      attempts: 'Attempts',
+      attempts: 'Later archived',
+      pending: 'Pending',
       asBar: 'As a bar',
       dead: 'Dead',
     },

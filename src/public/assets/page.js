@@ -215,6 +215,47 @@ document.addEventListener('submit', (event) => {
   void visit(url.href);
 });
 
+/** What is done to a recording shows in its place: the list, its filters and what is heard stay. */
+document.addEventListener('submit', (event) => {
+  const form = event.target;
+  // An erasure leads to a page of its own.
+  const isErasure = /\/erase$/.test(new URL(form.action).pathname);
+  if (form.method !== 'post' || !form.closest('.rec') || isErasure) return;
+  event.preventDefault();
+  void send(form, event.submitter);
+});
+
+async function send(form, submitter) {
+  const article = form.closest('.rec');
+  const body = new URLSearchParams([...new FormData(form, submitter)]);
+  const response = await fetch(form.action, { method: 'POST', body }).catch(() => undefined);
+  const page = new DOMParser().parseFromString((await response?.text()) ?? '', 'text/html');
+  const fresh = $('article.rec', page);
+  if (fresh) replaceAround(article, fresh);
+  else $('.rec-head', article).after(make('p', { class: 'notice bad' }, icon('dead'), failureOf(page)));
+  const notice = $('.notice', article);
+  notice?.setAttribute('tabindex', '-1');
+  notice?.focus();
+}
+
+/** What a page says that failed; without one the connection has broken. */
+function failureOf(page) {
+  const [title, text] = ['h1', 'h1 + p'].map((selector) => $(`.nothing ${selector}`, page)?.textContent);
+  return make('span', {}, make('b', {}, title ?? words.sendFailed), ` ${text ?? ''}`);
+}
+
+/** The player stays where it is: an element that is moved stops playing. */
+function replaceAround(article, fresh) {
+  const [kept, next] = [article, fresh].map((one) => $('.player', one));
+  if (!kept || !next) return article.replaceChildren(...fresh.children);
+  for (const node of [...article.children]) if (node !== kept) node.remove();
+  const nodes = [...fresh.children];
+  const at = nodes.indexOf(next);
+  kept.before(...nodes.slice(0, at));
+  kept.after(...nodes.slice(at + 1));
+  paged?.redraw();
+}
+
 const boxes = () => $$('.recordings tbody [type=checkbox]');
 
 function showSelected() {

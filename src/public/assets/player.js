@@ -307,6 +307,9 @@ export function startPlayer(player, onChange = () => undefined) {
 
   button.addEventListener('click', toggle);
   seek.addEventListener('input', () => go(Number(seek.value)));
+  seek.addEventListener('pointermove', ({ offsetX }) => {
+    seek.title = clock((Math.max(0, offsetX) / seek.clientWidth) * seconds());
+  });
   for (const skip of $$('[data-skip]', player))
     skip.addEventListener('click', () => go(Number(seek.value) + Number(skip.dataset.skip)));
   for (const name of ['play', 'pause', 'ended'])
@@ -346,5 +349,5 @@ export function startPlayer(player, onChange = () => undefined) {
     n: nextSpeech,
     a: setLoop,
   };
-  return { player, audio, keys, go, play, toggle };
+  return { player, audio, keys, go, play, toggle, redraw: () => lanes.length > 0 && draw(lanes) };
 }

@@ -15,7 +15,8 @@ export async function check(button) {
   const result = make('div', { class: 'proof-result' }, status);
   place.prepend(result);
   const { manifest, computed } = await readAll(button.dataset.prove, status);
-  const format = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
+  const style = { dateStyle: 'medium', timeStyle: 'long', timeZone: button.dataset.zone };
+  const format = new Intl.DateTimeFormat('en-GB', style);
   const formatTime = (ms) => format.format(ms);
   const findings = manifest ? await prove(manifest, computed, { formatTime }) : [];
   status.textContent = text.checked(formatTime(Date.now()));

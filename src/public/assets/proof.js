@@ -75,9 +75,13 @@ function saidBy(body) {
  * Says what is proven and what is not, from the manifest and the SHA-256 of each file that was computed here, by its key;
  * `undefined` of a file that could not be read. Each finding has a state: `yes`, `no` or `bad`.
  */
-export async function prove(manifest, computed, { formatTime = (ms) => new Date(ms).toISOString() } = {}) {
+export async function prove(
+  manifest,
+  computed,
+  { formatTime = (ms) => new Date(ms).toISOString(), missing = text.missing } = {},
+) {
   const provider = manifest.provider;
-  const found = manifest.files.map((file) => audioFinding(file, computed));
+  const found = manifest.files.map((file) => audioFinding(file, computed, missing));
   const good = found.filter(({ state }) => state === 'yes').map(({ format }) => format);
   const findings = found.filter(({ state }) => state !== 'yes');
   if (good.length > 0) {
@@ -88,6 +92,7 @@ export async function prove(manifest, computed, { formatTime = (ms) => new Date(
   const deliveries = [manifest.delivery, ...manifest.files.flatMap(({ delivery }) => delivery ?? [])];
   for (const delivery of deliveries)
     findings.push(...(await deliveryFindings(delivery, manifest, formatTime)));
+  if (good.length > 0) findings.push(finding('no', text.together));
   findings.push(finding('no', text.audio(provider)));
   if (manifest.fromApi?.from ?? manifest.fromApi?.to) findings.push(finding('no', text.numbers(provider)));
   findings.push(finding('no', text.speaker));
@@ -98,10 +103,10 @@ function finding(state, [title, say], more = {}) {
   return { state, title, say, ...more };
 }
 
-function audioFinding({ key, format: name, sha256 }, computed) {
+function audioFinding({ key, format: name, sha256 }, computed, missing) {
   const format = name.toUpperCase();
   const own = computed.get(key);
-  if (own === undefined) return finding('bad', text.missing(format), { format });
+  if (own === undefined) return finding('bad', missing(format), { format });
   if (own !== sha256)
     return finding('bad', text.changed(format), { format, inManifest: sha256, computed: own });
   return { state: 'yes', format };

@@ -25,6 +25,7 @@ export async function copy(text, button) {
     return say(words.copyFailed);
   }
   button.classList.add('done');
+  button.dataset.said = words.copied;
   say(words.copied);
   setTimeout(() => button.classList.remove('done'), 1500);
 }

@@ -7,7 +7,7 @@ export const words = {
   playFailed: 'The audio cannot be played.',
   of: 'of',
   selected: (count) => `${count} selected`,
-  loading: 'Loading…',
+  sendFailed: 'That could not be sent. Check the connection, and try again.',
   panel: { label: 'Recording', close: 'Close', full: 'Full page' },
   keys: {
     title: 'Keys',
@@ -48,7 +48,7 @@ export const words = {
     ],
     announced: (provider, key, time) => [
       `${provider} announced this recording.`,
-      `The Ed25519 signature over the delivery is valid for the public key ${key}${time ? `. It was signed on ${time}` : ''}.`,
+      `The Ed25519 signature over the delivery is valid for the public key ${key}, which you compare with the provider’s own${time ? `. It was signed on ${time}` : ''}.`,
     ],
     notAnnounced: (provider) => [
       `The signature of ${provider} does not fit the delivery.`,
@@ -79,18 +79,23 @@ export const words = {
       `That ${provider} sent it.`,
       'The delivery was authenticated by a shared secret, which is not stored: there is nothing to verify later.',
     ],
+    together: [
+      'That audio and manifest were not replaced together.',
+      'Who may write to the bucket could do that. Compare the SHA-256 with an earlier bundle, or keep the bucket under a lock.',
+    ],
     audio: (provider) => [
       `That ${provider} signed the audio itself.`,
       'No provider does. The link between the announcement and these bytes is callvault’s own download.',
     ],
     numbers: (provider) => ['The two numbers.', `They came from ${provider}’s API, not from the delivery.`],
-    speaker: ['Who speaks, and what was said outside this file.', ''],
+    speaker: ['Who speaks, and what was not recorded.', ''],
     names: { recordingId: 'Recording id', callId: 'call id' },
     and: 'and',
   },
   verify: {
     none: 'Nothing was chosen yet.',
     noManifest: 'None of the chosen files is a manifest of callvault.',
+    notChosen: (format) => [`The ${format} was not chosen.`, 'Choose its file as well.'],
     otherAudio: (name) => `${name} is not in the manifest.`,
   },
 };
