@@ -1,13 +1,12 @@
 import { Hono } from 'hono/tiny';
-import { describeError } from '../shared/log.ts';
 import { exported } from './api/export.ts';
-import { problem } from './api/problem.ts';
 import { recordings } from './api/recordings.ts';
 import { shares } from './api/shares.ts';
 import { stats } from './api/stats.ts';
 import { tokens } from './api/tokens.ts';
 import { health } from './health.ts';
 import { allow } from './identity.ts';
+import { internalError } from './internal-error.ts';
 import { operations } from './operations.ts';
 import { outside } from './outside.ts';
 import { pages } from './pages/index.tsx';
@@ -32,7 +31,4 @@ app.route('/api/tokens', tokens);
 app.get('/api/openapi.json', allow('read'), (c) => c.env.readAsset('/openapi.json'));
 app.route('/api', operations);
 app.notFound((c) => c.json({ error: 'not_found' }, 404));
-app.onError((error, c) => {
-  c.env.log({ event: 'fault', outcome: 'internal_error', detail: describeError(error) });
-  return problem('internal_error');
-});
+app.onError(internalError);

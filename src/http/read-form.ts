@@ -6,9 +6,9 @@ import { BODY_MS } from './webhooks.ts';
 
 const MAX_FORM_BYTES = 32 * 1024;
 
-/** The fields of a form; none of one that is longer than 32 KiB, or too slow. */
-export async function readForm(c: Context<AppEnv>): Promise<URLSearchParams> {
-  const limits = { maxBytes: MAX_FORM_BYTES, timeoutMs: BODY_MS };
+/** The fields of a form; none of one that is longer than allowed, 32 KiB without a number, or too slow. */
+export async function readForm(c: Context<AppEnv>, maxBytes = MAX_FORM_BYTES): Promise<URLSearchParams> {
+  const limits = { maxBytes, timeoutMs: BODY_MS };
   const bytes = await readBytesWithin(c.req.raw.body, limits, c.env.withTimeout);
   return new URLSearchParams((bytes && decodeUtf8(bytes)) ?? '');
 }

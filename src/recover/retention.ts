@@ -30,7 +30,7 @@ export interface RetentionServices extends EraseServices {
 /** The name of the rule of all sources that have none of their own. */
 const OTHERS = '*';
 
-function rulesOf({ days, bySource }: Retention): Map<string, number> {
+export function rulesOf({ days, bySource }: Retention): Map<string, number> {
   return new Map([...bySource, ...(days === undefined ? [] : [[OTHERS, days] as const])]);
 }
 

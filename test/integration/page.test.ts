@@ -436,6 +436,43 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     expect(await ids(page)).toEqual(['mono']);
   });
 
+  test('leaves what is shown where a link leads into the same page, and what came too late', async ({
+    expect,
+  }) => {
+    const page = await signedIn('/?format=wav');
+    await page.keyboard.press('j');
+    await page.keyboard.press('x');
+    await page.locator('.skip').focus();
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/#main$/);
+    expect(await page.locator('.chosen').textContent()).toBe('1 selected');
+    // A panel that was asked for, and left before it came.
+    await page.route('**/recordings/**', async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 400));
+      await route.continue();
+    });
+    const rows = page.locator('.c-who a');
+    await rows.nth(0).click();
+    await page.locator('.panel').waitFor();
+    expect(await page.evaluate('document.activeElement.tagName')).toBe('H1');
+    await rows.nth(1).click();
+    await page.keyboard.press('Escape');
+    await page.locator('.panel').waitFor({ state: 'detached' });
+    await page.waitForTimeout(800);
+    expect(await page.locator('.panel').count()).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+
+  test('lets what floats have the keys', async ({ expect }) => {
+    const page = await signedIn('/?format=wav');
+    await page.locator('.c-who a').first().click();
+    await page.locator('.panel').waitFor();
+    await page.keyboard.press('j');
+    await page.getByRole('button', { name: 'Share…' }).click();
+    await page.keyboard.press('x');
+    expect(await page.locator('tbody :checked').count()).toBe(0);
+  });
+
   test('opens a recording as a page of its own on a narrow screen', async ({ expect }) => {
     const page = await signedIn('/', { viewport: { width: 400, height: 800 } });
     await page.locator('.c-who a', { hasText: '4711' }).first().click();
@@ -490,8 +527,8 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     await page.locator('.proof .yes', { hasText: 'The audio is unchanged.' }).waitFor();
     expect(await page.locator('.proof .yes').allTextContents()).toEqual([
       expect.stringContaining('The SHA-256 of the WAV, computed here'),
-      expect.stringContaining('The Ed25519 signature over the delivery is valid'),
-      expect.stringContaining('The announcement is about this call.'),
+      expect.stringContaining('which this vault has as the key of telnyx'),
+      expect.stringContaining('The signed delivery is about this call.'),
     ]);
     await hasNoComplaint(expect, page);
 
@@ -510,7 +547,7 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     const page = await signedIn('/recordings/standard-webhooks/tape');
     const [download] = await Promise.all([
       page.waitForEvent('download'),
-      page.getByRole('link', { name: /^Evidence bundle/ }).click(),
+      page.getByRole('button', { name: /^Evidence bundle/ }).click(),
     ]);
     const files = await unpacked(await download.path());
     const out = mkdtempSync(join(folder, 'bundle-'));
@@ -519,16 +556,33 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     const offline = await newPage({ offline: true });
     complaints = [];
     await offline.goto(pathToFileURL(join(out, 'verify.html')).href);
-    await offline.getByLabel(/^Choose/).setInputFiles(paths);
+    const choose = (some: string[]) => offline.getByLabel(/^Choose/).setInputFiles(some);
+    await choose(paths);
     await offline.locator('.yes', { hasText: 'The audio is unchanged.' }).waitFor();
     expect(await offline.locator('.bad').count()).toBe(0);
 
     const audio = paths.find((path) => path.endsWith('.mp3')) ?? '';
     const bytes = readFileSync(audio);
     bytes[1000] = (bytes[1000] ?? 0) ^ 1;
-    writeFileSync(audio, bytes);
-    await offline.getByLabel(/^Choose/).setInputFiles(paths);
+    const other = join(out, 'other.MP3');
+    writeFileSync(other, bytes);
+    // Beside the original it is named, whatever the order; alone it is what was archived, and has changed.
+    for (const order of [
+      [other, ...paths],
+      [...paths, other],
+    ]) {
+      await choose(order);
+      await offline.getByText('other.MP3 is none of this recording').waitFor();
+    }
+    await choose([...paths.filter((path) => path !== audio), other]);
     await offline.locator('.bad', { hasText: 'The MP3 has changed since it was archived.' }).waitFor();
+    await choose(paths.filter((path) => path !== audio));
+    await offline.locator('.no', { hasText: 'The MP3 was not chosen.' }).waitFor();
+    // What cannot be read leaves nothing of the proof before.
+    writeFileSync(join(out, 'broken.json'), '{"schema":1,"files":[{}]}');
+    await choose([join(out, 'broken.json'), audio]);
+    await offline.getByText('None of the chosen files is a manifest').waitFor();
+    expect(await offline.locator('.yes').count()).toBe(0);
 
     await offline.goto(pathToFileURL(join(out, 'report.html')).href);
     expect(await offline.locator('body').textContent()).toContain(sha256(fixture('mono.mp3')));

@@ -461,6 +461,8 @@ describe('the status', () => {
     expect(html).toContain('TELNYX_PUBLIC_KEY: value 1 of 1');
     expect(html).toContain('</svg>Invalid<');
     expect(html).toContain('It has stopped');
+    expect(html).toContain('All others: 90 days.');
+    expect(html).toContain('It is announced by the cron');
     expect(html).toMatch(/<th scope="row">telnyx<\/th>.*?Set<.*?<time datetime/s);
     for (const secret of [owner, 'not-a-key-of-telnyx', 'key-of-the-api-0123456789'])
       expect(html).not.toContain(secret);
@@ -474,6 +476,19 @@ describe('the status', () => {
     expect((await open('/status')).status).toBe(403);
   });
 });
+
+/** A bucket that does not take some keys. */
+function failingPut(bucket: R2Bucket, fails: (key: string) => boolean): R2Bucket {
+  return new Proxy(bucket, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      if (name !== 'put') return value.bind(target);
+      return (key: string, ...rest: unknown[]) =>
+        fails(key) ? Promise.reject(new Error('no')) : value.call(target, key, ...rest);
+    },
+  });
+}
 
 describe('a selection', () => {
   const path = (run: string) => `/api/recordings/telnyx/rec-${run}`;
@@ -500,6 +515,27 @@ describe('a selection', () => {
     const again = await (await choose([path('a')], { reason: '  ' }, '/hold')).text();
     expect(again).toContain('0 put on hold');
     expect(again).toContain('<code>invalid_body</code>');
+  });
+
+  test('is held as far as the bucket takes it, and what failed is named', async ({ expect }) => {
+    for (const run of ['a', 'b', 'c']) await archived(run);
+    const bucket = failingPut(env.RECORDINGS, (key) => key.startsWith('holds/') && key.includes('rec-b'));
+    vault = await createVault({ VAULT_TOKEN: owner, RECORDINGS: bucket });
+    const html = await (
+      await choose([path('a'), path('b'), path('c')], { reason: 'a dispute' }, '/hold')
+    ).text();
+    expect(html).toContain('2 put on hold');
+    expect(html).toMatch(/rec-b<\/a> <code>internal_error<\/code>/);
+    expect(await keysOf('holds/')).toHaveLength(2);
+  });
+
+  test('of more than 100 is refused', async ({ expect }) => {
+    const many = Array.from({ length: 101 }, (_, at) => path(String(at)));
+    const response = await choose(many, { do: 'export' });
+    expect([response.status, await response.text()]).toEqual([
+      400,
+      expect.stringContaining('Too many are selected'),
+    ]);
   });
 
   test('is exported as it was chosen, with a line in each trail', async ({ expect }) => {
@@ -573,6 +609,8 @@ describe('the export of a list', () => {
     expect((await zipOf('q=rec-two'))[0]).toBe('1');
     expect((await zipOf(''))[0]).toBe('2');
     expect(await zipOf('q=nothing')).toEqual(['0', []]);
+    expect(await zipOf('state=dead')).toEqual(['0', []]);
+    expect((await zipOf('state=archived'))[0]).toBe('2');
     expect((await open('/export?from=yesterday')).status).toBe(400);
     expect((await open('/export?cursor=x')).status).toBe(400);
   });
@@ -581,7 +619,7 @@ describe('the export of a list', () => {
 describe('a bundle', () => {
   test('has the recording, a report, and a page that needs nothing else', async ({ expect }) => {
     const world = await archived('proof', { clientState: '<script>alert(1)</script>' });
-    const files = await filesIn(await open('/recordings/telnyx/rec-proof/bundle'));
+    const files = await filesIn(await post('/recordings/telnyx/rec-proof/bundle', {}));
     const names = [...files.keys()];
     const manifest = names.find((name) => name.endsWith('rec-proof.json')) ?? '';
 
@@ -598,6 +636,10 @@ describe('a bundle', () => {
     expect((await world.services.trail.list(world.manifestKey, '')).items).toMatchObject([
       { action: 'exported' },
     ]);
-    expect((await open('/recordings/telnyx/none/bundle')).status).toBe(404);
+    expect((await post('/recordings/telnyx/none/bundle', {})).status).toBe(404);
+    // A link from elsewhere neither writes into the trail nor drops a file.
+    expect((await open('/recordings/telnyx/rec-proof/bundle')).status).toBe(404);
+    const elsewhere = { origin: 'https://other.example', 'sec-fetch-site': 'cross-site' };
+    expect((await post('/recordings/telnyx/rec-proof/bundle', {}, elsewhere)).status).toBe(403);
   });
 });

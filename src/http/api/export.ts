@@ -64,13 +64,15 @@ async function* entriesOf(
   rows: readonly FoundRow[],
   more: readonly ZipEntry[],
 ): AsyncGenerator<ZipEntry> {
+  let written = 0;
   const write = async (manifestKey: string) => {
     if (!(await writeTrail(c, manifestKey, { action: 'exported' })))
       throw new Error('Cannot write the trail');
+    written++;
   };
   try {
     yield* zipEntries(rows, c.env, write);
-    yield* more;
+    if (written > 0) yield* more; // They tell of a recording: nothing of it goes out without its line.
   } catch (error) {
     c.env.log({ event: 'export', outcome: 'failed', detail: describeError(error), isAlarm: true });
     throw error;

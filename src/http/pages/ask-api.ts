@@ -2,10 +2,12 @@ import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import { recordings } from '../api/recordings.ts';
 import { shares } from '../api/shares.ts';
+import { internalError } from '../internal-error.ts';
 import type { AppEnv } from '../services.ts';
 
 /** What the forms ask of the API: the same rights, checks and lines of the trail as for a program. */
 const api = new Hono<AppEnv>().route('/api/recordings', shares).route('/api/recordings', recordings);
+api.onError(internalError);
 
 /** The headers that say who asks, and from where. */
 const IDENTIFYING = [

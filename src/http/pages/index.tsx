@@ -4,6 +4,8 @@ import { lookThrough, MAX_LISTED } from '../../catalog/list-recordings.ts';
 import { allListings } from '../../recover/listing.ts';
 import { replay } from '../../recover/replay.ts';
 import { trailOf } from '../../recover/retry-recording.ts';
+import type { Failure } from '../../shared/errors.ts';
+import { orLogFault } from '../../shared/log.ts';
 import { isTimeZone } from '../../shared/zoned-day.ts';
 import { describe } from '../api/describe.ts';
 import { writeTrail } from '../api/write-trail.ts';
@@ -106,13 +108,14 @@ pages.get('/status', forPeople('manage'), async (c) => {
   const { config, catalog, auditStore, retentionStore, reindexStore } = c.env;
   if (c.var.identity.sources !== undefined) return failed(c, 'forbidden', 403);
   const listed = allListings(c.env).map(({ provider }) => provider);
-  const [view, activity, rules, { run }, states] = await Promise.all([
+  const [view, activity, rules, reindex, states] = await Promise.all([
     viewOf(c),
     catalog.activity(config.sources.map(({ id }) => id)),
-    retentionStore.read(),
-    reindexStore.read(),
+    orLogFault(retentionStore.read(), { outcome: 'status_not_read' }, c.env),
+    orLogFault(reindexStore.read(), { outcome: 'status_not_read' }, c.env),
     Promise.all(listed.map(async (source) => [source, await auditStore.read(source)] as const)),
   ]);
+  if (!activity.ok) logFailure(activity.error, c);
   return htmlOf(
     <StatusPage
       view={view}
@@ -121,7 +124,7 @@ pages.get('/status', forPeople('manage'), async (c) => {
       activity={activity.ok ? activity.value : undefined}
       audits={new Map(states)}
       rules={rules}
-      reindex={run}
+      reindex={reindex}
       hasCatalog={catalog.isBound}
     />,
   );
@@ -136,7 +139,13 @@ async function attemptsOf(all: readonly Unfinished[], { env }: Context<AppEnv>) 
     const found = await env.inbox.read(key);
     return found.state === 'present' ? found.entry.attempts : [];
   };
-  return new Map(await Promise.all(all.map(async (one) => [one.key, await read(one)] as const)));
+  const orNone = (one: Unfinished) =>
+    orLogFault(read(one), { outcome: 'attempts_not_read' }, { log: env.log });
+  return new Map(await Promise.all(all.map(async (one) => [one.key, (await orNone(one)) ?? []] as const)));
+}
+
+function logFailure({ code, detail }: Failure, { env }: Context<AppEnv>): void {
+  env.log({ event: 'fault', outcome: 'status_not_read', code, detail });
 }
 
 /** Letters that one form replays: each costs some calls to the bucket. */

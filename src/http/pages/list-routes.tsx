@@ -128,6 +128,14 @@ async function listOf(search: URLSearchParams, isDigits: boolean, c: Context<App
 listPages.get('/export', forPeople('read'), async (c) => {
   const view = await viewOf(c);
   const filters = readFilters(c);
+  // What is pending or dead has no audio to export.
+  if (filters.state !== '' && filters.state !== 'archived') return showExport(view, filters, NOTHING);
+  return (await exportOf(view, filters, c)) ?? failed(c, 'not_found', 404);
+});
+
+const NOTHING = { search: new URLSearchParams(), part: { rows: [], files: 0, bytes: 0 } };
+
+async function exportOf(view: View, filters: Filters, c: Context<AppEnv>): Promise<Response | undefined> {
   for (const search of searchesOf(filters, view.clock.timeZone)) {
     const query = await readExportQuery(search);
     if (!query.ok) return failed(c, 'invalid_parameter', 400);
@@ -137,8 +145,8 @@ listPages.get('/export', forPeople('read'), async (c) => {
     const isLast = part.value.rows.length > 0 || search.has('call') || !search.has('recording');
     if (isLast) return showExport(view, filters, { search, part: part.value });
   }
-  return failed(c, 'not_found', 404);
-});
+  return undefined;
+}
 
 function showExport(
   view: View,
@@ -155,9 +163,12 @@ function showExport(
 /** Recordings of one selection: a page of the list, and what was typed in its place. */
 const MAX_SELECTED = 100;
 
+/** Ids may be long. */
+const MAX_SELECTION_BYTES = 256 * 1024;
+
 /** `POST /selection` with the `path` of each: asks before it exports or holds them. */
 listPages.post('/selection', forPeople('read'), async (c) => {
-  const form = await readForm(c);
+  const form = await readForm(c, MAX_SELECTION_BYTES);
   const rows = await selected(form, c);
   if (rows instanceof Response) return rows;
   const view = await viewOf(c);
@@ -168,13 +179,13 @@ listPages.post('/selection', forPeople('read'), async (c) => {
 
 /** `POST /selection/export`: the ZIP. */
 listPages.post('/selection/export', forPeople('read'), async (c) => {
-  const rows = await selected(await readForm(c), c);
+  const rows = await selected(await readForm(c, MAX_SELECTION_BYTES), c);
   return rows instanceof Response ? rows : zipOf(c, rows);
 });
 
 /** `POST /selection/hold` with a `reason`: each by itself; what fails is named. */
 listPages.post('/selection/hold', forPeople('manage'), async (c) => {
-  const form = await readForm(c);
+  const form = await readForm(c, MAX_SELECTION_BYTES);
   const rows = await selected(form, c);
   if (rows instanceof Response) return rows;
   const reason = form.get('reason')?.trim();
@@ -189,7 +200,9 @@ listPages.post('/selection/hold', forPeople('manage'), async (c) => {
 /** The rows that a form names by their paths, once each; those that are gone are left out. */
 async function selected(form: URLSearchParams, c: Context<AppEnv>): Promise<FoundRow[] | Response> {
   const rows = new Map<string, FoundRow>();
-  for (const path of [...new Set(form.getAll('path'))].slice(0, MAX_SELECTED)) {
+  const paths = [...new Set(form.getAll('path'))];
+  if (paths.length > MAX_SELECTED) return failed(c, 'too_many_selected', 400);
+  for (const path of paths) {
     // As `describeRow` makes it, of parts of keys: they need no decoding.
     const [, source = '', recordingId = '', query] =
       /^\/api\/recordings\/([^/?]+)\/([^/?]+)(\?.*)?$/.exec(path) ?? [];

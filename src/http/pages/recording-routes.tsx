@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import { findRecording } from '../../catalog/find-recording.ts';
 import type { Listed } from '../../catalog/list-recordings.ts';
+import type { Manifest } from '../../recording.ts';
 import { keyPart } from '../../storage/keys.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import { type Described, describe } from '../api/describe.ts';
@@ -34,8 +35,8 @@ recordingPages.get('/:source/:recordingId', forPeople('read'), (c) => {
   });
 });
 
-/** A ZIP with the recording, its manifest and trail, and two pages: one to print, and one that verifies the others. */
-recordingPages.get('/:source/:recordingId/bundle', forPeople('read'), async (c) => {
+/** By `POST`, so that no link from elsewhere writes into the trail: a ZIP with the recording, its manifest and trail, and two pages: one to print, and one that verifies the others. */
+recordingPages.post('/:source/:recordingId/bundle', forPeople('read'), async (c) => {
   const found = await findOf(c);
   if (found instanceof Response) return found;
   if (found.state !== 'archived') return failed(c, 'not_found', 404);
@@ -158,7 +159,18 @@ async function show(c: Context<AppEnv>, shown: Shown): Promise<Response> {
     trailOf(one, c),
     sharesOf(found, c),
   ]);
-  return htmlOf(<RecordingPage view={view} one={one} {...stored} trail={trail} shares={links} {...shown} />);
+  const props = { view, one, ...stored, trail, shares: links, isKnownKey: isKnown(stored, c), ...shown };
+  return htmlOf(<RecordingPage {...props} />);
+}
+
+/** Whether the public key that verified the delivery is set in this vault; none of its settings is told. */
+function isKnown(
+  { manifest }: { readonly manifest?: Manifest | undefined },
+  { env }: Context<AppEnv>,
+): boolean {
+  const key = manifest?.delivery.verifiedBy?.publicKey;
+  const source = env.config.sources.find(({ id }) => id === manifest?.provider);
+  return key !== undefined && source?.state === 'ready' && source.secrets.values.includes(key);
 }
 
 async function storedOf(found: Listed, { env }: Context<AppEnv>) {

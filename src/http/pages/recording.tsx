@@ -42,7 +42,9 @@ export function RecordingPage(props: RecordingProps) {
             <div class="first">
               {one.state === 'archived' && <Talk channels={one.channels ?? 1} />}
               {one.state === 'archived' && <Files one={one} manifest={props.manifest} clock={view.clock} />}
-              {one.state === 'archived' && <Proof one={one} timeZone={view.clock.timeZone} />}
+              {one.state === 'archived' && (
+                <Proof one={one} timeZone={view.clock.timeZone} isKnownKey={props.isKnownKey} />
+              )}
               <Attempts {...props} />
             </div>
             <div class="second">
@@ -144,20 +146,34 @@ function Talk({ channels }: { readonly channels: number }) {
   );
 }
 
-function Proof({ one, timeZone }: { readonly one: DescribedRow; readonly timeZone: string }) {
+interface ProofProps {
+  readonly one: DescribedRow;
+  readonly timeZone: string;
+  readonly isKnownKey: boolean;
+}
+
+function Proof({ one, timeZone, isKnownKey }: ProofProps) {
   const { proof } = text;
   const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0);
   return (
     <Section id="proof" title={proof.title}>
       <p class="proof-intro">{proof.intro(size(bytes))}</p>
       <p class="actions">
-        <button class="btn" type="button" data-prove={`/api${pageOf(one, '/manifest')}`} data-zone={timeZone}>
+        <button
+          class="btn"
+          type="button"
+          data-prove={`/api${pageOf(one, '/manifest')}`}
+          data-zone={timeZone}
+          data-known={isKnownKey}
+        >
           {proof.check}
         </button>
-        <a class="btn" href={pageOf(one, '/bundle')} download>
-          {proof.bundle(size(bytes))}
-        </a>
       </p>
+      <form method="post" action={pageOf(one, '/bundle')}>
+        <button class="btn" type="submit">
+          {proof.bundle(size(bytes))}
+        </button>
+      </form>
     </Section>
   );
 }

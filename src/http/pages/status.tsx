@@ -1,3 +1,4 @@
+import { rulesOf } from '../../recover/retention.ts';
 import { parseTimeMs } from '../../shared/time.ts';
 import type { Source } from '../../sources.ts';
 import type { AuditState } from '../../storage/audit-store.ts';
@@ -22,8 +23,9 @@ export interface StatusProps {
   readonly activity: Activity | undefined;
   /** By source, of those whose provider lists recordings. */
   readonly audits: ReadonlyMap<string, AuditState>;
-  readonly rules: KnownRules;
-  readonly reindex: ReindexRun | undefined;
+  /** Of each store, `undefined` while it cannot be read. */
+  readonly rules: KnownRules | undefined;
+  readonly reindex: { readonly run?: ReindexRun | undefined } | undefined;
   readonly hasCatalog: boolean;
 }
 
@@ -48,13 +50,17 @@ export function StatusPage(props: StatusProps) {
           <Section id="runs" title={text.runs}>
             <dl class="facts">
               <Fact name={text.cron}>
-                {hasCatalog ? <Cron cronMs={activity?.cronMs} clock={clock} /> : text.noCatalog}
+                {hasCatalog ? <Cron activity={activity} clock={clock} /> : text.noCatalog}
               </Fact>
               <Fact name={text.reindex}>
-                <Reindex run={props.reindex} clock={clock} />
+                {props.reindex === undefined ? (
+                  text.unreadable
+                ) : (
+                  <Reindex run={props.reindex.run} clock={clock} />
+                )}
               </Fact>
               <Fact name={text.retention}>
-                <Retention rules={props.rules} clock={clock} />
+                <Retention {...props} />
               </Fact>
             </dl>
           </Section>
@@ -129,7 +135,11 @@ function Sources({ config, base, activity, audits, view: { clock } }: StatusProp
             </td>
             <td data-l={api}>{apiOf(one, config)}</td>
             <td data-l={last}>
-              <Instant at={newest.get(one.id)?.archivedAt} clock={clock} />
+              {activity === undefined ? (
+                text.unreadable
+              ) : (
+                <Instant at={newest.get(one.id)?.archivedAt} clock={clock} />
+              )}
             </td>
             <td data-l={audited}>
               <Instant at={audits.get(one.id)?.auditedUntil} clock={clock} />
@@ -156,7 +166,9 @@ function Instant({ at, clock }: { readonly at: string | undefined; readonly cloc
   return ms === undefined ? <span class="dim">{text.notYet}</span> : <Time ms={ms} clock={clock} />;
 }
 
-function Cron({ cronMs, clock }: { readonly cronMs: number | undefined; readonly clock: Clock }) {
+function Cron({ activity, clock }: { readonly activity: Activity | undefined; readonly clock: Clock }) {
+  if (activity === undefined) return <>{text.unreadable}</>;
+  const { cronMs } = activity;
   if (cronMs === undefined) return <span class="dim">{text.notYet}</span>;
   const ago = clock.nowMs - cronMs;
   return (
@@ -180,16 +192,27 @@ function Reindex({ run, clock }: { readonly run: ReindexRun | undefined; readonl
   );
 }
 
-function Retention({ rules, clock }: { readonly rules: KnownRules; readonly clock: Clock }) {
-  const known = Object.entries(rules);
-  if (known.length === 0) return <>{text.forever}</>;
+/** The rules as they are set; one takes effect a day after it was announced. */
+function Retention({ config, rules, view: { clock } }: StatusProps) {
+  const set = [...rulesOf(config.retention)];
+  if (set.length === 0) return <>{text.forever}</>;
   return (
     <>
-      {known.map(([name, { days, since, count: affected }]) => (
-        <p>
-          {text.rule(name, count(days), count(affected))} <Time ms={parseTimeMs(since) ?? 0} clock={clock} />
-        </p>
-      ))}
+      {set.map(([name, days]) => {
+        const known = rules?.[name];
+        return (
+          <p>
+            {text.rule(name === '*' ? text.allOthers : name, count(days))}{' '}
+            {known?.days === days ? (
+              <>
+                {text.announced(count(known.count))} <Time ms={parseTimeMs(known.since) ?? 0} clock={clock} />
+              </>
+            ) : (
+              text.notAnnounced
+            )}
+          </p>
+        );
+      })}
     </>
   );
 }

@@ -10,6 +10,10 @@ let docked;
 /** The one that keys go to. */
 let current;
 
+/** The address of what is shown. A link into the same page changes what stands after the #, and nothing else. */
+let shown;
+const placeOf = ({ pathname, search }) => `${pathname}${search}`;
+
 /** Of what is shown without a panel: where its closing leads back to. */
 let listHref;
 let listTitle;
@@ -20,9 +24,11 @@ const wide = matchMedia('(width >= 76rem)');
 /** Begins anew after each change of what is shown. */
 function startPage() {
   const section = $('main .player[data-seconds]');
+  paged?.end();
   paged = section ? startPlayer(section, changed) : undefined;
   current = docked && !docked.audio.paused ? docked : (paged ?? docked);
-  if (!$('.panel')) [listHref, listTitle] = [location.href, document.title];
+  shown = placeOf(location);
+  if (!$('.panel')) [listHref, listTitle] = [shown, document.title];
   showSelected();
   showPlaying();
 }
@@ -40,9 +46,8 @@ function changed() {
 /** Marks the row whose recording is heard. */
 function showPlaying() {
   const heard = [paged, docked].find((one) => one && !one.audio.paused);
-  const path = heard && new URL(heard.audio.src).pathname;
   for (const link of $$('.play[data-audio]')) {
-    const isOn = path !== undefined && new URL(link.dataset.audio, location.href).pathname === path;
+    const isOn = isSame(heard, new URL(link.dataset.audio, location.href).href);
     link.closest('tr').classList.toggle('is-playing', isOn);
     $('use', link).setAttribute('href', `/assets/icons.svg#${isOn ? 'pause' : 'play'}`);
   }
@@ -73,7 +78,7 @@ function playRow(link) {
 }
 
 function closeDock() {
-  docked?.audio.pause();
+  docked?.end();
   docked = undefined;
   $('.dock')?.remove();
   if (current !== paged) current = paged;
@@ -86,14 +91,24 @@ let visits = 0;
 async function read(href) {
   const visit = ++visits;
   const response = await fetch(href).catch(() => undefined);
-  const isPage = response?.ok && response.headers.get('Content-Type')?.startsWith('text/html');
-  const page = isPage && new DOMParser().parseFromString(await response.text(), 'text/html');
+  const html = await response?.text().catch(() => undefined);
   if (visit !== visits) return undefined;
-  if (!page || !$('header.top', page)) {
-    location.assign(href);
+  if (html === undefined) {
+    say(words.sendFailed);
     return undefined;
   }
-  return { page, url: response.url };
+  const isPage = response.headers.get('Content-Type')?.startsWith('text/html');
+  const page = isPage && new DOMParser().parseFromString(html, 'text/html');
+  if (page && $('header.top', page)) return { page, url: response.url };
+  location.assign(href); // Such as the sign-in, where a session has ended.
+  return undefined;
+}
+
+/** A screen reader is told where it is, and goes on from there. */
+function focusOn(place) {
+  const heading = $('h1', place);
+  heading?.setAttribute('tabindex', '-1');
+  heading?.focus({ preventScroll: true });
 }
 
 /** Goes to another view without a new page, so that the dock goes on. */
@@ -101,13 +116,21 @@ async function visit(href, isNew = true) {
   const found = await read(href);
   if (!found) return;
   const { page, url } = found;
-  if (isNew) history.pushState({}, '', url);
+  const { hash } = new URL(href);
+  if (isNew) history.pushState({}, '', `${url.split('#')[0]}${hash}`);
   document.title = page.title;
   document.body.className = page.body.className;
   for (const part of ['header.top', 'main']) $(part).replaceWith($(part, page));
   scrollTo(0, 0);
   startPage();
-  say(page.title);
+  openAsked();
+  if (hash === '') focusOn($('main'));
+  else document.getElementById(hash.slice(1))?.scrollIntoView();
+}
+
+/** What needs a person leads to where an erasure is asked for. */
+function openAsked() {
+  if (location.hash === '#erase') for (const ask of $$('.ask')) ask.open = true;
 }
 
 /** Opens a recording beside the list. */
@@ -138,6 +161,7 @@ async function openPanel(href, isNew = true) {
     row.classList.toggle('is-open', $('.c-who a', row)?.href === href);
   startPage();
   moveDock(heard);
+  focusOn($('.panel'));
 }
 
 /** What is heard in the dock goes on in the panel that has opened for it. */
@@ -150,6 +174,7 @@ function moveDock(heard) {
 }
 
 function closePanel(isNew = true) {
+  visits++; // One that is still on its way comes too late.
   if (paged && !paged.audio.paused) paged.audio.pause();
   $('.panel')?.remove();
   $('.list-body')?.classList.remove('split');
@@ -163,10 +188,13 @@ function closePanel(isNew = true) {
 }
 
 addEventListener('popstate', ({ state }) => {
-  const isList = $('.list-body') && location.href === listHref;
+  const place = placeOf(location);
+  if (place === shown) return;
+  visits++;
+  const isList = $('.list-body') && place === listHref;
   if (isList && $('.panel')) return closePanel(false);
   if (state?.panel && $('.list-body') && wide.matches) return void openPanel(location.href, false);
-  if (!isList) void visit(location.href, false);
+  void visit(location.href, false);
 });
 
 /** A link to another view of the vault, opened as usual. */
@@ -218,9 +246,9 @@ document.addEventListener('submit', (event) => {
 /** What is done to a recording shows in its place: the list, its filters and what is heard stay. */
 document.addEventListener('submit', (event) => {
   const form = event.target;
-  // An erasure leads to a page of its own.
-  const isErasure = /\/erase$/.test(new URL(form.action).pathname);
-  if (form.method !== 'post' || !form.closest('.rec') || isErasure) return;
+  // An erasure leads to a page of its own, and a bundle is a file.
+  const leads = /\/(erase|bundle)$/.test(new URL(form.action).pathname);
+  if (form.method !== 'post' || !form.closest('.rec') || leads) return;
   event.preventDefault();
   void send(form, event.submitter);
 });
@@ -303,6 +331,9 @@ document.addEventListener('keydown', (event) => {
   const { key, target } = event;
   if (key === 'Escape') return closeTop();
   if (event.ctrlKey || event.metaKey || event.altKey || target.closest(TEXT)) return;
+  // What floats has the keys, and a group of radio buttons its arrows.
+  if (($(':popover-open') && key !== '?') || (key.startsWith('Arrow') && target.matches('[type=radio]')))
+    return;
   if (key === ' ' && target.closest('button, summary, [type=checkbox], [type=radio]')) return;
   const links = $$('.recordings .c-who a');
   const at = links.indexOf(document.activeElement);
@@ -347,5 +378,4 @@ function fillToken() {
 
 fillToken();
 startPage();
-// What needs a person leads here, to where it is asked.
-if (location.hash === '#erase') for (const ask of $$('.ask')) ask.open = true;
+openAsked();

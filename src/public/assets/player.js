@@ -161,8 +161,18 @@ export function startPlayer(player, onChange = () => undefined) {
     if (audio.readyState === 0 && wanted > 0) {
       audio.src = `${audio.src.split('#')[0]}#t=${wanted}`;
     }
-    await audio.play().catch(() => say(words.playFailed));
+    if (audio.error) audio.load();
+    // A second click interrupts the first, which is no failure.
+    await audio.play().catch((error) => error.name !== 'AbortError' && fail());
+    if (!audio.error) $('.wave-note', wave).hidden = lanes.length > 0 || Boolean(wave.dataset.wave);
     if (lanes.length === 0 && !wave.dataset.wave) void decode();
+  }
+
+  function fail() {
+    const note = $('.wave-note', wave);
+    note.textContent = words.playFailed;
+    note.hidden = false;
+    say(words.playFailed);
   }
 
   const toggle = () => (audio.paused ? play() : audio.pause());
@@ -334,7 +344,9 @@ export function startPlayer(player, onChange = () => undefined) {
     url.searchParams.set('t', String(Math.floor(Number(seek.value))));
     void copy(url.href, event.currentTarget);
   });
-  void load();
+  // A waveform that is drawn for the first time takes the vault's time: what is asked for by ear comes first.
+  if (player.classList.contains('is-dock')) audio.addEventListener('playing', load, { once: true });
+  else void load();
   show();
   const bySpeed = (step) => {
     const values = [...speed.options].map(({ value }) => value);
@@ -349,5 +361,11 @@ export function startPlayer(player, onChange = () => undefined) {
     n: nextSpeech,
     a: setLoop,
   };
-  return { player, audio, keys, go, play, toggle, redraw: () => lanes.length > 0 && draw(lanes) };
+  /** Of a player that is shown no more. */
+  function end() {
+    audio.pause();
+    void graph?.context.close();
+  }
+
+  return { player, audio, keys, go, play, toggle, end, redraw: () => lanes.length > 0 && draw(lanes) };
 }

@@ -1,5 +1,5 @@
 // The check of a recording in this browser.
-import { prove, sha256Hex, showFindings } from './proof.js';
+import { isManifest, prove, sha256Hex, showFindings } from './proof.js';
 import { $, icon, make } from './tools.js';
 import { words } from './words.js';
 
@@ -9,28 +9,39 @@ const icons = { yes: 'proven', no: 'unproven', bad: 'dead' };
 /** Downloads all files, computes their SHA-256, and says what is proven, in the place of the button's section. */
 export async function check(button) {
   const place = button.closest('.sec-body');
-  button.disabled = true;
   const status = make('p', { role: 'status' });
-  place.querySelector('.proof-result')?.remove();
   const result = make('div', { class: 'proof-result' }, status);
+  $('.proof-result', place)?.remove();
   place.prepend(result);
-  const { manifest, computed } = await readAll(button.dataset.prove, status);
-  const style = { dateStyle: 'medium', timeStyle: 'long', timeZone: button.dataset.zone };
+  button.disabled = true;
+  try {
+    result.append(...(await findings(button.dataset, status)));
+    $('.proof-intro', place)?.remove();
+  } finally {
+    button.textContent = text.again;
+    button.disabled = false;
+    button.focus();
+  }
+}
+
+async function findings({ prove: path, zone, known }, status) {
+  const { manifest, computed } = await readAll(path, status);
+  if (!isManifest(manifest)) {
+    status.textContent = text.noManifest;
+    return [];
+  }
+  const style = { dateStyle: 'medium', timeStyle: 'long', timeZone: zone };
   const format = new Intl.DateTimeFormat('en-GB', style);
   const formatTime = (ms) => format.format(ms);
-  const findings = manifest ? await prove(manifest, computed, { formatTime }) : [];
+  const found = await prove(manifest, computed, { formatTime, isKnownKey: known !== undefined });
   status.textContent = text.checked(formatTime(Date.now()));
   status.className = 'proof-head';
-  result.append(...showFindings(findings, (state) => icon(icons[state])));
-  $('.proof-intro', place)?.remove();
-  button.textContent = text.again;
-  button.disabled = false;
-  button.focus();
+  return showFindings(found, (state) => icon(icons[state]));
 }
 
 async function readAll(path, status) {
   const response = await fetch(path).catch(() => undefined);
-  const manifest = response?.ok ? await response.json() : undefined;
+  const manifest = response?.ok ? await response.json().catch(() => undefined) : undefined;
   const computed = new Map();
   for (const { key, format, bytes, sha256 } of manifest?.files ?? []) {
     const file = document.querySelector(`[data-sha256="${CSS.escape(sha256)}"]`)?.dataset.path;

@@ -3,30 +3,60 @@ import { words } from './words.js';
 
 const text = words.proof;
 
-/** Deliveries that Ed25519 signs: the bytes that were signed, the signatures in base64, and when, in seconds. */
-const signed = {
-  telnyx: ({ headers }, body) => ({
-    start: `${headers['telnyx-timestamp']}|`,
-    body,
-    signatures: [headers['telnyx-signature-ed25519']],
-    at: headers['telnyx-timestamp'],
-  }),
-  'standard-webhooks': ({ headers }, body) => ({
-    start: `${headers['webhook-id']}.${headers['webhook-timestamp']}.`,
-    body,
-    signatures: (headers['webhook-signature'] ?? '')
-      .split(' ')
-      .flatMap((one) => one.match(/^v1a,(.+)$/)?.[1] ?? []),
-    at: headers['webhook-timestamp'],
-  }),
-};
+const HEX = /^[0-9a-f]{64}$/;
 
-const secrets = {
-  sautikit: 'SAUTIKIT_WEBHOOK_SECRET',
-  twilio: 'TWILIO_AUTH_TOKEN',
-  plivo: 'PLIVO_AUTH_TOKEN',
-  'standard-webhooks': 'STANDARD_WEBHOOKS_SECRET',
-};
+/** Whether a JSON has what is read of a manifest: one that was chosen from a disk may be anything. */
+export function isManifest(json) {
+  const { schema, provider, recordingId, callId, files, delivery } = json ?? {};
+  const isFile = ({ key, format, sha256 }) =>
+    typeof key === 'string' && typeof format === 'string' && HEX.test(sha256);
+  return (
+    schema === 1 &&
+    /^[a-z][a-z0-9-]*(\.[a-z0-9]+)?$/.test(provider) &&
+    [recordingId, callId].every((id) => typeof id === 'string') &&
+    Array.isArray(files) &&
+    files.length > 0 &&
+    files.every((file) => isFile(file ?? {})) &&
+    [delivery, ...files.flatMap((file) => file.delivery ?? [])].every(isDelivery)
+  );
+}
+
+function isDelivery(delivery) {
+  const { headers, rawBody = '', rawBodyBase64 = '', verifiedBy = {} } = delivery ?? {};
+  if (typeof verifiedBy !== 'object' || verifiedBy === null) return false;
+  const { publicKey = '' } = verifiedBy;
+  return (
+    Object.values(headers ?? { none: undefined }).every((value) => typeof value === 'string') &&
+    [rawBody, rawBodyBase64, publicKey].every((value) => typeof value === 'string') &&
+    isBase64(rawBodyBase64)
+  );
+}
+
+function isBase64(value) {
+  return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(value);
+}
+
+/**
+ * Matches files that were chosen with those of a manifest: by their SHA-256, else by their format. Gives the SHA-256 of each
+ * by its key, and the names of those that are not of this recording.
+ */
+export function matchFiles({ files }, chosen) {
+  const computed = new Map();
+  const rest = [];
+  for (const { name, sha256 } of chosen) {
+    const same = files.filter((file) => file.sha256 === sha256);
+    for (const { key } of same) computed.set(key, sha256);
+    if (same.length === 0) rest.push({ name, sha256 });
+  }
+  const others = [];
+  for (const { name, sha256 } of rest) {
+    const format = name.toLowerCase().split('.').at(-1);
+    const open = files.find((file) => file.format === format && !computed.has(file.key));
+    if (open) computed.set(open.key, sha256);
+    else others.push(name);
+  }
+  return { computed, others };
+}
 
 const bytesOf = (base64) => Uint8Array.from(atob(base64), (one) => one.charCodeAt(0));
 const hexOf = (buffer) =>
@@ -37,124 +67,165 @@ export const sha256Hex = async (buffer) => hexOf(await crypto.subtle.digest('SHA
 const rawBodyOf = ({ rawBody, rawBodyBase64 }) =>
   rawBodyBase64 === undefined ? new TextEncoder().encode(rawBody ?? '') : bytesOf(rawBodyBase64);
 
-/** `true`, `false`, or `undefined` where this browser cannot tell. */
-async function verifyEd25519(publicKey, { start, body, signatures }) {
-  let key;
-  try {
-    key = await crypto.subtle.importKey('raw', bytesOf(publicKey), { name: 'Ed25519' }, false, ['verify']);
-  } catch (error) {
-    return error.name === 'NotSupportedError' ? undefined : false;
-  }
-  const message = new Uint8Array(await new Blob([start, body]).arrayBuffer());
-  for (const signature of signatures) {
-    try {
-      if (await crypto.subtle.verify('Ed25519', key, bytesOf(signature), message)) return true;
-    } catch {
-      // It is no base64: then it is none that fits.
-    }
-  }
-  return false;
-}
-
-/** Every string that a delivery says: the values of its JSON, or of its form. */
+/** What a body says by name: its JSON, or else its form. */
 function saidBy(body) {
   const raw = new TextDecoder().decode(body);
   try {
-    const said = [];
-    JSON.parse(raw, (_, value) => {
-      said.push(String(value));
-      return value;
-    });
-    return said;
+    return JSON.parse(raw) ?? {};
   } catch {
-    return [...new URLSearchParams(raw).values()];
+    return Object.fromEntries(new URLSearchParams(raw));
   }
 }
 
 /**
- * Says what is proven and what is not, from the manifest and the SHA-256 of each file that was computed here, by its key;
- * `undefined` of a file that could not be read. Each finding has a state: `yes`, `no` or `bad`.
+ * The providers whose deliveries Ed25519 signs: what stands before the body in what is signed, the signatures in base64,
+ * when, in seconds, and the ids in the signed event of a recording.
  */
-export async function prove(
-  manifest,
-  computed,
-  { formatTime = (ms) => new Date(ms).toISOString(), missing = text.missing } = {},
-) {
-  const provider = manifest.provider;
-  const found = manifest.files.map((file) => audioFinding(file, computed, missing));
+const signing = new Map([
+  [
+    'telnyx',
+    {
+      start: (headers) => `${headers['telnyx-timestamp']}|`,
+      signatures: (headers) => [headers['telnyx-signature-ed25519']],
+      at: (headers) => headers['telnyx-timestamp'],
+      ids(said) {
+        if (said.RecordingSid) return { recordingIds: [said.RecordingSid], callIds: [said.CallSid] };
+        const event = said.data ?? said;
+        const payload = event.payload ?? {};
+        if (!/recording/.test(event.event_type)) return undefined;
+        const start = payload.recording_started_at ?? payload.start_time;
+        return {
+          recordingIds: [
+            payload.recording_id,
+            `${payload.call_leg_id}_${start}`,
+            event.webhook_id ?? event.id,
+          ],
+          callIds: [
+            payload.call_session_id,
+            payload.call_leg_id,
+            payload.call_control_id,
+            payload.conference_id,
+          ],
+        };
+      },
+    },
+  ],
+  [
+    'standard-webhooks',
+    {
+      start: (headers) => `${headers['webhook-id']}.${headers['webhook-timestamp']}.`,
+      signatures: (headers) =>
+        (headers['webhook-signature'] ?? '').split(' ').flatMap((one) => one.match(/^v1a,(.+)$/)?.[1] ?? []),
+      at: (headers) => headers['webhook-timestamp'],
+      ids({ type, data = {} }) {
+        if (!/recording/.test(type)) return undefined;
+        return { recordingIds: [data.recording_id], callIds: [data.call_id] };
+      },
+    },
+  ],
+]);
+
+const secrets = new Map([
+  ['sautikit', 'SAUTIKIT_WEBHOOK_SECRET'],
+  ['twilio', 'TWILIO_AUTH_TOKEN'],
+  ['plivo', 'PLIVO_AUTH_TOKEN'],
+  ['standard-webhooks', 'STANDARD_WEBHOOKS_SECRET'],
+]);
+
+/** `true`, `false`, or `undefined` where this browser has no Ed25519. */
+async function verifyEd25519(publicKey, message, signatures) {
+  const raw = publicKey.replace(/^whpk_/, '');
+  if (!isBase64(raw)) return false;
+  let key;
+  try {
+    key = await crypto.subtle.importKey('raw', bytesOf(raw), { name: 'Ed25519' }, false, ['verify']);
+  } catch (error) {
+    return error.name === 'NotSupportedError' ? undefined : false;
+  }
+  for (const signature of signatures.filter((one) => isBase64(one ?? '-')))
+    if (await crypto.subtle.verify('Ed25519', key, bytesOf(signature), message)) return true;
+  return false;
+}
+
+/**
+ * Says what is proven and what is not, from the manifest and the SHA-256 of each file that was computed here, by its key.
+ * Each finding has a state: `yes`, `no` or `bad`. `isKnownKey` says that the public key is the one that this vault has for
+ * the provider; `missing` is said of a file without a SHA-256.
+ */
+export async function prove(manifest, computed, { formatTime = isoTime, missing, isKnownKey = false } = {}) {
+  const { provider, files, delivery, fromApi } = manifest;
+  const found = files.map((file) => audioFinding(file, computed, missing ?? missingFinding));
   const good = found.filter(({ state }) => state === 'yes').map(({ format }) => format);
   const findings = found.filter(({ state }) => state !== 'yes');
   if (good.length > 0) {
     const [title, say] = text.unchanged;
-    findings.unshift({ state: 'yes', title, say: say(good.join(', ')) });
+    findings.unshift(finding('yes', [title, say(good.join(', '))]));
   }
   // A file that a later delivery announced has one of its own.
-  const deliveries = [manifest.delivery, ...manifest.files.flatMap(({ delivery }) => delivery ?? [])];
-  for (const delivery of deliveries)
-    findings.push(...(await deliveryFindings(delivery, manifest, formatTime)));
+  for (const one of [delivery, ...files.flatMap((file) => file.delivery ?? [])])
+    findings.push(...(await deliveryFindings(one, manifest, { formatTime, isKnownKey })));
   if (good.length > 0) findings.push(finding('no', text.together));
   findings.push(finding('no', text.audio(provider)));
-  if (manifest.fromApi?.from ?? manifest.fromApi?.to) findings.push(finding('no', text.numbers(provider)));
+  if (fromApi?.from ?? fromApi?.to) findings.push(finding('no', text.numbers(provider)));
   findings.push(finding('no', text.speaker));
   return findings;
 }
+
+const isoTime = (ms) => new Date(ms).toISOString();
 
 function finding(state, [title, say], more = {}) {
   return { state, title, say, ...more };
 }
 
+const missingFinding = (format) => finding('bad', text.missing(format));
+
 function audioFinding({ key, format: name, sha256 }, computed, missing) {
   const format = name.toUpperCase();
   const own = computed.get(key);
-  if (own === undefined) return finding('bad', missing(format), { format });
-  if (own !== sha256)
-    return finding('bad', text.changed(format), { format, inManifest: sha256, computed: own });
+  if (own === undefined) return missing(format);
+  if (own !== sha256) return finding('bad', text.changed(format), { inManifest: sha256, computed: own });
   return { state: 'yes', format };
 }
 
-async function deliveryFindings(delivery, manifest, formatTime) {
+async function deliveryFindings(delivery, manifest, options) {
   const { provider } = manifest;
   const kind = provider.replace(/\..*/, '');
   const { verifiedBy } = delivery;
   if (verifiedBy === undefined) return [finding('no', text.byAudit(provider))];
   if (verifiedBy.evidence === 'shared secret') return [finding('no', text.sharedSecret(provider))];
+  const scheme = signing.get(kind);
+  if (verifiedBy.publicKey === undefined || scheme === undefined)
+    return [finding('no', text.toOthers(provider, secrets.get(kind) ?? ''))];
+  return signatureFindings({ delivery, scheme }, manifest, options);
+}
+
+/** A time that a `Date` can hold. */
+const MAX_SECONDS = 8_640_000_000_000;
+
+async function signatureFindings({ delivery, scheme }, manifest, { formatTime, isKnownKey }) {
+  const { provider } = manifest;
+  const { headers, verifiedBy } = delivery;
   const body = rawBodyOf(delivery);
-  const about = aboutFinding(saidBy(body), manifest);
-  if (verifiedBy.publicKey === undefined)
-    return [
-      finding('yes', text.genuine(provider)),
-      about,
-      finding('no', text.toOthers(provider, secrets[kind] ?? '')),
-    ];
-  const message = signed[kind]?.(delivery, body);
-  const isValid = message && (await verifyEd25519(verifiedBy.publicKey, message));
+  const message = new Uint8Array(await new Blob([scheme.start(headers), body]).arrayBuffer());
+  const isValid = await verifyEd25519(verifiedBy.publicKey, message, scheme.signatures(headers));
   if (isValid === undefined) return [finding('no', text.cannotVerify)];
   if (!isValid) return [finding('bad', text.notAnnounced(provider))];
-  const at = Number(message.at) * 1000;
+  const seconds = Number(scheme.at(headers));
+  const time = seconds > 0 && seconds < MAX_SECONDS ? formatTime(seconds * 1000) : '';
+  const about = aboutFinding(scheme.ids(saidBy(body)), manifest);
+  if (isKnownKey) return [finding('yes', text.announced(provider, verifiedBy.publicKey, time)), about];
   return [
-    finding('yes', text.announced(provider, verifiedBy.publicKey, at > 0 ? formatTime(at) : '')),
+    finding('yes', text.signed(verifiedBy.publicKey, time)),
     about,
+    finding('no', text.whoseKey(provider)),
   ];
 }
 
-/** Some providers name no recording: its id is then made of two values that they say. */
-function isSaid(said, id) {
-  const isMade = (one) => one !== '' && id.startsWith(`${one}_`) && said.includes(id.slice(one.length + 1));
-  return said.includes(id) || said.some(isMade);
-}
-
-function aboutFinding(said, manifest) {
-  const names = Object.entries(text.names).map(([name, label]) => ({
-    label,
-    isSaid: isSaid(said, manifest[name]),
-  }));
-  const of = (isSaid) =>
-    names
-      .filter((one) => one.isSaid === isSaid)
-      .map(({ label }) => label)
-      .join(` ${text.and} `);
-  const [title, say] = of(false) === '' ? text.about : text.notAbout;
-  return of(false) === '' ? finding('yes', [title, say(of(true))]) : finding('no', [title, say(of(false))]);
+/** The ids of the event itself: those that its sender chose, such as a client state, do not count. */
+function aboutFinding(ids, { recordingId, callId }) {
+  // Where several recordings have one id, the vault adds the event's to it.
+  const isSame = ids?.recordingIds.includes(recordingId.replace(/~_.*$/, '')) && ids.callIds.includes(callId);
+  return isSame ? finding('yes', text.about) : finding('no', text.notAbout);
 }
 
 const groups = [
@@ -184,12 +255,11 @@ function itemOf({ state, title, say, inManifest, computed }, icon) {
   const strong = document.createElement('b');
   strong.textContent = title;
   words_.append(strong, say ? ` ${say}` : '');
-  for (const [label, value] of inManifest
-    ? [
-        [text.inManifest, inManifest],
-        [text.computed, computed],
-      ]
-    : []) {
+  const sums = [
+    [text.inManifest, inManifest],
+    [text.computed, computed],
+  ];
+  for (const [label, value] of inManifest ? sums : []) {
     const code = document.createElement('code');
     code.className = 'id';
     code.textContent = value;

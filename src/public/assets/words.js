@@ -4,7 +4,7 @@ export const words = {
   copyFailed: 'Copying is not allowed here. Select the text instead.',
   play: 'Play',
   pause: 'Pause',
-  playFailed: 'The audio cannot be played.',
+  playFailed: 'The audio cannot be read now. Try again.',
   of: 'of',
   selected: (count) => `${count} selected`,
   sendFailed: 'That could not be sent. Check the connection, and try again.',
@@ -27,7 +27,9 @@ export const words = {
   },
   proof: {
     running: (format, done, whole) => `Checking the ${format}: ${done} of ${whole}`,
-    checked: (time) => `Checked in this browser on ${time}. Nothing was sent anywhere.`,
+    checked: (time) =>
+      `Checked in this browser on ${time}. Nothing was sent anywhere; the trail says that the audio was read.`,
+    noManifest: 'The manifest cannot be read. Nothing was checked.',
     proven: 'Proven',
     unproven: 'Not proven',
     failed: 'Failed',
@@ -48,7 +50,15 @@ export const words = {
     ],
     announced: (provider, key, time) => [
       `${provider} announced this recording.`,
-      `The Ed25519 signature over the delivery is valid for the public key ${key}, which you compare with the provider’s own${time ? `. It was signed on ${time}` : ''}.`,
+      `The Ed25519 signature over the delivery fits ${key}, which this vault has as the key of ${provider}${time ? `. It was signed on ${time}` : ''}.`,
+    ],
+    signed: (key, time) => [
+      'The delivery is as it was signed.',
+      `Its Ed25519 signature fits the public key ${key}${time ? `. It was signed on ${time}` : ''}.`,
+    ],
+    whoseKey: (provider) => [
+      `That the key is that of ${provider}.`,
+      `It comes from the manifest: compare it with the one that ${provider} publishes.`,
     ],
     notAnnounced: (provider) => [
       `The signature of ${provider} does not fit the delivery.`,
@@ -58,18 +68,17 @@ export const words = {
       'The signature was not checked.',
       'This browser has no Ed25519. Use another one, or the commands of docs/proof.md.',
     ],
-    about: ['The announcement is about this call.', (names) => `${names} stand in the signed delivery.`],
-    notAbout: [
-      'That the announcement is about this call.',
-      (names) => `The delivery does not contain: ${names}.`,
+    about: [
+      'The signed delivery is about this call.',
+      'It has the recording id and the call id of the manifest.',
     ],
-    genuine: (provider) => [
-      'The delivery was genuine when it came.',
-      `callvault checked ${provider}’s HMAC on arrival, and kept the delivery as it came.`,
+    notAbout: [
+      'That the delivery is about this call.',
+      'The event in it has another recording id or call id than the manifest.',
     ],
     toOthers: (provider, setting) => [
-      `To others, that ${provider} sent it.`,
-      `An HMAC has the same secret on both sides: who can check it could also have made it. You can repeat the check with ${setting}; a third party has to take your word.`,
+      `That ${provider} sent the delivery.`,
+      `The manifest states that callvault checked an HMAC when it came. An HMAC has the same secret on both sides, so this browser cannot repeat that, and to others it proves nothing. With ${setting} you can repeat it.`,
     ],
     byAudit: (provider) => [
       'That the recording was announced.',
@@ -89,13 +98,13 @@ export const words = {
     ],
     numbers: (provider) => ['The two numbers.', `They came from ${provider}’s API, not from the delivery.`],
     speaker: ['Who speaks, and what was not recorded.', ''],
-    names: { recordingId: 'Recording id', callId: 'call id' },
-    and: 'and',
   },
   verify: {
     none: 'Nothing was chosen yet.',
     noManifest: 'None of the chosen files is a manifest of callvault.',
+    manyManifests: 'Several manifests were chosen. Choose the files of one recording.',
+    failed: 'These files cannot be checked.',
     notChosen: (format) => [`The ${format} was not chosen.`, 'Choose its file as well.'],
-    otherAudio: (name) => `${name} is not in the manifest.`,
+    otherAudio: (name) => `${name} is none of this recording’s files, or one of them was chosen twice.`,
   },
 };

@@ -1,0 +1,174 @@
+import { describe, test } from 'vitest';
+import { fakeStandardWebhooksV1a } from '../../tools/fake-providers/standard-webhooks.ts';
+import { fakeTelnyx } from '../../tools/fake-providers/telnyx.ts';
+
+interface Proof {
+  isManifest(json: unknown): boolean;
+  matchFiles(
+    manifest: { files: { key: string; format: string; sha256: string }[] },
+    chosen: { name: string; sha256: string }[],
+  ): { computed: Map<string, string>; others: string[] };
+  prove(
+    manifest: object,
+    computed: Map<string, string>,
+    options: object,
+  ): Promise<{ state: string; title: string }[]>;
+  sha256Hex(buffer: Uint8Array): Promise<string>;
+}
+
+/** A module of the browser, which has no types. */
+const path = '../../src/public/assets/proof.js';
+const { isManifest, matchFiles, prove, sha256Hex }: Proof = await import(path);
+
+const bytes = new TextEncoder().encode('the audio');
+const facts = {
+  eventId: 'event-1',
+  callId: 'call-1',
+  recordingId: 'rec-1',
+  links: { wav: 'https://cdn.example/1.wav' },
+  endedMs: Date.UTC(2026, 5, 27),
+};
+
+/** A manifest as the vault writes it, with a genuine delivery. */
+async function manifestOf(kind: 'telnyx' | 'standard-webhooks', more: object = {}) {
+  const fake = kind === 'telnyx' ? fakeTelnyx : fakeStandardWebhooksV1a;
+  const { trusted, signing } = await fake.newKey();
+  const rawBody = fake.announce(facts);
+  const body = new TextEncoder().encode(rawBody);
+  const headers = await fake.sign(body, signing, 1_750_000_000, 'https://vault.example');
+  return {
+    schema: 1,
+    provider: kind,
+    recordingId: 'rec-1',
+    callId: 'call-1',
+    files: [{ key: 'a.wav', format: 'wav', sha256: await sha256Hex(bytes) }],
+    delivery: { headers, rawBody, verifiedBy: { scheme: 'ed25519', publicKey: trusted } },
+    ...more,
+  };
+}
+
+type Manifest = Awaited<ReturnType<typeof manifestOf>>;
+
+async function told(manifest: Manifest, options: object = {}) {
+  const computed = new Map([['a.wav', await sha256Hex(bytes)]]);
+  const findings = await prove(manifest, computed, options);
+  const of = (state: string) => findings.filter((one) => one.state === state).map(({ title }) => title);
+  return { yes: of('yes'), no: of('no'), bad: of('bad') };
+}
+
+describe('a proof', () => {
+  test.for(['telnyx', 'standard-webhooks'] as const)(
+    'of %s says whose key it was where that is known',
+    async (kind, { expect }) => {
+      const manifest = await manifestOf(kind);
+      expect(isManifest(manifest)).toBe(true);
+      expect(await told(manifest, { isKnownKey: true })).toMatchObject({
+        yes: [
+          'The audio is unchanged.',
+          `${kind} announced this recording.`,
+          'The signed delivery is about this call.',
+        ],
+        bad: [],
+      });
+      const alone = await told(manifest);
+      expect(alone.yes).toEqual([
+        'The audio is unchanged.',
+        'The delivery is as it was signed.',
+        'The signed delivery is about this call.',
+      ]);
+      expect(alone.no).toContain(`That the key is that of ${kind}.`);
+      expect(alone.no).toContain('That audio and manifest were not replaced together.');
+    },
+  );
+
+  test.for([
+    ['another body', { rawBody: '{"data":{}}' }],
+    ['another signature', { headers: { 'telnyx-timestamp': '1', 'telnyx-signature-ed25519': 'AAAA' } }],
+    ['no signature', { headers: {} }],
+    [
+      'a signature that is no base64',
+      { headers: { 'telnyx-timestamp': '1', 'telnyx-signature-ed25519': '%' } },
+    ],
+    ['a key that is none', { verifiedBy: { scheme: 'ed25519', publicKey: 'AAAA' } }],
+    ['a key that is no base64', { verifiedBy: { scheme: 'ed25519', publicKey: '%' } }],
+  ] as const)('with %s says that the signature does not fit', async ([, more], { expect }) => {
+    const manifest = await manifestOf('telnyx');
+    const changed: Manifest = Object.assign({}, manifest, { delivery: { ...manifest.delivery, ...more } });
+    expect(isManifest(changed)).toBe(true);
+    const { yes, bad } = await told(changed, { isKnownKey: true });
+    expect(yes).toEqual(['The audio is unchanged.']);
+    expect(bad).toEqual(['The signature of telnyx does not fit the delivery.']);
+  });
+
+  test('takes the ids of the event alone for those of the call', async ({ expect }) => {
+    const named = 'The signed delivery is about this call.';
+    for (const ids of [
+      { recordingId: 'call.recording.saved' },
+      { recordingId: 'call-1' },
+      { callId: 'rec-1' },
+      { recordingId: 'Y2FsbHZhdWx0IGRlbW8=' },
+    ])
+      expect((await told(await manifestOf('telnyx', ids))).yes, JSON.stringify(ids)).not.toContain(named);
+    // The vault's own addition, where several recordings have one id.
+    expect((await told(await manifestOf('telnyx', { recordingId: 'rec-1~_event-1' }))).yes).toContain(named);
+  });
+
+  test('of an HMAC, a shared secret or an audit proves no announcement', async ({ expect }) => {
+    const manifest = await manifestOf('telnyx');
+    for (const [provider, verifiedBy] of [
+      ['twilio', { scheme: 'x', secretFingerprint: 'f' }],
+      ['your-bank', {}],
+      ['constructor', { publicKey: manifest.delivery.verifiedBy.publicKey }],
+      ['telnyx', { scheme: 'x', evidence: 'shared secret' }],
+      ['telnyx', undefined],
+    ] as const) {
+      const changed = Object.assign({}, manifest, {
+        provider,
+        delivery: { ...manifest.delivery, verifiedBy },
+      });
+      expect((await told(changed)).yes, provider).toEqual(['The audio is unchanged.']);
+    }
+  });
+
+  test.for([
+    null,
+    [],
+    { schema: 1 },
+    { files: [] },
+    { files: [{}] },
+    { delivery: undefined },
+    { delivery: { headers: {}, rawBodyBase64: '%' } },
+    { delivery: { headers: {}, verifiedBy: null } },
+    { delivery: { headers: { a: 1 } } },
+    { provider: 'Your Bank' },
+    { recordingId: 1 },
+  ])('is made of no %j', async (part, { expect }) => {
+    const isWhole = part === null || Array.isArray(part) || 'schema' in part;
+    expect(isManifest(isWhole ? part : { ...(await manifestOf('telnyx')), ...part })).toBe(false);
+  });
+});
+
+describe('files that were chosen', () => {
+  const manifest = {
+    files: [
+      { key: '1.wav', format: 'wav', sha256: 'a' },
+      { key: '2.wav', format: 'wav', sha256: 'a' },
+      { key: '1.mp3', format: 'mp3', sha256: 'b' },
+    ],
+  };
+
+  test('are matched by their SHA-256, else once by their format', ({ expect }) => {
+    const match = (...chosen: [name: string, sha256: string][]) => {
+      const { computed, others } = matchFiles(
+        manifest,
+        chosen.map(([name, sha256]) => ({ name, sha256 })),
+      );
+      return [Object.fromEntries(computed), others];
+    };
+    expect(match(['x.wav', 'a'])).toEqual([{ '1.wav': 'a', '2.wav': 'a' }, []]);
+    expect(match(['bad.mp3', 'z'], ['good.mp3', 'b'])).toEqual([{ '1.mp3': 'b' }, ['bad.mp3']]);
+    expect(match(['good.mp3', 'b'], ['bad.mp3', 'z'])).toEqual([{ '1.mp3': 'b' }, ['bad.mp3']]);
+    expect(match(['CALL.MP3', 'z'])).toEqual([{ '1.mp3': 'z' }, []]);
+    expect(match(['other.txt', 'z'])).toEqual([{}, ['other.txt']]);
+  });
+});
