@@ -7,8 +7,14 @@ import { type DemoCall, demoCalls } from '../tools/demo-calls.ts';
 import type { RecordingFacts } from '../tools/fake-providers/fake-provider.ts';
 import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
 import { listKeys, withBucket } from '../tools/local-bucket.ts';
-import { LOCAL_AUDIO_PORT, newLocalSettings, type Settings, signingKey } from '../tools/local-settings.ts';
-import { startVault, waitUntil } from '../tools/local-vault.ts';
+import {
+  LOCAL_AUDIO_PORT,
+  localKeys,
+  newLocalSettings,
+  type Settings,
+  signingKey,
+} from '../tools/local-settings.ts';
+import { checkWritable, startVault, waitUntil } from '../tools/local-vault.ts';
 import { serveFiles } from '../tools/origin.ts';
 import { root } from '../tools/wrangler.ts';
 
@@ -24,11 +30,13 @@ const lost = { fakeProvider: 'telnyx', files: [], from: '+15555550199', to: '+15
 const ATTEMPT_TIMEOUT_MS = 60_000;
 
 /** `npm run demo`: real deliveries, real audio, real workerd; ends by itself. */
-async function demo(stateFolder: string | undefined): Promise<number> {
+async function demo(stateFolder: string | undefined, keyFile: string): Promise<number> {
+  checkWritable(stateFolder ?? root);
   const planned = demoCalls(Date.now());
   const origin = await serveFiles([...new Set(planned.flatMap(({ files }) => files))].map(audio));
   try {
-    const settings = await newLocalSettings(`${origin.url},${AWAY}`);
+    const keys = await localKeys(keyFile);
+    const settings = { ...(await newLocalSettings(`${origin.url},${AWAY}`)), ...keys };
     const calls = planned.map((call) => ({
       ...call,
       ...newIds(call.fakeProvider),
@@ -167,7 +175,7 @@ function sha256(bytes: Buffer): string {
 await runCommand({
   usage: `npm run demo -- [--state <folder>]
 Runs real deliveries through a local vault, and shows what is then in the bucket.
-  --state <folder>  keep the local state there`,
+  --state <folder>  keep the local state there, and the keys in its .vault.env`,
   options: { state: { type: 'string' } },
-  run: ({ values }) => demo(values.state),
+  run: ({ values }) => demo(values.state, join(values.state ?? root, '.vault.env')),
 });

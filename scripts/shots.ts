@@ -7,7 +7,7 @@ import { startBrowser } from '../tools/browser.ts';
 import { CommandError, runCommand, UsageError } from '../tools/command.ts';
 import { fakeProviders, postSigned } from '../tools/fake-providers/index.ts';
 import { withBindings } from '../tools/local-bucket.ts';
-import { newLocalSettings, type Settings, signingKey } from '../tools/local-settings.ts';
+import { localSettings, type Settings, signingKey } from '../tools/local-settings.ts';
 import { runCron, startVault, waitUntil } from '../tools/local-vault.ts';
 import { serveFiles } from '../tools/origin.ts';
 import { root } from '../tools/wrangler.ts';
@@ -56,6 +56,8 @@ const views: readonly View[] = [
     act: async (page) => {
       await disputed(page).locator('.c-who a').click();
       await page.locator('.rec .peak').first().waitFor();
+      await page.locator('.rec .seek').fill('42');
+      await page.evaluate('scrollTo(0, 0)');
     },
   },
   {
@@ -214,7 +216,7 @@ async function shots(folder: string): Promise<number> {
   if (browser === undefined) throw new CommandError('No browser runs on this machine');
   mkdirSync(folder, { recursive: true });
   const state = mkdtempSync(join(tmpdir(), 'callvault-shots-'));
-  const settings = await newLocalSettings('http://127.0.0.1:9000');
+  const settings = await localSettings(join(state, '.vault.env'));
   const token = settings.VAULT_TOKEN ?? '';
   try {
     await withVault(join(state, 'empty'), settings, (url) =>

@@ -49,6 +49,16 @@ export async function localSettings(file: string): Promise<Settings> {
   return readSettings(file);
 }
 
+/** The keys of a local vault, made on the first use of the file: it can prove what was announced with them. */
+export async function localKeys(file: string): Promise<Settings> {
+  const names = [
+    'VAULT_TOKEN',
+    ...[...fakeOf.values()].flatMap((fake) => [fake.setting, signingSetting(fake)]),
+  ];
+  const settings = Object.entries(await localSettings(file));
+  return Object.fromEntries(settings.filter(([name]) => names.includes(name)));
+}
+
 /** The key that the fake provider signs with: HMAC has one secret on both sides, Ed25519 a private key. */
 export function signingKey(provider: string, settings: Settings): string | undefined {
   const fakeProvider = fakeOf.get(provider);

@@ -130,7 +130,7 @@ export async function waitUntil(ms: number, check: () => boolean | Promise<boole
 }
 
 /** wrangler keeps its local state below the project's folder, and hangs when it cannot write there. */
-function checkWritable(folder: string): void {
+export function checkWritable(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
     accessSync(folder, constants.W_OK);

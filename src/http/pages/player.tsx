@@ -183,7 +183,7 @@ function Tools({ id = '', at, isDual, hasMoment, children }: ToolsProps) {
         {player.nextSpeech}
       </button>
       <button class="btn quiet ab-button" type="button" aria-pressed="false" title={player.abTitle}>
-        {player.ab} <span class="ab-range" />
+        {player.ab} <span class="ab-range vh" />
       </button>
       <button class="btn quiet skip-silence" type="button" aria-pressed="false" disabled>
         {player.skipSilence}

@@ -158,7 +158,7 @@ function Proof({ one, timeZone, isKnownKey }: ProofProps) {
   return (
     <Section id="proof" title={proof.title}>
       <p class="proof-intro">{proof.intro(size(bytes))}</p>
-      <p class="actions">
+      <div class="actions">
         <button
           class="btn"
           type="button"
@@ -168,12 +168,12 @@ function Proof({ one, timeZone, isKnownKey }: ProofProps) {
         >
           {proof.check}
         </button>
-      </p>
-      <form method="post" action={pageOf(one, '/bundle')}>
-        <button class="btn" type="submit">
-          {proof.bundle(size(bytes))}
-        </button>
-      </form>
+        <form method="post" action={pageOf(one, '/bundle')}>
+          <button class="btn" type="submit">
+            {proof.bundle(size(bytes))}
+          </button>
+        </form>
+      </div>
     </Section>
   );
 }
