@@ -616,6 +616,18 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     console.log(`gzip: ${JSON.stringify(weights)}`);
   });
 
+  test('retries what was given up, and says why it is given up again', async ({ expect }) => {
+    const page = await signedIn('/attention');
+    await page.locator('.entry-who a').first().click();
+    await page.getByRole('button', { name: 'Retry now' }).click();
+    await page.locator('.notice', { hasText: 'Retried' }).waitFor();
+    const isBack = await waitUntil(20_000, async () => (await countOf('dead')) === 1);
+    expect(isBack).toBe(true);
+    await page.goto(`${vault.url}/attention`);
+    expect(await page.locator('.cause .code-line').first().textContent()).toBe('link_expired');
+    expect(complaints).toEqual([]);
+  });
+
   test('erases when the end of a number is typed, and not on hold', async ({ expect }) => {
     await asOwner('/api/recordings/standard-webhooks/dead', {});
     const page = await signedIn('/recordings/standard-webhooks/dead');

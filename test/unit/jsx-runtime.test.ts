@@ -33,6 +33,20 @@ describe('jsx()', () => {
     expect(textOf('p', { a })).toBe(`<p${html}></p>`);
   });
 
+  test.for([
+    ['a', { href: 'javascript:alert(1)' }],
+    ['a', { href: 'https://other.example/' }],
+    ['a', { href: '//other.example/' }],
+    ['form', { action: 'data:,' }],
+    ['img', { src: '' }],
+    ['p', { style: 'color: red' }],
+    ['p', { onclick: 'alert(1)' }],
+  ] as const)('writes no %s with %j', ([tag, attributes], { expect }) => {
+    expect(() => textOf(tag, attributes)).toThrow(TypeError);
+    expect(textOf('a', { href: '/x?y#z' })).toBe('<a href="/x?y#z"></a>');
+    expect(textOf('use', { href: '#x' })).toBe('<use href="#x"></use>');
+  });
+
   test('takes no object for HTML that is not made by an element', ({ expect }) => {
     const forged = { toString: () => '<script>' };
     expect(() => textOf('p', { children: forged as never })).toThrow(TypeError);

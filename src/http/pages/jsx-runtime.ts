@@ -31,9 +31,15 @@ function htmlOf(child: Child): string {
   return child === undefined || child === null || typeof child === 'boolean' ? '' : escaped(String(child));
 }
 
+/** Attributes that name a place: one in the vault, or in the page itself. */
+const ADDRESSES = new Set(['href', 'src', 'action']);
+
 /** `true` stands for the attribute alone; without a value, or with `false`, there is none. */
 function attribute([name, value]: readonly [string, unknown]): string {
   if (value === undefined || value === null || value === false) return '';
+  const isElsewhere = ADDRESSES.has(name) && !/^(\/(?!\/)|#)/.test(String(value));
+  if (isElsewhere || /^(style|on.+)$/.test(name))
+    throw new TypeError(`The attribute ${name} has no such value`);
   return value === true ? ` ${name}` : ` ${name}="${escaped(String(value))}"`;
 }
 

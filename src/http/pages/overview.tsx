@@ -1,8 +1,8 @@
 import type { DayStats, Stats, Totals } from '../../storage/catalog.ts';
 import { type Bucket, type Column, Figure, percent, sum } from './chart.tsx';
 import { count, size, span } from './format.ts';
-import type { Child } from './jsx-runtime.ts';
 import { Layout, type View } from './layout.tsx';
+import { Fact, TableHead } from './recording-parts.tsx';
 import { inWords } from './row.tsx';
 import { words } from './words.ts';
 
@@ -51,19 +51,19 @@ export function OverviewPage({ view, period, stats, totals, oldestPendingMs, cod
           </form>
         </div>
         <dl class="totals">
-          <Total name={text.allTime}>{count(totals.recordings)}</Total>
-          <Total name={text.stored}>{size(totals.bytes)}</Total>
-          <Total name={text.last(period)}>{count(recordings)}</Total>
-          <Total name={text.oldestPending}>
+          <Fact name={text.allTime}>{count(totals.recordings)}</Fact>
+          <Fact name={text.stored}>{size(totals.bytes)}</Fact>
+          <Fact name={text.last(period)}>{count(recordings)}</Fact>
+          <Fact name={text.oldestPending}>
             {oldestPendingMs === undefined ? (
               text.none
             ) : (
               <a href="/attention#pending">{span(clock.nowMs - oldestPendingMs)}</a>
             )}
-          </Total>
-          <Total name={text.deadLetters}>
+          </Fact>
+          <Fact name={text.deadLetters}>
             {view.dead === 0 ? '0' : <a href="/attention#dead">{count(view.dead)}</a>}
-          </Total>
+          </Fact>
         </dl>
         {recordings === 0 ? (
           <p class="says">{text.nothing}</p>
@@ -75,15 +75,6 @@ export function OverviewPage({ view, period, stats, totals, oldestPendingMs, cod
         <Failures stats={stats} codes={codes} />
       </main>
     </Layout>
-  );
-}
-
-function Total({ name, children }: { readonly name: string; readonly children?: Child }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }
 
@@ -215,18 +206,9 @@ function Failures({ stats: { failures }, codes }: Pick<OverviewProps, 'stats' | 
       <p class="says">{rows.length === 0 ? text.failures.none : text.failures.says}</p>
       {rows.length > 0 && (
         <table class="plain failures">
-          <thead>
-            <tr>
-              <th>{reason}</th>
-              <th>{code}</th>
-              <th class="num">{attempts}</th>
-              <th class="wide">
-                <span class="vh">{asBar}</span>
-              </th>
-              <th class="num">{pending}</th>
-              <th class="num">{dead}</th>
-            </tr>
-          </thead>
+          <TableHead
+            columns={[reason, code, [attempts, 'num'], [asBar, 'wide vh'], [pending, 'num'], [dead, 'num']]}
+          />
           <tbody>
             {rows.map((row) => (
               <tr>

@@ -2,22 +2,12 @@ import type { Manifest } from '../../recording.ts';
 import { parseTimeMs } from '../../shared/time.ts';
 import type { Described, DescribedRow } from '../api/describe.ts';
 import { type Clock, count, size, span } from './format.ts';
-import type { Child } from './jsx-runtime.ts';
 import { Time } from './layout.tsx';
-import { Copied, pageOf, type RecordingProps, Section } from './recording-parts.tsx';
+import { Copied, Fact, pageOf, type RecordingProps, Section, TableHead } from './recording-parts.tsx';
 import { inWords, State } from './row.tsx';
 import { words } from './words.ts';
 
 const text = words.recording;
-
-function Fact({ name, children }: { readonly name: string; readonly children?: Child }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
 
 export function Facts({ one, manifest, entry, view: { clock } }: RecordingProps) {
   const { facts } = text;
@@ -108,17 +98,15 @@ export function Files({ one, manifest, clock }: FilesProps) {
   return (
     <Section id="files" title={files.title}>
       <table class="plain fold files">
-        <thead>
-          <tr>
-            <th>{files.format}</th>
-            <th class="num">{files.size}</th>
-            <th class="full">{files.sha256}</th>
-            <th>{files.archived}</th>
-            <th>
-              <span class="vh">{files.save}</span>
-            </th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={[
+            files.format,
+            [files.size, 'num'],
+            [files.sha256, 'full'],
+            files.archived,
+            [files.save, 'vh'],
+          ]}
+        />
         <tbody>
           {one.files.map((file) => {
             const stored = manifest?.files.find(({ key }) => key === file.key);

@@ -3,7 +3,7 @@ import { parseTimeMs } from '../../shared/time.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import { type Clock, count } from './format.ts';
 import { Time } from './layout.tsx';
-import { adviceOn, pageOf, type RecordingProps, Section } from './recording-parts.tsx';
+import { adviceOn, pageOf, type RecordingProps, Section, TableHead } from './recording-parts.tsx';
 import { words } from './words.ts';
 
 const text = words.recording;
@@ -16,12 +16,7 @@ export function Attempts({ one, manifest, entry, view: { clock } }: RecordingPro
     return (
       <Section id="attempts" title={attempts.title}>
         <table class="plain attempts-before">
-          <thead>
-            <tr>
-              <th>{attempts.code}</th>
-              <th class="num">{attempts.times}</th>
-            </tr>
-          </thead>
+          <TableHead columns={[attempts.code, [attempts.times, 'num']]} />
           <tbody>
             {failed.map(([code, times]) => (
               <tr>
@@ -53,13 +48,7 @@ export function AttemptTable({ attempts, clock }: AttemptTableProps) {
   if (attempts.length === 0) return <p class="dim">{none}</p>;
   return (
     <table class="plain fold attempts">
-      <thead>
-        <tr>
-          <th class="num">{number}</th>
-          <th>{started}</th>
-          <th>{outcome}</th>
-        </tr>
-      </thead>
+      <TableHead columns={[[number, 'num'], started, outcome]} />
       <tbody>
         {attempts.map((attempt) => (
           <tr>
@@ -87,17 +76,9 @@ export function Shares({ one, shares, view: { clock } }: RecordingProps) {
   return (
     <Section id="links" title={words_.title}>
       <table class="plain fold links">
-        <thead>
-          <tr>
-            <th>{words_.created}</th>
-            <th>{words_.by}</th>
-            <th>{words_.until}</th>
-            <th class="num">{words_.opened}</th>
-            <th>
-              <span class="vh">{words_.revoke}</span>
-            </th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={[words_.created, words_.by, words_.until, [words_.opened, 'num'], [words_.revoke, 'vh']]}
+        />
         <tbody>
           {shares.map((share) => (
             <tr>
@@ -137,13 +118,7 @@ export function Trail({ one, trail, view: { clock } }: RecordingProps) {
         <p class="dim">{none}</p>
       ) : (
         <table class="plain fold trail">
-          <thead>
-            <tr>
-              <th>{when}</th>
-              <th>{who}</th>
-              <th>{what}</th>
-            </tr>
-          </thead>
+          <TableHead columns={[when, who, what]} />
           <tbody>
             {trail.map((line) => (
               <tr>

@@ -62,6 +62,38 @@ export function Section({
   );
 }
 
+/** The name of a column, and the classes of its head: `num` of numbers, `vh` of a name for screen readers alone. */
+type ColumnHead = string | readonly [name: string, classes: string];
+
+/** The head of a table. */
+export function TableHead({ columns }: { readonly columns: readonly ColumnHead[] }) {
+  return (
+    <thead>
+      <tr>
+        {columns.map((column) => {
+          const [name, classes] = typeof column === 'string' ? [column] : column;
+          const isUnseen = classes?.endsWith('vh');
+          return (
+            <th class={classes?.replace(/ ?vh$/, '') || undefined}>
+              {isUnseen ? <span class="vh">{name}</span> : name}
+            </th>
+          );
+        })}
+      </tr>
+    </thead>
+  );
+}
+
+/** A name and its value in a list of them. */
+export function Fact({ name, children }: { readonly name: string; readonly children?: Child }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
 /** A value that is copied on click. */
 export function Copied({ value, what }: { readonly value: string; readonly what: string }) {
   return (

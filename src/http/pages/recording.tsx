@@ -6,7 +6,7 @@ import { Player } from './player.tsx';
 import { Dialogs, Erase } from './recording-actions.tsx';
 import { Facts, Files } from './recording-facts.tsx';
 import { Attempts, Shares, Trail } from './recording-history.tsx';
-import { Copied, pageOf, type RecordingProps, Section } from './recording-parts.tsx';
+import { Copied, pageOf, type RecordingProps, Section, TableHead } from './recording-parts.tsx';
 import { Who } from './row.tsx';
 import { words } from './words.ts';
 
@@ -109,16 +109,7 @@ function Talk({ channels }: { readonly channels: number }) {
   return (
     <Section id="talk" title={talk.title}>
       <table class="plain talk">
-        <thead>
-          <tr>
-            <th>{talk.who}</th>
-            <th class="num">{talk.time}</th>
-            <th class="num">{talk.share}</th>
-            <th class="wide">
-              <span class="vh">{talk.bar}</span>
-            </th>
-          </tr>
-        </thead>
+        <TableHead columns={[talk.who, [talk.time, 'num'], [talk.share, 'num'], [talk.bar, 'wide vh']]} />
         <tbody>
           {[...rows, ['silence', talk.silence]].map(([name, label]) => (
             <tr data-talk={name}>

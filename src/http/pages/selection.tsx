@@ -3,6 +3,7 @@ import type { DescribedRow } from '../api/describe.ts';
 import { count, size } from './format.ts';
 import type { Child } from './jsx-runtime.ts';
 import { Layout, type View } from './layout.tsx';
+import { Fact } from './recording-parts.tsx';
 import { Who } from './row.tsx';
 import { words } from './words.ts';
 
@@ -83,10 +84,7 @@ function Counts({ recordings, files, bytes, held }: CountsProps) {
   return (
     <dl class="totals">
       {counts.map(([name, value]) => (
-        <div>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
+        <Fact name={name}>{value}</Fact>
       ))}
     </dl>
   );

@@ -1,7 +1,7 @@
 import type { Config } from '../../config.ts';
 import type { Source } from '../../sources.ts';
 import { Icon, Layout, type View } from './layout.tsx';
-import { Copied } from './recording-parts.tsx';
+import { Copied, TableHead } from './recording-parts.tsx';
 import { words } from './words.ts';
 
 const text = words.setUp;
@@ -45,13 +45,7 @@ export function SetUpPage({ view, sources, base }: SetUpProps) {
           <li>
             <h2>{text.secrets}</h2>
             <table class="plain fold settings">
-              <thead>
-                <tr>
-                  <th>{provider}</th>
-                  <th>{command}</th>
-                  <th>{state}</th>
-                </tr>
-              </thead>
+              <TableHead columns={[provider, command, state]} />
               <tbody>
                 {sources.map((source) => (
                   <tr>
@@ -73,13 +67,7 @@ export function SetUpPage({ view, sources, base }: SetUpProps) {
           <li>
             <h2>{text.addresses}</h2>
             <table class="plain fold settings">
-              <thead>
-                <tr>
-                  <th>{provider}</th>
-                  <th>{address}</th>
-                  <th>{where}</th>
-                </tr>
-              </thead>
+              <TableHead columns={[provider, address, where]} />
               <tbody>
                 {sources.map((source) => (
                   <tr>

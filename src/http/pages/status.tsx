@@ -7,9 +7,8 @@ import type { ReindexRun } from '../../storage/reindex-store.ts';
 import type { KnownRules } from '../../storage/retention-store.ts';
 import type { Services } from '../services.ts';
 import { type Clock, count, span } from './format.ts';
-import type { Child } from './jsx-runtime.ts';
 import { Icon, Layout, Time, type View } from './layout.tsx';
-import { Copied, Section } from './recording-parts.tsx';
+import { Copied, Fact, Section, TableHead } from './recording-parts.tsx';
 import { SourceState, webhookOf } from './set-up.tsx';
 import { words } from './words.ts';
 
@@ -77,15 +76,6 @@ export function StatusPage(props: StatusProps) {
   );
 }
 
-function Fact({ name, children }: { readonly name: string; readonly children?: Child }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
 interface ProblemsProps {
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
@@ -116,16 +106,7 @@ function Sources({ config, base, activity, audits, view: { clock } }: StatusProp
   const newest = new Map(activity?.newest.map((row) => [row.source, row]));
   return (
     <table class="plain fold sources">
-      <thead>
-        <tr>
-          <th>{source}</th>
-          <th>{signature}</th>
-          <th>{api}</th>
-          <th>{last}</th>
-          <th>{audited}</th>
-          <th>{address}</th>
-        </tr>
-      </thead>
+      <TableHead columns={[source, signature, api, last, audited, address]} />
       <tbody>
         {config.sources.map((one) => (
           <tr>
