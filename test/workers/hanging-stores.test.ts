@@ -1,5 +1,5 @@
 import { env } from 'cloudflare:workers';
-import { describe, test } from 'vitest';
+import { describe, test, vi } from 'vitest';
 import { runFastPath } from '../../src/archive/fast-path.ts';
 import worker from '../../src/index.ts';
 import { telnyx } from '../../src/providers/telnyx.ts';
@@ -138,6 +138,34 @@ test('scheduled() runs every chore although reconcile() failed', async ({ expect
   expect(calls).toContain('list inbox/');
   expect(calls).toContain('get audit/telnyx.json');
   expect(calls).toContain('list dead/');
+});
+
+describe('scheduled() notes in the catalog when it ran', () => {
+  const scheduledTime = Date.UTC(2026, 5, 27, 12, 18);
+  const run = async (more: Record<string, unknown>) => {
+    const { bindings } = await createVault(more);
+    await worker.scheduled({ scheduledTime, cron: '* * * * *', noRetry: () => undefined }, bindings);
+  };
+  const mark = () => env.CATALOG.prepare("SELECT at_ms FROM marks WHERE name = 'cron'").first('at_ms');
+
+  test('once for all runs', async ({ expect }) => {
+    await run({});
+    await run({});
+    expect(await mark()).toBe(scheduledTime);
+  });
+
+  test.for(['fails', 'hangs'] as const)('and ends well although D1 %s', async (state, { expect }) => {
+    const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+    await run({ CATALOG: unavailable({} as D1Database, state) });
+    expect(log.mock.calls.map(([line]) => String(line))).toContainEqual(
+      expect.stringContaining('"outcome":"cron_not_marked"'),
+    );
+    log.mockRestore();
+  });
+
+  test('and needs none', async ({ expect }) => {
+    await expect(run({ CATALOG: undefined })).resolves.toBeUndefined();
+  });
 });
 
 describe('a small call to R2 or the queue that hangs', () => {
