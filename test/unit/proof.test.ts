@@ -62,7 +62,8 @@ describe('a proof', () => {
     async (kind, { expect }) => {
       const manifest = await manifestOf(kind);
       expect(isManifest(manifest)).toBe(true);
-      expect(await told(manifest, { isKnownKey: true })).toMatchObject({
+      const knownKeys = [manifest.delivery.verifiedBy.publicKey];
+      expect(await told(manifest, { knownKeys })).toMatchObject({
         yes: [
           'The audio is unchanged.',
           `${kind} announced this recording.`,
@@ -95,7 +96,9 @@ describe('a proof', () => {
     const manifest = await manifestOf('telnyx');
     const changed: Manifest = Object.assign({}, manifest, { delivery: { ...manifest.delivery, ...more } });
     expect(isManifest(changed)).toBe(true);
-    const { yes, bad } = await told(changed, { isKnownKey: true });
+    const { yes, bad } = await told(changed, {
+      knownKeys: ['AAAA', '%', manifest.delivery.verifiedBy.publicKey],
+    });
     expect(yes).toEqual(['The audio is unchanged.']);
     expect(bad).toEqual(['The signature of telnyx does not fit the delivery.']);
   });
@@ -112,6 +115,42 @@ describe('a proof', () => {
     // The vault's own addition, where several recordings have one id.
     expect((await told(await manifestOf('telnyx', { recordingId: 'rec-1~_event-1' }))).yes).toContain(named);
   });
+
+  test('takes each delivery with its own key, and announces nothing by one of another call', async ({
+    expect,
+  }) => {
+    const manifest = await manifestOf('telnyx');
+    const forged = (await manifestOf('telnyx')).delivery;
+    const knownKeys = [manifest.delivery.verifiedBy.publicKey];
+    const files = manifest.files.map((file) => ({ ...file, delivery: forged }));
+    const both = await told(Object.assign({}, manifest, { files }), { knownKeys });
+    expect(both.yes.filter((title) => title === 'telnyx announced this recording.')).toHaveLength(1);
+    expect(both.no).toContain('That the key is that of telnyx.');
+
+    const other = await told(await manifestOf('telnyx', { callId: 'another' }), { knownKeys });
+    expect(other.yes).not.toContain('telnyx announced this recording.');
+    const another = await manifestOf('telnyx', { recordingId: 'another' });
+    const { yes } = await told(another, { knownKeys: [another.delivery.verifiedBy.publicKey] });
+    expect(yes).toContain('telnyx signed the delivery.');
+    expect(yes).not.toContain('telnyx announced this recording.');
+  });
+
+  test.for([
+    ['telnyx', { data: { event_type: 'call.recording.saved', id: 'e', payload: { recording_id: 'rec-1' } } }],
+    ['telnyx', 'RecordingSid=rec-1&RecordingStatus=completed'],
+    ['standard-webhooks', { type: 'call.recording.ready', data: { recording_id: 'rec-1' } }],
+  ] as const)(
+    'of %s names the call by the recording where the event does not',
+    async ([kind, said], { expect }) => {
+      const fake = kind === 'telnyx' ? fakeTelnyx : fakeStandardWebhooksV1a;
+      const { trusted, signing } = await fake.newKey();
+      const rawBody = typeof said === 'string' ? said : JSON.stringify(said);
+      const headers = await fake.sign(new TextEncoder().encode(rawBody), signing, 1_750_000_000, '');
+      const delivery = { headers, rawBody, verifiedBy: { scheme: 'ed25519', publicKey: trusted } };
+      const manifest = await manifestOf(kind, { callId: 'rec-1', delivery });
+      expect((await told(manifest)).yes).toContain('The signed delivery is about this call.');
+    },
+  );
 
   test('of an HMAC, a shared secret or an audit proves no announcement', async ({ expect }) => {
     const manifest = await manifestOf('telnyx');

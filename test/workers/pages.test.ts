@@ -245,8 +245,9 @@ describe('what a person does on the page of a recording', () => {
 
   test('erases only when the end of a number was typed', async ({ expect }) => {
     const world = await archived('do');
-    const wrong = await (await post(`${path}/erase`, { confirm: '1234' })).text();
-    expect(wrong).toContain('That does not match. Nothing was erased.');
+    const wrong = await post(`${path}/erase`, { confirm: '1234' });
+    expect([wrong.status, wrong.headers.get('location')]).toEqual([303, `${path}?done=wrong`]);
+    expect(await (await open(`${path}?done=wrong`)).text()).toContain('Nothing was erased.');
     expect(await keysOf(world.manifestKey)).toHaveLength(1);
 
     const gone = await (await post(`${path}/erase`, { confirm: '0000' })).text();

@@ -4,7 +4,7 @@ import type { TrailEntry } from '../../storage/trail.ts';
 import type { Services } from '../services.ts';
 import { count } from './format.ts';
 import type { View } from './layout.tsx';
-import { personOf } from './recording-history.tsx';
+import { MAX_LINES, personOf } from './recording-history.tsx';
 import { words } from './words.ts';
 
 const text = words.bundle;
@@ -70,6 +70,7 @@ function Report({ manifest, trail, view: { clock, identity } }: BundleProps) {
         <Pairs of={received} />
         <pre>{rawBody ?? rawBodyBase64 ?? ''}</pre>
         <h2>{words.recording.trail.title}</h2>
+        {trail.length === MAX_LINES && <p>{text.lastLines}</p>}
         <table>
           {trail.map((line) => (
             <tr>

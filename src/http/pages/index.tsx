@@ -155,9 +155,9 @@ const MAX_RETRIED = 100;
 pages.post('/attention', forPeople('manage'), async (c) => {
   const code = (await readForm(c)).get('code');
   const { found } = await lookFor('dead', c);
-  const wanted = found.filter((one) => one.code === code).slice(0, MAX_RETRIED);
+  const wanted = found.filter((one) => (one.code ?? '') === code);
   let replayed = 0;
-  for (const letter of wanted) {
+  for (const letter of wanted.slice(0, MAX_RETRIED)) {
     const { place } = await trailOf(letter);
     if (place !== undefined && !(await writeTrail(c, place, { action: 'retried' })))
       return failed(c, 'trail_unavailable', 503);

@@ -143,6 +143,9 @@ export function Trail({ one, trail, view: { clock } }: RecordingProps) {
   );
 }
 
+/** Lines of the trail that a page shows. */
+export const MAX_LINES = 200;
+
 /** Who did it, in words. */
 export function personOf({ who, name, address }: Pick<TrailEntry, 'who' | 'name' | 'address'>): string {
   const [kind = '', id = ''] = who.split(/:(.*)/s);

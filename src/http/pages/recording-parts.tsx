@@ -24,8 +24,8 @@ export interface RecordingProps {
   readonly entry?: InboxEntry | DeadLetter | undefined;
   readonly trail: readonly TrailEntry[];
   readonly shares: readonly ListedShare[];
-  /** The public key in the manifest is one that this vault has for the source. */
-  readonly isKnownKey: boolean;
+  /** The public keys in the manifest that this vault has for the source. */
+  readonly knownKeys: readonly string[];
   readonly startSeconds: number;
   /** A link that was just made. */
   readonly madeUrl?: string | undefined;

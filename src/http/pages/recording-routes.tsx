@@ -19,6 +19,7 @@ import { Layout } from './layout.tsx';
 import { failed, forPeople, viewOf } from './people.tsx';
 import { RecordingPage } from './recording.tsx';
 import { confirmationsOf } from './recording-actions.tsx';
+import { MAX_LINES } from './recording-history.tsx';
 import type { ListedShare } from './recording-parts.tsx';
 import { words } from './words.ts';
 
@@ -84,8 +85,7 @@ recordingPages.post('/:source/:recordingId/erase', forPeople('manage'), async (c
   const found = await findOf(c);
   if (found instanceof Response) return found;
   const confirm = (await readForm(c)).get('confirm') ?? '';
-  if (!confirmationsOf(await describe(found)).includes(confirm))
-    return show(c, { startSeconds: 0, done: words.recording.erase.wrong });
+  if (!confirmationsOf(await describe(found)).includes(confirm)) return backWith(c, 'wrong');
   const answer = await ask(c, { method: 'DELETE', part: '' });
   if (!answer.ok) return refused(c, answer);
   const view = await viewOf(c);
@@ -114,7 +114,10 @@ function ask(
 
 /** Back to the recording, with what was done. */
 async function after(c: Context<AppEnv>, answer: Response, done: string): Promise<Response> {
-  if (!answer.ok) return refused(c, answer);
+  return answer.ok ? backWith(c, done) : refused(c, answer);
+}
+
+function backWith(c: Context<AppEnv>, done: string): Response {
   const url = new URL(c.req.url);
   const path = url.pathname.replace(/\/[a-z]+$/, '');
   url.searchParams.set('done', done);
@@ -159,18 +162,20 @@ async function show(c: Context<AppEnv>, shown: Shown): Promise<Response> {
     trailOf(one, c),
     sharesOf(found, c),
   ]);
-  const props = { view, one, ...stored, trail, shares: links, isKnownKey: isKnown(stored, c), ...shown };
+  const props = { view, one, ...stored, trail, shares: links, knownKeys: knownKeysOf(stored, c), ...shown };
   return htmlOf(<RecordingPage {...props} />);
 }
 
-/** Whether the public key that verified the delivery is set in this vault; none of its settings is told. */
-function isKnown(
+/** The public keys in a manifest that are set in this vault for its source; none of the other settings is told. */
+function knownKeysOf(
   { manifest }: { readonly manifest?: Manifest | undefined },
   { env }: Context<AppEnv>,
-): boolean {
-  const key = manifest?.delivery.verifiedBy?.publicKey;
+): string[] {
   const source = env.config.sources.find(({ id }) => id === manifest?.provider);
-  return key !== undefined && source?.state === 'ready' && source.secrets.values.includes(key);
+  if (manifest === undefined || source?.state !== 'ready') return [];
+  const deliveries = [manifest.delivery, ...manifest.files.map(({ delivery }) => delivery)];
+  const keys = deliveries.flatMap((delivery) => delivery?.verifiedBy?.publicKey ?? []);
+  return [...new Set(keys)].filter((key) => source.secrets.values.includes(key));
 }
 
 async function storedOf(found: Listed, { env }: Context<AppEnv>) {
@@ -182,9 +187,6 @@ async function storedOf(found: Listed, { env }: Context<AppEnv>) {
   const present = await env.inbox.read(found.key);
   return { entry: present.state === 'present' ? present.entry : undefined };
 }
-
-/** Lines of the trail that a page shows. */
-const MAX_LINES = 200;
 
 /** The last lines of this recording of this call, the newest first. */
 async function trailOf(

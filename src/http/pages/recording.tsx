@@ -43,7 +43,7 @@ export function RecordingPage(props: RecordingProps) {
               {one.state === 'archived' && <Talk channels={one.channels ?? 1} />}
               {one.state === 'archived' && <Files one={one} manifest={props.manifest} clock={view.clock} />}
               {one.state === 'archived' && (
-                <Proof one={one} timeZone={view.clock.timeZone} isKnownKey={props.isKnownKey} />
+                <Proof one={one} timeZone={view.clock.timeZone} knownKeys={props.knownKeys} />
               )}
               <Attempts {...props} />
             </div>
@@ -140,10 +140,10 @@ function Talk({ channels }: { readonly channels: number }) {
 interface ProofProps {
   readonly one: DescribedRow;
   readonly timeZone: string;
-  readonly isKnownKey: boolean;
+  readonly knownKeys: readonly string[];
 }
 
-function Proof({ one, timeZone, isKnownKey }: ProofProps) {
+function Proof({ one, timeZone, knownKeys }: ProofProps) {
   const { proof } = text;
   const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0);
   return (
@@ -155,7 +155,7 @@ function Proof({ one, timeZone, isKnownKey }: ProofProps) {
           type="button"
           data-prove={`/api${pageOf(one, '/manifest')}`}
           data-zone={timeZone}
-          data-known={isKnownKey}
+          data-known={knownKeys.join(' ')}
         >
           {proof.check}
         </button>

@@ -258,7 +258,6 @@ export const words = {
       confirm: (what: string) => `To confirm, type ${what}`,
       lastDigits: 'the last four digits of a number of the call',
       idEnd: 'the last four characters of the recording id',
-      wrong: 'That does not match. Nothing was erased.',
       held: 'It is on hold. Release it first.',
       submit: (count: number) => (count === 1 ? 'Erase 1 file' : `Erase ${count} files`),
       submitLetter: 'Erase',
@@ -268,6 +267,7 @@ export const words = {
       released: 'Released.',
       revoked: 'The link is revoked, everywhere within 30 seconds.',
       retried: 'Retried: the outcome is here in a moment.',
+      wrong: 'That does not match. Nothing was erased.',
     },
   },
 
@@ -407,6 +407,7 @@ export const words = {
     event: 'What the event said',
     fromApi: 'What the provider’s API told: nothing has signed it',
     delivery: 'The delivery, as it came',
+    lastLines: 'The last 200 lines; the file beside this one has all.',
   },
 
   overview: {
@@ -467,6 +468,10 @@ export const words = {
     none_selected: ['Nothing is selected', 'Tick one recording or more in the list.'],
     invalid_parameter: ['A filter is not understood', 'Go back, and change it.'],
     forbidden: ['You may not do that', 'Your token, or your account, may only find and hear.'],
-    other: ['That did not work', 'Nothing was changed. Try again in a minute.'],
+    trail_unavailable: [
+      'The trail cannot be written now',
+      'Nothing more is done without it. Try again in a minute.',
+    ],
+    other: ['That did not work', 'Look at what was done, and try again in a minute.'],
   },
 } as const;

@@ -257,25 +257,34 @@ async function send(form, submitter) {
   const article = form.closest('.rec');
   const body = new URLSearchParams([...new FormData(form, submitter)]);
   const response = await fetch(form.action, { method: 'POST', body }).catch(() => undefined);
-  const page = new DOMParser().parseFromString((await response?.text()) ?? '', 'text/html');
+  const html = await response?.text().catch(() => '');
+  const page = new DOMParser().parseFromString(html ?? '', 'text/html');
   const fresh = $('article.rec', page);
   if (fresh) replaceAround(article, fresh);
-  else $('.rec-head', article).after(make('p', { class: 'notice bad' }, icon('dead'), failureOf(page)));
+  else
+    $('.rec-head', article).after(
+      make('p', { class: 'notice bad' }, icon('dead'), failureOf(page, response)),
+    );
   const notice = $('.notice', article);
   notice?.setAttribute('tabindex', '-1');
   notice?.focus();
 }
 
-/** What a page says that failed; without one the connection has broken. */
-function failureOf(page) {
+/** What a page says that failed; another answer is none of this vault's pages. */
+function failureOf(page, response) {
+  const isEnded = response?.redirected && new URL(response.url).pathname === '/sign-in';
+  const unsaid = isEnded ? words.ended : response ? words.unknown : words.sendFailed;
   const [title, text] = ['h1', 'h1 + p'].map((selector) => $(`.nothing ${selector}`, page)?.textContent);
-  return make('span', {}, make('b', {}, title ?? words.sendFailed), ` ${text ?? ''}`);
+  return make('span', {}, make('b', {}, title ?? unsaid), ` ${text ?? ''}`);
 }
 
 /** The player stays where it is: an element that is moved stops playing. */
 function replaceAround(article, fresh) {
   const [kept, next] = [article, fresh].map((one) => $('.player', one));
-  if (!kept || !next) return article.replaceChildren(...fresh.children);
+  if (!kept || !next) {
+    article.replaceChildren(...fresh.children);
+    return startPage();
+  }
   for (const node of [...article.children]) if (node !== kept) node.remove();
   const nodes = [...fresh.children];
   const at = nodes.indexOf(next);

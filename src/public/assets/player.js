@@ -131,6 +131,7 @@ export function startPlayer(player, onChange = () => undefined) {
     (Number.isFinite(audio.duration) && audio.duration) || Number(player.dataset.seconds) || 0;
   let wanted = Number(seek.value);
   let lanes = [];
+  let isDecoding = false;
   let speech = [];
   let isSkipping = false;
   let loop = [];
@@ -165,7 +166,9 @@ export function startPlayer(player, onChange = () => undefined) {
     // A second click interrupts the first, which is no failure.
     await audio.play().catch((error) => error.name !== 'AbortError' && fail());
     if (!audio.error) $('.wave-note', wave).hidden = lanes.length > 0 || Boolean(wave.dataset.wave);
-    if (lanes.length === 0 && !wave.dataset.wave) void decode();
+    if (isDecoding || lanes.length > 0 || wave.dataset.wave) return;
+    isDecoding = true;
+    void decode();
   }
 
   function fail() {
@@ -267,6 +270,7 @@ export function startPlayer(player, onChange = () => undefined) {
   function setLoop() {
     const at = audio.readyState > 0 ? audio.currentTime : wanted;
     loop = loop.length === 2 ? [] : [...loop, at].sort((one, other) => one - other);
+    if (loop[1] - loop[0] < 0.1) loop = [loop[0]]; // It would never leave its place.
     const pressed = $('.ab-button', player);
     pressed.setAttribute('aria-pressed', String(loop.length > 0));
     $('.ab-range', player).textContent = loop.map(clock).join('–') + (loop.length === 1 ? '–' : '');

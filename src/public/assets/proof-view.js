@@ -17,6 +17,8 @@ export async function check(button) {
   try {
     result.append(...(await findings(button.dataset, status)));
     $('.proof-intro', place)?.remove();
+  } catch (error) {
+    status.textContent = `${text.broken} ${error}`;
   } finally {
     button.textContent = text.again;
     button.disabled = false;
@@ -33,7 +35,7 @@ async function findings({ prove: path, zone, known }, status) {
   const style = { dateStyle: 'medium', timeStyle: 'long', timeZone: zone };
   const format = new Intl.DateTimeFormat('en-GB', style);
   const formatTime = (ms) => format.format(ms);
-  const found = await prove(manifest, computed, { formatTime, isKnownKey: known !== undefined });
+  const found = await prove(manifest, computed, { formatTime, knownKeys: known.split(' ') });
   status.textContent = text.checked(formatTime(Date.now()));
   status.className = 'proof-head';
   return showFindings(found, (state) => icon(icons[state]));
@@ -43,7 +45,7 @@ async function readAll(path, status) {
   const response = await fetch(path).catch(() => undefined);
   const manifest = response?.ok ? await response.json().catch(() => undefined) : undefined;
   const computed = new Map();
-  for (const { key, format, bytes, sha256 } of manifest?.files ?? []) {
+  for (const { key, format, bytes, sha256 } of isManifest(manifest) ? manifest.files : []) {
     const file = document.querySelector(`[data-sha256="${CSS.escape(sha256)}"]`)?.dataset.path;
     const body =
       file &&

@@ -117,9 +117,9 @@ const signing = new Map([
       signatures: (headers) =>
         (headers['webhook-signature'] ?? '').split(' ').flatMap((one) => one.match(/^v1a,(.+)$/)?.[1] ?? []),
       at: (headers) => headers['webhook-timestamp'],
-      ids({ type, data = {} }) {
+      ids({ type, data }) {
         if (!/recording/.test(type)) return undefined;
-        return { recordingIds: [data.recording_id], callIds: [data.call_id] };
+        return { recordingIds: [data?.recording_id], callIds: [data?.call_id] };
       },
     },
   ],
@@ -131,6 +131,12 @@ const secrets = new Map([
   ['plivo', 'PLIVO_AUTH_TOKEN'],
   ['standard-webhooks', 'STANDARD_WEBHOOKS_SECRET'],
 ]);
+
+/** Of an account, such as `twilio.shop`, it ends in the account's name. */
+function settingOf(provider) {
+  const [kind, account] = provider.split('.');
+  return `${secrets.get(kind) ?? ''}${account === undefined ? '' : `__${account.toUpperCase()}`}`;
+}
 
 /** `true`, `false`, or `undefined` where this browser has no Ed25519. */
 async function verifyEd25519(publicKey, message, signatures) {
@@ -149,10 +155,10 @@ async function verifyEd25519(publicKey, message, signatures) {
 
 /**
  * Says what is proven and what is not, from the manifest and the SHA-256 of each file that was computed here, by its key.
- * Each finding has a state: `yes`, `no` or `bad`. `isKnownKey` says that the public key is the one that this vault has for
- * the provider; `missing` is said of a file without a SHA-256.
+ * Each finding has a state: `yes`, `no` or `bad`. `knownKeys` are the public keys that this vault has for the provider;
+ * `missing` is said of a file without a SHA-256.
  */
-export async function prove(manifest, computed, { formatTime = isoTime, missing, isKnownKey = false } = {}) {
+export async function prove(manifest, computed, { formatTime = isoTime, missing, knownKeys = [] } = {}) {
   const { provider, files, delivery, fromApi } = manifest;
   const found = files.map((file) => audioFinding(file, computed, missing ?? missingFinding));
   const good = found.filter(({ state }) => state === 'yes').map(({ format }) => format);
@@ -163,7 +169,7 @@ export async function prove(manifest, computed, { formatTime = isoTime, missing,
   }
   // A file that a later delivery announced has one of its own.
   for (const one of [delivery, ...files.flatMap((file) => file.delivery ?? [])])
-    findings.push(...(await deliveryFindings(one, manifest, { formatTime, isKnownKey })));
+    findings.push(...(await deliveryFindings(one, manifest, { formatTime, knownKeys })));
   if (good.length > 0) findings.push(finding('no', text.together));
   findings.push(finding('no', text.audio(provider)));
   if (fromApi?.from ?? fromApi?.to) findings.push(finding('no', text.numbers(provider)));
@@ -195,14 +201,14 @@ async function deliveryFindings(delivery, manifest, options) {
   if (verifiedBy.evidence === 'shared secret') return [finding('no', text.sharedSecret(provider))];
   const scheme = signing.get(kind);
   if (verifiedBy.publicKey === undefined || scheme === undefined)
-    return [finding('no', text.toOthers(provider, secrets.get(kind) ?? ''))];
+    return [finding('no', text.toOthers(provider, settingOf(provider)))];
   return signatureFindings({ delivery, scheme }, manifest, options);
 }
 
 /** A time that a `Date` can hold. */
 const MAX_SECONDS = 8_640_000_000_000;
 
-async function signatureFindings({ delivery, scheme }, manifest, { formatTime, isKnownKey }) {
+async function signatureFindings({ delivery, scheme }, manifest, { formatTime, knownKeys }) {
   const { provider } = manifest;
   const { headers, verifiedBy } = delivery;
   const body = rawBodyOf(delivery);
@@ -213,7 +219,10 @@ async function signatureFindings({ delivery, scheme }, manifest, { formatTime, i
   const seconds = Number(scheme.at(headers));
   const time = seconds > 0 && seconds < MAX_SECONDS ? formatTime(seconds * 1000) : '';
   const about = aboutFinding(scheme.ids(saidBy(body)), manifest);
-  if (isKnownKey) return [finding('yes', text.announced(provider, verifiedBy.publicKey, time)), about];
+  if (knownKeys.includes(verifiedBy.publicKey)) {
+    const say = about.state === 'yes' ? text.announced : text.signedBy;
+    return [finding('yes', say(provider, verifiedBy.publicKey, time)), about];
+  }
   return [
     finding('yes', text.signed(verifiedBy.publicKey, time)),
     about,
@@ -223,8 +232,12 @@ async function signatureFindings({ delivery, scheme }, manifest, { formatTime, i
 
 /** The ids of the event itself: those that its sender chose, such as a client state, do not count. */
 function aboutFinding(ids, { recordingId, callId }) {
+  const { recordingIds = [], callIds = [] } = ids ?? {};
+  // A call that the event does not name has the recording's id.
+  const calls = callIds.some((id) => id !== undefined) ? callIds : recordingIds;
   // Where several recordings have one id, the vault adds the event's to it.
-  const isSame = ids?.recordingIds.includes(recordingId.replace(/~_.*$/, '')) && ids.callIds.includes(callId);
+  const names = [recordingId, recordingId.replace(/~_.*$/, '')];
+  const isSame = names.some((name) => recordingIds.includes(name)) && calls.includes(callId);
   return isSame ? finding('yes', text.about) : finding('no', text.notAbout);
 }
 

@@ -7,6 +7,8 @@ export const words = {
   playFailed: 'The audio cannot be read now. Try again.',
   of: 'of',
   selected: (count) => `${count} selected`,
+  ended: 'The session has ended. Load the page again to sign in.',
+  unknown: 'It was sent, and what came of it is not known. Load the page again.',
   sendFailed: 'That could not be sent. Check the connection, and try again.',
   panel: { label: 'Recording', close: 'Close', full: 'Full page' },
   keys: {
@@ -30,6 +32,7 @@ export const words = {
     checked: (time) =>
       `Checked in this browser on ${time}. Nothing was sent anywhere; the trail says that the audio was read.`,
     noManifest: 'The manifest cannot be read. Nothing was checked.',
+    broken: 'The check has failed. Nothing was proven.',
     proven: 'Proven',
     unproven: 'Not proven',
     failed: 'Failed',
@@ -51,6 +54,10 @@ export const words = {
     announced: (provider, key, time) => [
       `${provider} announced this recording.`,
       `The Ed25519 signature over the delivery fits ${key}, which this vault has as the key of ${provider}${time ? `. It was signed on ${time}` : ''}.`,
+    ],
+    signedBy: (provider, key, time) => [
+      `${provider} signed the delivery.`,
+      `Its Ed25519 signature fits ${key}, which this vault has as the key of ${provider}${time ? `. It was signed on ${time}` : ''}.`,
     ],
     signed: (key, time) => [
       'The delivery is as it was signed.',
