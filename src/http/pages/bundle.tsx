@@ -22,9 +22,11 @@ export async function bundleFiles(
 ): Promise<ZipEntry[]> {
   const lastModified = new Date(now());
   const [page = '', ...modules] = await Promise.all(
-    ['/verify.html', '/assets/words.js', '/assets/proof.js'].map(async (path) =>
-      (await readAsset(path)).text(),
-    ),
+    ['/verify.html', '/assets/words.js', '/assets/proof.js'].map(async (path) => {
+      const asset = await readAsset(path);
+      if (!asset.ok) throw new Error(`Cannot read ${path}: ${asset.status}`);
+      return asset.text();
+    }),
   );
   // A page that is opened from a disk may load no module: they stand in it.
   const code = modules.map((one) => one.replace(/^import .*$/gm, '').replace(/^export /gm, '')).join('\n');
