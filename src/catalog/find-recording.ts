@@ -33,7 +33,7 @@ export async function findArchived(
   return page.ok ? ok(page.value.rows.find(isMeant ?? (() => true))) : page;
 }
 
-/** Finds the entry or the letter that a name has the key of; by its key alone no other source's is told. */
+/** Finds the entry or the letter whose key the name has. A key of another source finds nothing. */
 export async function findEntry(
   { source, recordingId, entry = '' }: RecordingName,
   { inbox, deadLetters }: ListServices,

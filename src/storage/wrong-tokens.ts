@@ -14,7 +14,7 @@ export function createWrongTokens(
 ) {
   const blocked = createMemory<true>(BLOCKED_MS, now);
   return {
-    /** Returns `true` while the client is over the limit. Requests with a valid token are refused too. */
+    /** Returns `true` while the client is over the limit. A valid token does not lift the limit. */
     isBlocked: async (client: string): Promise<boolean> =>
       (await blocked.find(client, async () => undefined)) !== undefined,
 

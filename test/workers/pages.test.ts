@@ -374,6 +374,32 @@ describe('what needs a person', () => {
   });
 });
 
+describe('a bucket that does not answer', () => {
+  test.for(['/', '/attention', '/overview', '/recordings/telnyx/rec-away'])(
+    'leaves a page at %s that says so',
+    async (path, { expect }) => {
+      await archived('away');
+      const bucket = new Proxy(env.RECORDINGS, {
+        get: (target, name) => {
+          const value: unknown = Reflect.get(target, name);
+          if (name === 'list') return () => Promise.reject(new Error('R2 is unavailable'));
+          return typeof value === 'function' ? value.bind(target) : value;
+        },
+      });
+      vault = await createVault({ VAULT_TOKEN: owner, RECORDINGS: bucket });
+      const response = await open(path);
+      expect([response.status, response.headers.get('content-type')]).toEqual([
+        500,
+        'text/html; charset=utf-8',
+      ]);
+      expect(response.headers.get('content-security-policy')).toMatch(/^default-src 'none'/);
+      const html = await response.text();
+      expect(html).toContain('A store does not answer');
+      expect(html).not.toContain('unavailable');
+    },
+  );
+});
+
 describe('an empty vault', () => {
   test('tells its owner three steps, and what is set, and others that it is empty', async ({ expect }) => {
     const html = await (await open('/')).text();

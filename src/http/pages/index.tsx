@@ -9,11 +9,13 @@ import { orLogFault } from '../../shared/log.ts';
 import { isTimeZone } from '../../shared/zoned-day.ts';
 import { describe } from '../api/describe.ts';
 import { writeTrail } from '../api/write-trail.ts';
+import { internalError } from '../internal-error.ts';
 import { readForm } from '../read-form.ts';
 import type { AppEnv } from '../services.ts';
 import { AttentionPage, type Unfinished } from './attention.tsx';
 import { count } from './format.ts';
 import { htmlOf, pageHeaders } from './html.ts';
+import { FailedPage } from './layout.tsx';
 import { listPages } from './list-routes.tsx';
 import { OverviewPage, PERIODS } from './overview.tsx';
 import { failed, forPeople, viewOf } from './people.tsx';
@@ -24,6 +26,12 @@ import { words } from './words.ts';
 
 /** The pages for people: the same data and rights as the API, as HTML. */
 export const pages = new Hono<AppEnv>();
+
+/** A person gets a page also where a store fails. */
+pages.onError((error, c) => {
+  internalError(error, c);
+  return htmlOf(<FailedPage view={undefined} code="internal_error" />, 500);
+});
 
 pages.route('/recordings', recordingPages);
 pages.route('/', listPages);

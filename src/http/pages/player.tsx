@@ -115,8 +115,6 @@ export function DockTemplate() {
               <Icon name="close" />
             </button>
           </Tools>
-          {/* biome-ignore lint/a11y/useMediaCaption: a recorded call has no captions. */}
-          <audio preload="none" />
         </section>
       </div>
     </template>

@@ -166,7 +166,7 @@ async function show(c: Context<AppEnv>, shown: Shown): Promise<Response> {
   return htmlOf(<RecordingPage {...props} />);
 }
 
-/** The public keys in a manifest that are set in this vault for its source; none of the other settings is told. */
+/** The public keys in a manifest that are set in this vault for its source. No other setting is returned. */
 function knownKeysOf(
   { manifest }: { readonly manifest?: Manifest | undefined },
   { env }: Context<AppEnv>,

@@ -472,6 +472,10 @@ export const words = {
       'The trail cannot be written now',
       'Nothing more is done without it. Try again in a minute.',
     ],
+    internal_error: [
+      'A store does not answer',
+      'Recordings are archived as before. What was asked for may have been done in part. Try again in a minute.',
+    ],
     other: ['That did not work', 'Look at what was done, and try again in a minute.'],
   },
 } as const;

@@ -67,7 +67,7 @@ function playRow(link) {
   Object.assign(section.dataset, { seconds: link.dataset.seconds, lanes: link.dataset.lanes });
   if (link.dataset.wave) $('.wave', section).dataset.wave = link.dataset.wave;
   if (link.dataset.lanes !== '2') for (const one of $$('.seg, .lane-line', section)) one.remove();
-  $('audio', section).src = link.dataset.audio;
+  section.append(make('audio', { preload: 'none', src: link.dataset.audio }));
   const name = $('.playing a', section);
   name.href = link.href;
   name.replaceChildren(...$('.c-who a', row).cloneNode(true).childNodes);
