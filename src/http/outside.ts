@@ -13,6 +13,7 @@ import { problem } from './api/problem.ts';
 import { outsideQuerySchema } from './api/schemas.ts';
 import { clockOf } from './pages/people.tsx';
 import { ended, sharedPage } from './pages/share.tsx';
+import { loadWords } from './pages/words.ts';
 import type { AppEnv } from './services.ts';
 
 /** What a share opens, and nothing else: `/s`. */
@@ -29,6 +30,7 @@ outside.use(async (c, next) => {
 /** `GET /s?t=…`: what the share opens, and until when: a page for a browser, JSON for a program. */
 outside.get('/', async (c) => {
   const isForPerson = c.req.header('Accept')?.includes('text/html') ?? false;
+  if (isForPerson) await loadWords(c.env);
   const shared = await findShared(c);
   if (shared instanceof Response) return isForPerson ? ended(shared.status) : shared;
   const { share, found } = shared;

@@ -1,10 +1,11 @@
+import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import { isForeign } from './access.ts';
 import { problem } from './api/problem.ts';
 import { identityOfSecret, isUntold, refuseEarly } from './identity.ts';
 import { htmlOf } from './pages/html.ts';
 import { Document, Icon } from './pages/layout.tsx';
-import { words } from './pages/words.ts';
+import { loadWords, words } from './pages/words.ts';
 import { readForm } from './read-form.ts';
 import type { AppEnv } from './services.ts';
 import { endedCookie, sessionCookie } from './session.ts';
@@ -16,7 +17,7 @@ export const signIn = new Hono<AppEnv>();
 signIn.get('/sign-in', (c) => {
   const { vaultToken, access } = c.env.config;
   const isClosed = vaultToken === undefined && access === undefined;
-  return show({ to: pathIn(c.req.query('to') ?? null), problem: isClosed ? 'closed' : undefined }, 200);
+  return show(c, { to: pathIn(c.req.query('to') ?? null), problem: isClosed ? 'closed' : undefined }, 200);
 });
 
 /** `POST /sign-in` with the form's `token`: a cookie, and the page that `to` names. */
@@ -27,12 +28,12 @@ signIn.post('/sign-in', async (c) => {
   const to = pathIn(form.get('to'));
   const refused = await refuseEarly(c, client);
   if (refused !== undefined)
-    return show({ to, problem: refused.status === 429 ? 'blocked' : 'closed' }, refused.status);
+    return show(c, { to, problem: refused.status === 429 ? 'blocked' : 'closed' }, refused.status);
   const identity = await identityOfSecret(form.get('token')?.trim() ?? '', c.env);
   const cookie = identity && (await sessionCookie(identity, c));
   if (cookie === undefined) {
     if (client !== undefined) await c.env.wrongTokens.count(client);
-    return show({ to, problem: 'wrong' }, 401);
+    return show(c, { to, problem: 'wrong' }, 401);
   }
   return redirect(to, cookie);
 });
@@ -47,7 +48,8 @@ interface SignInProps {
   readonly problem?: 'wrong' | 'blocked' | 'closed' | undefined;
 }
 
-function show(props: SignInProps, status: number): Response {
+async function show(c: Context<AppEnv>, props: SignInProps, status: number): Promise<Response> {
+  await loadWords(c.env);
   return htmlOf(<SignInPage {...props} />, status);
 }
 

@@ -65,7 +65,7 @@ describe('a page', () => {
       expect(policy).not.toMatch(/unsafe|https:|\*/);
       expect(response.headers.get('cache-control')).toBe('private, no-store');
       const html = await response.text();
-      expect(html).toMatch(/^<!doctype html><html lang="en">/);
+      expect(html).toMatch(/^<!doctype html><html lang="en-GB">/);
       expect(html).not.toMatch(/ style=| on[a-z]+=|javascript:/i);
       for (const [, address = ''] of html.matchAll(/ (?:src|href|action)="([^"]*)"/g))
         expect(address).toMatch(/^[/#]/);

@@ -80,9 +80,9 @@ describe('a share', () => {
 
   test('tells no numbers, and saves no file, unless it says so', async ({ expect }) => {
     const { link } = await share();
-    expect(await (await open(`/s?t=${link}`)).text()).not.toContain("15551230000");
+    expect(await (await open(`/s?t=${link}`)).text()).not.toContain('15551230000');
     const plain = await open(`/s/audio/wav?t=${link}`);
-    expect(plain.headers.get('content-disposition')).not.toContain("15551230000");
+    expect(plain.headers.get('content-disposition')).not.toContain('15551230000');
     await plain.body?.cancel();
     expect(await statusOf(open(`/s/audio/wav?t=${link}&download=true`))).toBe(403);
 

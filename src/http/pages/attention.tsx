@@ -8,9 +8,7 @@ import { AttemptTable } from './recording-history.tsx';
 import { adviceOn, Copied, pageOf } from './recording-parts.tsx';
 import { inWords, Who } from './row.tsx';
 import { SourceState } from './set-up.tsx';
-import { words } from './words.ts';
-
-const text = words.attention;
+import { fill, words } from './words.ts';
 
 export type Unfinished = Exclude<Described, { state: 'archived' }>;
 
@@ -33,11 +31,13 @@ export function AttentionPage(props: AttentionProps) {
     <Layout title={words.nav.attention} view={view} tab="attention">
       <main id="main" class="attention-page">
         <h1>{words.nav.attention}</h1>
-        <p class="lead">{dead.length + pending.length === 0 ? text.nothing : text.lead}</p>
+        <p class="lead">
+          {dead.length + pending.length === 0 ? words.attention.nothing : words.attention.lead}
+        </p>
         {done !== undefined && <p class="notice">{done}</p>}
-        {isCut && <p class="notice">{text.cut}</p>}
-        <Causes {...props} title={text.dead} all={dead} />
-        <Causes {...props} title={text.pending} all={pending} />
+        {isCut && <p class="notice">{words.attention.cut}</p>}
+        <Causes {...props} title={words.attention.dead} all={dead} />
+        <Causes {...props} title={words.attention.pending} all={pending} />
       </main>
     </Layout>
   );
@@ -72,20 +72,20 @@ function Cause({ code, all, view, attempts, config }: CauseProps) {
         <div>
           <h3 id={`${first?.state}-${code}`} class={first?.state}>
             <Icon name={isDead ? 'dead' : 'pending'} />
-            {code === '' ? text.unknown : inWords(code)}
+            {code === '' ? words.attention.unknown : inWords(code)}
           </h3>
           <p class="code-line">
             <code>{code}</code>
           </p>
         </div>
         <div class="cause-text">
-          <p>{adviceOn(code) ?? text.waits}</p>
+          <p>{adviceOn(code) ?? words.attention.waits}</p>
           {view.identity.right === 'manage' && <Needed settings={settingsOf(code, all, config)} />}
         </div>
         {isDead && view.identity.right === 'manage' && (
           <form class="entry-do" method="post" action="/attention">
             <button class="btn" type="submit" name="code" value={code}>
-              {text.retryAll(all.length)}
+              {fill(words.attention.retryAll, { count: all.length })}
             </button>
           </form>
         )}
@@ -122,8 +122,8 @@ function Needed({ settings }: { readonly settings: readonly Setting[] }) {
     <>
       {settings.map(({ name, isSet }) => (
         <p>
-          <Copied value={`npx wrangler secret put ${name}`} what={text.command} />{' '}
-          <SourceState state={isSet ? 'ready' : 'unset'} /> {!isSet && text.endsAgain}
+          <Copied value={`npx wrangler secret put ${name}`} what={words.attention.command} />{' '}
+          <SourceState state={isSet ? 'ready' : 'unset'} /> {!isSet && words.attention.endsAgain}
         </p>
       ))}
     </>
@@ -164,7 +164,7 @@ function Entry({ one, view: { clock, identity }, attempts }: EntryProps) {
         </p>
         {attempts.length > 0 && (
           <details class="more">
-            <summary>{text.attempts(attempts.length)}</summary>
+            <summary>{fill(words.attention.attempts, { count: attempts.length })}</summary>
             <AttemptTable attempts={attempts} clock={clock} />
           </details>
         )}
@@ -172,10 +172,10 @@ function Entry({ one, view: { clock, identity }, attempts }: EntryProps) {
       {identity.right === 'manage' && one.path !== undefined && (
         <form class="entry-do" method="post" action={pageOf(one, '/retry')}>
           <a class="btn quiet" href={`${pageOf(one)}#erase`}>
-            {text.erase}
+            {words.attention.erase}
           </a>
           <button class="btn" type="submit">
-            {text.retry}
+            {words.attention.retry}
           </button>
         </form>
       )}
@@ -189,11 +189,17 @@ function Next({ one, clock }: { readonly one: Unfinished; readonly clock: Clock 
     return (
       <>
         {one.detail}{' '}
-        {deadMs !== undefined && <span class="dim">{text.gaveUp(span(clock.nowMs - deadMs))}</span>}
+        {deadMs !== undefined && (
+          <span class="dim">{fill(words.attention.gaveUp, { span: span(clock.nowMs - deadMs) })}</span>
+        )}
       </>
     );
   }
   const dueMs = parseTimeMs(one.dueAt);
   const isLater = dueMs !== undefined && dueMs > clock.nowMs;
-  return <b>{isLater ? text.next(span(dueMs - clock.nowMs)) : text.running}</b>;
+  return (
+    <b>
+      {isLater ? fill(words.attention.next, { span: span(dueMs - clock.nowMs) }) : words.attention.running}
+    </b>
+  );
 }

@@ -5,9 +5,7 @@ import type { Services } from '../services.ts';
 import { count } from './format.ts';
 import type { View } from './layout.tsx';
 import { MAX_LINES, personOf } from './recording-history.tsx';
-import { words } from './words.ts';
-
-const text = words.bundle;
+import { fill, words } from './words.ts';
 
 interface BundleProps {
   readonly manifest: Manifest;
@@ -29,11 +27,19 @@ export async function bundleFiles(
     }),
   );
   // A page that is opened from a disk may load no module: they stand in it.
-  const code = modules.map((one) => one.replace(/^import .*$/gm, '').replace(/^export /gm, '')).join('\n');
+  const strings = JSON.stringify({ browser: words.browser }).replaceAll('<', '\\u003c');
+  const code = [`const all = ${strings};`, ...modules.map(withoutImports)].join('\n');
+  const verify = fill(page, words.bundle.verifyPage)
+    .replace('lang="en"', `lang="${words.language}"`)
+    .replace('/* proof */', () => code);
   return [
     { name: 'report.html', lastModified, input: `<!doctype html>${<Report {...props} />}` },
-    { name: 'verify.html', lastModified, input: page.replace('/* proof */', () => code) },
+    { name: 'verify.html', lastModified, input: verify },
   ];
+}
+
+function withoutImports(module: string): string {
+  return module.replace(/^import .*$/gm, '').replace(/^export /gm, '');
 }
 
 /** It has no style but its own, since nothing else is there. */
@@ -44,35 +50,35 @@ th{font-weight:600;width:11rem}pre{white-space:pre-wrap;overflow-wrap:anywhere;f
 function Report({ manifest, trail, view: { clock, identity } }: BundleProps) {
   const { files, delivery, fromApi, failures, schema, ...event } = manifest;
   const { rawBody, rawBodyBase64, ...received } = delivery;
-  const made = text.made(
-    clock.exact(clock.nowMs),
-    clock.zoneName(clock.nowMs),
-    personOf({ who: identity.id, name: identity.name }),
-  );
+  const made = fill(words.bundle.made, {
+    at: clock.exact(clock.nowMs),
+    zone: clock.zoneName(clock.nowMs),
+    who: personOf({ who: identity.id, name: identity.name }),
+  });
   return (
-    <html lang="en">
+    <html lang={words.language}>
       <head>
         <meta charset="utf-8" />
-        <title>{text.title}</title>
+        <title>{words.bundle.title}</title>
         <style>{STYLE}</style>
       </head>
       <body>
-        <h1>{text.title}</h1>
+        <h1>{words.bundle.title}</h1>
         <p>{made}</p>
-        <p>{text.verify}</p>
-        <h2>{text.event}</h2>
+        <p>{words.bundle.verify}</p>
+        <h2>{words.bundle.event}</h2>
         <Pairs of={event} />
-        {fromApi !== undefined && <h2>{text.fromApi}</h2>}
+        {fromApi !== undefined && <h2>{words.bundle.fromApi}</h2>}
         {fromApi !== undefined && <Pairs of={fromApi} />}
         <h2>{words.recording.files.title}</h2>
         {files.map(({ format, bytes, sha256, archivedAt, key }) => (
           <Pairs of={{ format, bytes: count(bytes), sha256, archivedAt, key }} />
         ))}
-        <h2>{text.delivery}</h2>
+        <h2>{words.bundle.delivery}</h2>
         <Pairs of={received} />
         <pre>{rawBody ?? rawBodyBase64 ?? ''}</pre>
         <h2>{words.recording.trail.title}</h2>
-        {trail.length === MAX_LINES && <p>{text.lastLines}</p>}
+        {trail.length === MAX_LINES && <p>{words.bundle.lastLines}</p>}
         <table>
           {trail.map((line) => (
             <tr>

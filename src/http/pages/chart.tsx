@@ -1,8 +1,6 @@
 import type { DayStats } from '../../storage/catalog.ts';
 import { count } from './format.ts';
-import { words } from './words.ts';
-
-const text = words.overview;
+import { fill, words } from './words.ts';
 
 /** A day or a week of the chart, and what was archived then by source. */
 export interface Bucket {
@@ -48,13 +46,13 @@ export function Figure({ id, title, says, buckets, columns, drawn = twoOf(column
             </li>
           ))}
       </ul>
-      <Chart label={text.chart(title)} buckets={buckets} drawn={drawn} write={write} />
+      <Chart label={fill(words.overview.chart, { title })} buckets={buckets} drawn={drawn} write={write} />
       <details class="more">
-        <summary>{text.numbers}</summary>
+        <summary>{words.overview.numbers}</summary>
         <table class="plain">
           <thead>
             <tr>
-              <th>{text.day}</th>
+              <th>{words.overview.day}</th>
               {columns.map(({ name }) => (
                 <th class="num">{name}</th>
               ))}
@@ -80,7 +78,10 @@ export function Figure({ id, title, says, buckets, columns, drawn = twoOf(column
 function twoOf([first, ...others]: readonly Column[]): Column[] {
   if (first === undefined) return [];
   if (others.length < 2) return [first, ...others];
-  return [first, { name: text.others, of: (day) => others.reduce((total, { of }) => total + of(day), 0) }];
+  return [
+    first,
+    { name: words.overview.others, of: (day) => others.reduce((total, { of }) => total + of(day), 0) },
+  ];
 }
 
 /** The height of a plot, in CSS pixels. */

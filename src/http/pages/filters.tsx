@@ -1,9 +1,7 @@
 import type { Clock } from './format.ts';
 import type { Child } from './jsx-runtime.ts';
 import { Icon, placeOf } from './layout.tsx';
-import { words } from './words.ts';
-
-const list = words.list;
+import { fill, words } from './words.ts';
 
 /** What the address of the list asks for, as a person has typed it. */
 export interface Filters {
@@ -43,7 +41,7 @@ export function FilterBar({ filters, clock, providers }: BarProps) {
       <form class="filters" action="/">
         <div class="search">
           <label class="vh" for="q">
-            {list.search}
+            {words.list.search}
           </label>
           <Icon name="search" />
           <input
@@ -53,19 +51,19 @@ export function FilterBar({ filters, clock, providers }: BarProps) {
             inputmode="search"
             autocomplete="off"
             spellcheck={false}
-            placeholder={list.placeholder}
+            placeholder={words.list.placeholder}
             value={filters.q}
           />
           <kbd>/</kbd>
         </div>
         <button class="btn open-filters" type="button" popovertarget="chips">
-          {list.filters}
+          {words.list.filters}
           {count > 0 && ` · ${count}`}
         </button>
         <Chips filters={filters} clock={clock} providers={providers} />
         <Presets filters={filters} clock={clock} />
         <a class="btn export" href={hrefOf(filters).replace('/', '/export')}>
-          {list.export}
+          {words.list.export}
         </a>
       </form>
     </search>
@@ -74,43 +72,55 @@ export function FilterBar({ filters, clock, providers }: BarProps) {
 
 function Chips({ filters, clock, providers }: BarProps) {
   const { from, to, min, max, state, provider, format, hold } = filters;
-  const days = [from && `${list.from.toLowerCase()} ${from}`, to && `${list.to.toLowerCase()} ${to}`];
+  const days = [
+    from && `${words.list.from.toLowerCase()} ${from}`,
+    to && `${words.list.to.toLowerCase()} ${to}`,
+  ];
   const seconds = [min && `≥ ${min}`, max && `≤ ${max}`];
-  const more = [format.toUpperCase(), hold && list.onHold];
+  const more = [format.toUpperCase(), hold && words.list.onHold];
   const values = (all: readonly string[]) => all.filter(Boolean).join(' ');
   return (
     <div class="chips" id="chips" popover="auto">
-      <h2 class="only-sheet">{list.filters}</h2>
-      <Chip name={list.day} value={values(days)} without={hrefOf(filters, { from: '', to: '' })}>
+      <h2 class="only-sheet">{words.list.filters}</h2>
+      <Chip name={words.list.day} value={values(days)} without={hrefOf(filters, { from: '', to: '' })}>
         <div class="pair">
-          <Field id="from" label={list.from} type="date" value={from} />
-          <Field id="to" label={list.to} type="date" value={to} />
+          <Field id="from" label={words.list.from} type="date" value={from} />
+          <Field id="to" label={words.list.to} type="date" value={to} />
         </div>
-        <p class="small">{list.daysIn(placeOf(clock.timeZone))}</p>
+        <p class="small">{fill(words.list.daysIn, { place: placeOf(clock.timeZone) })}</p>
       </Chip>
-      <Chip name={list.duration} value={values(seconds)} without={hrefOf(filters, { min: '', max: '' })}>
+      <Chip
+        name={words.list.duration}
+        value={values(seconds)}
+        without={hrefOf(filters, { min: '', max: '' })}
+      >
         <div class="pair">
-          <Field id="min" label={list.atLeast} placeholder="0:30" value={min} />
-          <Field id="max" label={list.atMost} placeholder="5:00" value={max} />
+          <Field id="min" label={words.list.atLeast} placeholder="0:30" value={min} />
+          <Field id="max" label={words.list.atMost} placeholder="5:00" value={max} />
         </div>
       </Chip>
-      <Chip name={list.state} value={stateOf(state)} without={hrefOf(filters, { state: '' })}>
-        <Options name="state" legend={list.state} value={state} options={Object.entries(list.states)} />
+      <Chip name={words.list.state} value={stateOf(state)} without={hrefOf(filters, { state: '' })}>
+        <Options
+          name="state"
+          legend={words.list.state}
+          value={state}
+          options={Object.entries(words.list.states)}
+        />
       </Chip>
-      <Chip name={list.provider} value={provider} without={hrefOf(filters, { provider: '' })}>
+      <Chip name={words.list.provider} value={provider} without={hrefOf(filters, { provider: '' })}>
         <Options
           name="provider"
-          legend={list.provider}
+          legend={words.list.provider}
           value={provider}
           options={providers.map((one) => [one, one])}
         />
       </Chip>
-      <Chip name={list.more} value={values(more)} without={hrefOf(filters, { format: '', hold: '' })}>
-        <Options name="format" legend={list.format} value={format} options={formats} />
+      <Chip name={words.list.more} value={values(more)} without={hrefOf(filters, { format: '', hold: '' })}>
+        <Options name="format" legend={words.list.format} value={format} options={formats} />
         <fieldset class="options">
-          <legend class="vh">{list.hold}</legend>
+          <legend class="vh">{words.list.hold}</legend>
           <label>
-            <input type="checkbox" name="hold" value="true" checked={hold !== ''} /> {list.onHoldOnly}
+            <input type="checkbox" name="hold" value="true" checked={hold !== ''} /> {words.list.onHoldOnly}
           </label>
         </fieldset>
       </Chip>
@@ -124,13 +134,15 @@ const formats = [
 ] as const;
 
 export function stateOf(state: string): string {
-  return Object.hasOwn(list.states, state) ? list.states[state as keyof typeof list.states] : '';
+  return Object.hasOwn(words.list.states, state)
+    ? words.list.states[state as keyof typeof words.list.states]
+    : '';
 }
 
 const WEEK_MS = 6 * 86_400_000;
 
 function Presets({ filters, clock }: { readonly filters: Filters; readonly clock: Clock }) {
-  const { label, all, today, week, held, dead } = list.presets;
+  const { label, all, today, week, held, dead } = words.list.presets;
   const here = hrefOf(filters);
   const presets = [
     [all, '/'],
@@ -170,12 +182,17 @@ function Chip({ name, value, without, children }: ChipProps) {
         <div class="pop">
           {children}
           <button class="btn primary" type="submit">
-            {list.show}
+            {words.list.show}
           </button>
         </div>
       </details>
       {isSet && (
-        <a class="chip-x" href={without} aria-label={list.remove(name)} title={list.remove(name)}>
+        <a
+          class="chip-x"
+          href={without}
+          aria-label={fill(words.list.remove, { name })}
+          title={fill(words.list.remove, { name })}
+        >
           <Icon name="close" />
         </a>
       )}
@@ -211,7 +228,7 @@ function Options({ name, legend, value, options }: OptionsProps) {
   return (
     <fieldset class="options">
       <legend class="vh">{legend}</legend>
-      {[['', list.any] as const, ...options].map(([option, label]) => (
+      {[['', words.list.any] as const, ...options].map(([option, label]) => (
         <label>
           <input type="radio" name={name} value={option} checked={option === value} /> {label}
         </label>

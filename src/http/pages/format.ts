@@ -1,11 +1,13 @@
 /** How a page writes times, numbers, lengths and sizes: 24 hours, the month in letters, units of 1,000. */
 
+import { words } from './words.ts';
+
 const NBSP = '\u00a0';
 
 /** Writes times in the zone of the reader. Formats are made once: that of a zone costs some 30 µs. */
 export function createClock(timeZone: string, nowMs: number) {
   const format = (options: Intl.DateTimeFormatOptions) =>
-    new Intl.DateTimeFormat('en-GB', { timeZone, ...options });
+    new Intl.DateTimeFormat(words.language, { timeZone, ...options });
   const day = format({ weekday: 'short', day: 'numeric', month: 'short' });
   const dayOfYear = format({ day: 'numeric', month: 'short', year: 'numeric' });
   const minute = format({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
@@ -68,7 +70,7 @@ export function size(bytes: number): string {
 
 /** `1,018,264` */
 export function count(value: number): string {
-  return value.toLocaleString('en-US');
+  return value.toLocaleString(words.language);
 }
 
 /** In how much time, or how long ago: `4 min`, `2 h 5 min`, `3 d`. */

@@ -13,7 +13,6 @@ import { internalError } from '../internal-error.ts';
 import { readForm } from '../read-form.ts';
 import type { AppEnv } from '../services.ts';
 import { AttentionPage, type Unfinished } from './attention.tsx';
-import { count } from './format.ts';
 import { htmlOf, pageHeaders } from './html.ts';
 import { FailedPage } from './layout.tsx';
 import { listPages } from './list-routes.tsx';
@@ -22,15 +21,20 @@ import { failed, forPeople, viewOf } from './people.tsx';
 import { recordingPages } from './recording-routes.tsx';
 import { baseOf } from './set-up.tsx';
 import { StatusPage } from './status.tsx';
-import { words } from './words.ts';
+import { fill, loadWords, words } from './words.ts';
 
 /** The pages for people: the same data and rights as the API, as HTML. */
 export const pages = new Hono<AppEnv>();
 
 /** A person gets a page also where a store fails. */
-pages.onError((error, c) => {
-  internalError(error, c);
-  return htmlOf(<FailedPage view={undefined} code="internal_error" />, 500);
+pages.onError(async (error, c) => {
+  const withoutWords = internalError(error, c);
+  const areLoaded = await orLogFault(
+    loadWords(c.env).then(() => true),
+    { outcome: 'words_unread' },
+    c.env,
+  );
+  return areLoaded ? htmlOf(<FailedPage view={undefined} code="internal_error" />, 500) : withoutWords;
 });
 
 pages.route('/recordings', recordingPages);
@@ -171,5 +175,5 @@ pages.post('/attention', forPeople('manage'), async (c) => {
       return failed(c, 'trail_unavailable', 503);
     if ((await replay(letter.key, c.env)) === 'replayed') replayed++;
   }
-  return showAttention(c, words.attention.retried(count(replayed), count(wanted.length)));
+  return showAttention(c, fill(words.attention.retried, { count: replayed, all: wanted.length }));
 });

@@ -2,7 +2,7 @@ import type { Identity } from '../identity.ts';
 import type { Clock } from './format.ts';
 import { count } from './format.ts';
 import type { Child } from './jsx-runtime.ts';
-import { words } from './words.ts';
+import { fill, words } from './words.ts';
 
 /** Who looks, when and where: what each page needs. */
 export interface View {
@@ -57,7 +57,10 @@ export function Layout({ title, view, tab, children }: LayoutProps) {
           </ul>
         </nav>
         <p class="zone">
-          {words.timesIn(placeOf(view.clock.timeZone), view.clock.zoneName(view.clock.nowMs))}
+          {fill(words.timesIn, {
+            place: placeOf(view.clock.timeZone),
+            name: view.clock.zoneName(view.clock.nowMs),
+          })}
         </p>
         <button class="btn quiet help" type="button" popovertarget="keys">
           {words.keys} <kbd>?</kbd>
@@ -73,7 +76,7 @@ export function Layout({ title, view, tab, children }: LayoutProps) {
 /** The frame of every page, also of one without a bar. */
 export function Document({ title, children }: { readonly title: string; readonly children?: Child }) {
   return (
-    <html lang="en">
+    <html lang={words.language}>
       <head>
         <meta charset="utf-8" />
         <title>{`${title} · ${words.name}`}</title>
@@ -95,7 +98,7 @@ export function Document({ title, children }: { readonly title: string; readonly
 function DeadCount({ dead }: { readonly dead: number }) {
   const text = dead >= 1000 ? '1,000+' : count(dead);
   return (
-    <span class="count" title={words.deadCount(text)}>
+    <span class="count" title={fill(words.deadCount, { count: text })}>
       {text}
       <span class="vh"> {words.deadLetters}</span>
     </span>
@@ -187,7 +190,7 @@ export function Time({
 
 /** What failed, in the place of a page. */
 export function FailedPage({ view, code }: { readonly view: View | undefined; readonly code: string }) {
-  const [title, text] = words.failed[isKnown(code) ? code : 'other'];
+  const { title, text } = words.failed[isKnown(code) ? code : 'other'];
   const main = (
     <main id="main">
       <div class="nothing">

@@ -1,14 +1,11 @@
 import { parseTimeMs } from '../../shared/time.ts';
 import type { Described } from '../api/describe.ts';
 import { FilterBar, type Filters, hrefOf, stateOf } from './filters.tsx';
-import { count } from './format.ts';
 import type { Child } from './jsx-runtime.ts';
 import { Icon, Layout, type View } from './layout.tsx';
 import { DockTemplate } from './player.tsx';
 import { Row } from './row.tsx';
-import { words } from './words.ts';
-
-const list = words.list;
+import { fill, words } from './words.ts';
 
 export interface ListProps {
   readonly view: View;
@@ -26,14 +23,14 @@ export interface FoundList {
 
 export function ListPage({ view, filters, providers, found }: ListProps) {
   return (
-    <Layout title={list.title} view={view} tab="recordings">
+    <Layout title={words.list.title} view={view} tab="recordings">
       <main id="main" class="list-page">
-        <h1 class="vh">{list.title}</h1>
+        <h1 class="vh">{words.list.title}</h1>
         <FilterBar filters={filters} clock={view.clock} providers={providers} />
         {'invalid' in found ? (
-          <Nothing filters={filters}>{list.invalid(found.invalid)}</Nothing>
+          <Nothing filters={filters}>{fill(words.list.invalid, { allowed: found.invalid })}</Nothing>
         ) : found.recordings.length === 0 && found.cursor === undefined ? (
-          <Nothing filters={filters}>{list.noneHelp(inWords(filters))}</Nothing>
+          <Nothing filters={filters}>{fill(words.list.noneHelp, { filters: inWords(filters) })}</Nothing>
         ) : (
           <div class="list-body">
             <Table view={view} filters={filters} found={found} />
@@ -48,9 +45,9 @@ export function ListPage({ view, filters, providers, found }: ListProps) {
 function Nothing({ filters, children }: { readonly filters: Filters; readonly children?: Child }) {
   return (
     <div class="list nothing">
-      <h2>{list.none}</h2>
+      <h2>{words.list.none}</h2>
       <p>{children}</p>
-      {Object.values(filters).some((value) => value !== '') && <a href="/">{list.showAll}</a>}
+      {Object.values(filters).some((value) => value !== '') && <a href="/">{words.list.showAll}</a>}
     </div>
   );
 }
@@ -58,16 +55,16 @@ function Nothing({ filters, children }: { readonly filters: Filters; readonly ch
 function inWords({ q, from, to, min, max, state, provider, format, hold }: Filters): string {
   const parts = [
     q && `“${q}”`,
-    from && `${list.from.toLowerCase()} ${from}`,
-    to && `${list.to.toLowerCase()} ${to}`,
-    min && `${list.atLeast.toLowerCase()} ${min}`,
-    max && `${list.atMost.toLowerCase()} ${max}`,
+    from && `${words.list.from.toLowerCase()} ${from}`,
+    to && `${words.list.to.toLowerCase()} ${to}`,
+    min && `${words.list.atLeast.toLowerCase()} ${min}`,
+    max && `${words.list.atMost.toLowerCase()} ${max}`,
     stateOf(state),
     provider,
     format.toUpperCase(),
-    hold && list.onHold.toLowerCase(),
+    hold && words.list.onHold.toLowerCase(),
   ];
-  return parts.filter(Boolean).join(', ') || list.any.toLowerCase();
+  return parts.filter(Boolean).join(', ') || words.list.any.toLowerCase();
 }
 
 interface TableProps {
@@ -77,13 +74,13 @@ interface TableProps {
 }
 
 function Table({ view, filters, found }: TableProps) {
-  const { columns } = list;
+  const { columns } = words.list;
   const isNewest = filters.order !== 'oldest';
   const days = found.recordings.map(({ at }) => view.clock.day(parseTimeMs(at) ?? 0));
   return (
     <form class="list" method="post" action="/selection">
       <table class="recordings by-day">
-        <caption class="vh">{list.caption}</caption>
+        <caption class="vh">{words.list.caption}</caption>
         <thead>
           <tr>
             <th class="c-pick">
@@ -121,10 +118,10 @@ function Table({ view, filters, found }: TableProps) {
       </table>
       <Pager filters={filters} found={found} />
       <fieldset class="selection">
-        <legend class="vh">{list.selected}</legend>
+        <legend class="vh">{words.list.selected}</legend>
         <p class="chosen" aria-live="polite" />
         <button class="btn" type="submit" name="do" value="export">
-          {list.export}
+          {words.list.export}
         </button>
         {view.identity.right === 'manage' && (
           <button class="btn" type="submit" name="do" value="hold">
@@ -132,7 +129,7 @@ function Table({ view, filters, found }: TableProps) {
           </button>
         )}
         <button class="btn quiet" type="reset">
-          {list.clear}
+          {words.list.clear}
         </button>
       </fieldset>
     </form>
@@ -141,20 +138,21 @@ function Table({ view, filters, found }: TableProps) {
 
 function Pager({ filters, found: { recordings, cursor, more } }: Omit<TableProps, 'view'>) {
   return (
-    <nav class="pager" aria-label={list.caption}>
+    <nav class="pager" aria-label={words.list.caption}>
       <p class="dim">
-        {list.shown(count(recordings.length))}. {cursor === undefined ? list.noMore : list.goesOn}{' '}
-        {more !== undefined && list.unlisted(count(more.pending), count(more.dead))}
+        {fill(words.list.shown, { count: recordings.length })}.{' '}
+        {cursor === undefined ? words.list.noMore : words.list.goesOn}{' '}
+        {more !== undefined && fill(words.list.unlisted, { pending: more.pending, dead: more.dead })}
       </p>
       <p class="actions">
         {filters.cursor !== '' && (
           <a class="btn" href={hrefOf(filters)}>
-            {list.first}
+            {words.list.first}
           </a>
         )}
         {cursor !== undefined && (
           <a class="btn" rel="next" href={hrefOf(filters, { cursor })}>
-            {list.next}
+            {words.list.next}
           </a>
         )}
       </p>

@@ -4,9 +4,7 @@ import { count, size, span } from './format.ts';
 import { Layout, type View } from './layout.tsx';
 import { Fact, TableHead } from './recording-parts.tsx';
 import { inWords } from './row.tsx';
-import { words } from './words.ts';
-
-const text = words.overview;
+import { fill, words } from './words.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -37,11 +35,11 @@ export function OverviewPage({ view, period, stats, totals, oldestPendingMs, cod
         <div class="page-head">
           <h1>{words.nav.overview}</h1>
           <form class="inline" action="/overview">
-            <label for="days">{text.period}</label>{' '}
+            <label for="days">{words.overview.period}</label>{' '}
             <select id="days" name="days">
               {PERIODS.map((days) => (
                 <option value={days} selected={days === period}>
-                  {text.last(days)}
+                  {periodOf(days)}
                 </option>
               ))}
             </select>{' '}
@@ -51,25 +49,25 @@ export function OverviewPage({ view, period, stats, totals, oldestPendingMs, cod
           </form>
         </div>
         <dl class="totals">
-          <Fact name={text.allTime}>{count(totals.recordings)}</Fact>
-          <Fact name={text.stored}>{size(totals.bytes)}</Fact>
-          <Fact name={text.last(period)}>{count(recordings)}</Fact>
-          <Fact name={text.oldestPending}>
+          <Fact name={words.overview.allTime}>{count(totals.recordings)}</Fact>
+          <Fact name={words.overview.stored}>{size(totals.bytes)}</Fact>
+          <Fact name={periodOf(period)}>{count(recordings)}</Fact>
+          <Fact name={words.overview.oldestPending}>
             {oldestPendingMs === undefined ? (
-              text.none
+              words.overview.none
             ) : (
               <a href="/attention#pending">{span(clock.nowMs - oldestPendingMs)}</a>
             )}
           </Fact>
-          <Fact name={text.deadLetters}>
+          <Fact name={words.overview.deadLetters}>
             {view.dead === 0 ? '0' : <a href="/attention#dead">{count(view.dead)}</a>}
           </Fact>
         </dl>
         {recordings === 0 ? (
-          <p class="says">{text.nothing}</p>
+          <p class="says">{words.overview.nothing}</p>
         ) : (
           <div class="figures">
-            <Figures buckets={buckets} days={stats.days} unit={text.units[bucketDays(period)]} />
+            <Figures buckets={buckets} days={stats.days} unit={words.overview.units[bucketDays(period)]} />
           </div>
         )}
         <Failures stats={stats} codes={codes} />
@@ -97,8 +95,12 @@ function bucketsOf(days: readonly DayStats[], period: number, nowMs: number): Bu
 
 /** Made where it is used: the first format of a worker takes 30 ms, which each start would wait for. */
 function dayWriter(): (day: string) => string {
-  const format = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short' });
+  const format = new Intl.DateTimeFormat(words.language, { timeZone: 'UTC', day: 'numeric', month: 'short' });
   return (day) => format.format(Date.parse(day));
+}
+
+function periodOf(days: number): string {
+  return days === 364 ? words.overview.lastYear : fill(words.overview.last, { days });
 }
 
 /** `30 min`, `1.5 h`, `120 h` */
@@ -115,62 +117,72 @@ interface FiguresProps {
 
 function Figures({ buckets, days, unit }: FiguresProps) {
   const all = sum(days, (day) => day.recordings);
-  const share = (of: Column['of']) => `${((100 * sum(days, of)) / all).toFixed(1)} %`;
   return (
     <>
       <Figure
         id="recordings"
-        title={text.recordings(unit)}
-        says={text.recordingsSay(count(all))}
+        title={fill(words.overview.recordings, { unit })}
+        says={fill(words.overview.recordingsSay, { count: all })}
         buckets={buckets}
         columns={byProvider(days, (day) => day.recordings)}
         write={count}
       />
       <Figure
         id="hours"
-        title={text.hours(unit)}
-        says={text.hoursSay(hours(sum(days, (day) => day.duration_ms) / 3_600_000))}
+        title={fill(words.overview.hours, { unit })}
+        says={fill(words.overview.hoursSay, { all: hours(sum(days, (day) => day.duration_ms) / 3_600_000) })}
         buckets={buckets}
         columns={byProvider(days, (day) => day.duration_ms / 3_600_000)}
         write={hours}
       />
-      <Figure
-        id="delay"
-        title={text.delay}
-        says={text.delaySay(
-          share(soon.of),
-          share((day) => day.within_10min + day.later),
-        )}
-        buckets={buckets}
-        drawn={[soon, notSoon]}
-        columns={delays}
-        write={count}
-      />
+      <Delay buckets={buckets} days={days} />
       <Figure
         id="stored"
-        title={text.storedPer(unit)}
-        says={text.storedSay(size(sum(days, (day) => day.bytes)))}
+        title={fill(words.overview.storedPer, { unit })}
+        says={fill(words.overview.storedSay, { all: size(sum(days, (day) => day.bytes)) })}
         buckets={buckets}
-        columns={[{ name: text.stored, of: (day) => day.bytes }]}
+        columns={[{ name: words.overview.stored, of: (day) => day.bytes }]}
         write={size}
       />
     </>
   );
 }
 
-const delays: readonly Column[] = [
-  { name: text.within('5 s'), of: (day) => day.within_5s },
-  { name: text.within('15 s'), of: (day) => day.within_15s },
-  { name: text.within('1 min'), of: (day) => day.within_1min },
-  { name: text.within('10 min'), of: (day) => day.within_10min },
-  { name: text.later, of: (day) => day.later },
-];
-
-const soon: Column = { name: text.within('15 s'), of: (day) => day.within_5s + day.within_15s };
-const notSoon: Column = {
-  name: text.later,
-  of: (day) => day.within_1min + day.within_10min + day.later,
-};
+/** How long it took from the event to the archive, in two bars and five columns. */
+function Delay({ buckets, days }: Omit<FiguresProps, 'unit'>) {
+  const { within, later } = words.overview;
+  const soon: Column = {
+    name: fill(within, { span: '15 s' }),
+    of: (day) => day.within_5s + day.within_15s,
+  };
+  const notSoon: Column = {
+    name: later,
+    of: (day) => day.within_1min + day.within_10min + day.later,
+  };
+  const delays: readonly Column[] = [
+    { name: fill(within, { span: '5 s' }), of: (day) => day.within_5s },
+    { name: fill(within, { span: '15 s' }), of: (day) => day.within_15s },
+    { name: fill(within, { span: '1 min' }), of: (day) => day.within_1min },
+    { name: fill(within, { span: '10 min' }), of: (day) => day.within_10min },
+    { name: later, of: (day) => day.later },
+  ];
+  const all = sum(days, (day) => day.recordings);
+  const share = (of: Column['of']) => `${((100 * sum(days, of)) / all).toFixed(1)} %`;
+  return (
+    <Figure
+      id="delay"
+      title={words.overview.delay}
+      says={fill(words.overview.delaySay, {
+        quick: share(soon.of),
+        slow: share((day) => day.within_10min + day.later),
+      })}
+      buckets={buckets}
+      drawn={[soon, notSoon]}
+      columns={delays}
+      write={count}
+    />
+  );
+}
 
 /** A column for each provider, that with the most first. */
 function byProvider(days: readonly DayStats[], of: Column['of']): Column[] {
@@ -200,11 +212,11 @@ function Failures({ stats: { failures }, codes }: Pick<OverviewProps, 'stats' | 
     }))
     .sort((one, other) => other.attempts - one.attempts);
   const most = Math.max(1, ...rows.map(({ attempts }) => attempts));
-  const { failed, reason, code, attempts, asBar, pending, dead } = text.failures;
+  const { failed, reason, code, attempts, asBar, pending, dead } = words.overview.failures;
   return (
     <section class="figure wide-figure" aria-labelledby="failures">
       <h2 id="failures">{failed}</h2>
-      <p class="says">{rows.length === 0 ? text.failures.none : text.failures.says}</p>
+      <p class="says">{rows.length === 0 ? words.overview.failures.none : words.overview.failures.says}</p>
       {rows.length > 0 && (
         <table class="plain failures">
           <TableHead

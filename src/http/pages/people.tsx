@@ -7,10 +7,12 @@ import type { AppEnv } from '../services.ts';
 import { type Clock, createClock } from './format.ts';
 import { htmlOf, pageHeaders } from './html.ts';
 import { FailedPage, type View } from './layout.tsx';
+import { loadWords } from './words.ts';
 
 /** Lets people in that have a right; sends others to sign in. */
 export function forPeople(right: Right) {
   return createMiddleware<AppEnv>(async (c: Context<AppEnv>, next: Next) => {
+    await loadWords(c.env);
     if (c.req.method === 'GET' && isForeign(c.req.raw)) return comeBack();
     const refused = await identify(c);
     if (refused?.status === 401) return toSignIn(c);

@@ -1,9 +1,7 @@
 import { duration } from './format.ts';
 import type { Child } from './jsx-runtime.ts';
 import { Icon } from './layout.tsx';
-import { words } from './words.ts';
-
-const player = words.player;
+import { fill, words } from './words.ts';
 
 /** Formats that browsers play, the best first. */
 const PLAYABLE = ['wav', 'mp3', 'ogg', 'm4a', 'flac', 'webm'];
@@ -35,11 +33,14 @@ interface PlayerProps {
 export function Player({ files, seconds, channels, startSeconds }: PlayerProps) {
   const file = playableOf(files);
   const [first] = files;
-  if (file === undefined) return <p class="notice">{player.cannotPlay(first?.format.toUpperCase() ?? '')}</p>;
+  if (file === undefined)
+    return (
+      <p class="notice">{fill(words.player.cannotPlay, { format: first?.format.toUpperCase() ?? '' })}</p>
+    );
   const lanes = channels === 2 ? [1, 2] : [1];
   const at = startSeconds !== undefined && startSeconds > 0 && startSeconds < seconds ? startSeconds : 0;
   return (
-    <section class="player" aria-label={player.label} data-seconds={seconds} data-lanes={lanes.length}>
+    <section class="player" aria-label={words.player.label} data-seconds={seconds} data-lanes={lanes.length}>
       <div class="lanes">
         {lanes.length === 2 && (
           <div class="lane-names" aria-hidden="true">
@@ -81,7 +82,7 @@ function Wave({ file, seconds, at, isDual }: WaveProps) {
         <line class="head" x1="0" x2="0" y1="0" y2="100%" />
       </svg>
       <p class="wave-note" hidden={isDrawn}>
-        {isDrawn ? words.loading : player.noWaveform}
+        {isDrawn ? words.loading : words.player.noWaveform}
       </p>
       <input
         class="seek"
@@ -90,7 +91,7 @@ function Wave({ file, seconds, at, isDual }: WaveProps) {
         max={seconds}
         step="0.1"
         value={at}
-        aria-label={player.position}
+        aria-label={words.player.position}
         aria-valuetext={`${duration(at)} / ${duration(seconds)}`}
       />
     </div>
@@ -102,7 +103,7 @@ export function DockTemplate() {
   return (
     <template id="dock">
       <div class="dock">
-        <section class="player is-dock" aria-label={player.label}>
+        <section class="player is-dock" aria-label={words.player.label}>
           <Transport at={0} seconds={0} />
           <p class="playing">
             <a href="/">{words.list.title}</a>
@@ -146,14 +147,14 @@ function Axis({ seconds }: { readonly seconds: number }) {
 function Transport({ at, seconds }: { readonly at: number; readonly seconds: number }) {
   return (
     <div class="transport">
-      <button class="btn quiet" type="button" data-skip="-10" title="←" aria-label={player.back[1]}>
-        {player.back[0]}
+      <button class="btn quiet" type="button" data-skip="-10" title="←" aria-label={words.player.back.text}>
+        {words.player.back.sign}
       </button>
-      <button class="btn play-main" type="button" title="Space" aria-label={player.play}>
+      <button class="btn play-main" type="button" title="Space" aria-label={words.player.play}>
         <Icon name="play" />
       </button>
-      <button class="btn quiet" type="button" data-skip="10" title="→" aria-label={player.forward[1]}>
-        {player.forward[0]}
+      <button class="btn quiet" type="button" data-skip="10" title="→" aria-label={words.player.forward.text}>
+        {words.player.forward.sign}
       </button>
       <p class="clock">
         <span class="now">{duration(at)}</span>{' '}
@@ -178,20 +179,20 @@ function Tools({ id = '', at, isDual, hasMoment, children }: ToolsProps) {
   return (
     <div class="tools">
       <button class="btn quiet next-speech" type="button" title="n" disabled>
-        {player.nextSpeech}
+        {words.player.nextSpeech}
       </button>
-      <button class="btn quiet ab-button" type="button" aria-pressed="false" title={player.abTitle}>
-        {player.ab} <span class="ab-range vh" />
+      <button class="btn quiet ab-button" type="button" aria-pressed="false" title={words.player.abTitle}>
+        {words.player.ab} <span class="ab-range vh" />
       </button>
       <button class="btn quiet skip-silence" type="button" aria-pressed="false" disabled>
-        {player.skipSilence}
+        {words.player.skipSilence}
       </button>
       {isDual && <Solo name={`${id}solo`} />}
       <span class="field-in">
         <label class="vh" for={`${id}speed`}>
-          {player.speed}
+          {words.player.speed}
         </label>
-        <select class="speed" id={`${id}speed`} title={`${player.speed}: [ ]`}>
+        <select class="speed" id={`${id}speed`} title={`${words.player.speed}: [ ]`}>
           {SPEEDS.map((speed) => (
             <option value={speed} selected={speed === 1}>{`${speed}×`}</option>
           ))}
@@ -199,7 +200,7 @@ function Tools({ id = '', at, isDual, hasMoment, children }: ToolsProps) {
       </span>
       {hasMoment && (
         <button class="btn quiet moment" type="button">
-          {player.copyMoment} <span class="now">{duration(at)}</span>
+          {words.player.copyMoment} <span class="now">{duration(at)}</span>
         </button>
       )}
       {children}
@@ -210,15 +211,15 @@ function Tools({ id = '', at, isDual, hasMoment, children }: ToolsProps) {
 function Solo({ name }: { readonly name: string }) {
   return (
     <fieldset class="seg">
-      <legend class="vh">{player.hear}</legend>
+      <legend class="vh">{words.player.hear}</legend>
       <label>
         <input type="radio" name={name} value="" checked />
-        <span>{player.both}</span>
+        <span>{words.player.both}</span>
       </label>
       {['1', '2'].map((channel) => (
         <label>
           <input type="radio" name={name} value={channel} />
-          <span class="vh">{player.channel} </span>
+          <span class="vh">{words.player.channel} </span>
           <span>{channel}</span>
         </label>
       ))}

@@ -2,19 +2,17 @@ import type { Described, DescribedRow } from '../api/describe.ts';
 import { size } from './format.ts';
 import type { Child } from './jsx-runtime.ts';
 import { pageOf, Section } from './recording-parts.tsx';
-import { words } from './words.ts';
-
-const text = words.recording;
+import { fill, words } from './words.ts';
 
 export function Dialogs({ one }: { readonly one: DescribedRow }) {
-  const { shareDialog, holdDialog, releaseDialog } = text;
+  const { shareDialog, holdDialog, releaseDialog } = words.recording;
   const isHeld = one.hold !== undefined;
   return (
     <>
       {!isHeld && (
         <Dialog
           id="share"
-          label={text.share}
+          label={words.recording.share}
           title={shareDialog.title}
           text={shareDialog.text}
           action={pageOf(one, '/share')}
@@ -22,7 +20,7 @@ export function Dialogs({ one }: { readonly one: DescribedRow }) {
         >
           <label for="share-for">{shareDialog.validFor}</label>
           <select id="share-for" name="expiresInSeconds">
-            {shareDialog.spans.map(([value, label]) => (
+            {Object.entries(shareDialog.spans).map(([value, label]) => (
               <option value={value} selected={value === '86400'}>
                 {label}
               </option>
@@ -41,7 +39,7 @@ export function Dialogs({ one }: { readonly one: DescribedRow }) {
       {isHeld ? (
         <Dialog
           id="release"
-          label={text.release}
+          label={words.recording.release}
           title={releaseDialog.title}
           text={releaseDialog.text}
           action={pageOf(one, '/release')}
@@ -50,7 +48,7 @@ export function Dialogs({ one }: { readonly one: DescribedRow }) {
       ) : (
         <Dialog
           id="hold"
-          label={text.hold}
+          label={words.recording.hold}
           title={holdDialog.title}
           text={holdDialog.text}
           action={pageOf(one, '/hold')}
@@ -91,7 +89,7 @@ function Dialog({ id, label, title, text: about, action, submit, children }: Dia
               {submit}
             </button>{' '}
             <button class="btn" type="button" popovertarget={id} popovertargetaction="hide">
-              {text.cancel}
+              {words.recording.cancel}
             </button>
           </p>
         </form>
@@ -109,7 +107,7 @@ export function confirmationsOf({ from, to, recordingId = '' }: Described): stri
 }
 
 export function Erase({ one }: { readonly one: Described }) {
-  const { erase } = text;
+  const { erase } = words.recording;
   if (one.path === undefined) return null;
   const isHeld = one.state === 'archived' && one.hold !== undefined;
   const files = one.state === 'archived' ? one.files : [];
@@ -126,16 +124,20 @@ export function Erase({ one }: { readonly one: Described }) {
               <b>{erase.goes}</b>{' '}
               {files.length === 0
                 ? erase.goesLetter
-                : erase.goesWhat(
-                    files.map(({ format, bytes }) => `${format.toUpperCase()} (${size(bytes)})`).join(', '),
-                  )}
+                : fill(erase.goesWhat, {
+                    files: files
+                      .map(({ format, bytes }) => `${format.toUpperCase()} (${size(bytes)})`)
+                      .join(', '),
+                  })}
             </p>
             <p>
               <b>{erase.stays}</b> {erase.staysWhat}
             </p>
             <p class="small">{erase.noUndo}</p>
             <label for="confirm">
-              {erase.confirm(one.from === undefined && one.to === undefined ? erase.idEnd : erase.lastDigits)}
+              {fill(erase.confirm, {
+                what: one.from === undefined && one.to === undefined ? erase.idEnd : erase.lastDigits,
+              })}
             </label>
             <input
               id="confirm"
@@ -148,7 +150,7 @@ export function Erase({ one }: { readonly one: Described }) {
             />
             <p class="actions">
               <button class="btn danger" type="submit">
-                {files.length === 0 ? erase.submitLetter : erase.submit(files.length)}
+                {files.length === 0 ? erase.submitLetter : fill(erase.submit, { count: files.length })}
               </button>
             </p>
           </form>

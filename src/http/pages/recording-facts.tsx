@@ -5,12 +5,10 @@ import { type Clock, count, size, span } from './format.ts';
 import { Time } from './layout.tsx';
 import { Copied, Fact, pageOf, type RecordingProps, Section, TableHead } from './recording-parts.tsx';
 import { inWords, State } from './row.tsx';
-import { words } from './words.ts';
-
-const text = words.recording;
+import { fill, words } from './words.ts';
 
 export function Facts({ one, manifest, entry, view: { clock } }: RecordingProps) {
-  const { facts } = text;
+  const { facts } = words.recording;
   const ms = parseTimeMs(one.at) ?? 0;
   const event = manifest ?? entry?.event;
   const { clientState } = event ?? {};
@@ -28,7 +26,7 @@ export function Facts({ one, manifest, entry, view: { clock } }: RecordingProps)
         <Fact name={facts.utc}>{new Date(ms).toISOString().replace('T', ' ').slice(0, 19)}</Fact>
         <Fact name={facts.source}>{one.source}</Fact>
         {one.state === 'archived' && one.numbersFromApi && (
-          <Fact name={facts.numbers}>{facts.fromApi(one.source)}</Fact>
+          <Fact name={facts.numbers}>{fill(facts.fromApi, { source: one.source })}</Fact>
         )}
         <Moments one={one} delivery={manifest?.delivery ?? entry?.delivery} clock={clock} />
         {one.state === 'archived' && one.warning !== undefined && (
@@ -58,7 +56,9 @@ function whyOf(one: Described, clock: Clock): string {
   if (one.state === 'archived') return '';
   const dueMs = one.state === 'pending' ? parseTimeMs(one.dueAt) : undefined;
   const isLater = dueMs !== undefined && dueMs > clock.nowMs;
-  return isLater ? words.list.nextAttempt(span(dueMs - clock.nowMs)) : inWords(one.code ?? '');
+  return isLater
+    ? fill(words.list.nextAttempt, { span: span(dueMs - clock.nowMs) })
+    : inWords(one.code ?? '');
 }
 
 interface MomentsProps {
@@ -68,7 +68,7 @@ interface MomentsProps {
 }
 
 function Moments({ one, delivery, clock }: MomentsProps) {
-  const { facts } = text;
+  const { facts } = words.recording;
   const receivedMs = parseTimeMs(delivery?.receivedAt);
   return (
     <>
@@ -80,7 +80,7 @@ function Moments({ one, delivery, clock }: MomentsProps) {
       {one.state === 'archived' && (
         <Fact name={facts.archived}>
           <Time ms={parseTimeMs(one.archivedAt) ?? 0} clock={clock} />{' '}
-          <span class="dim">{facts.after(span(one.archiveSeconds * 1000))}</span>
+          <span class="dim">{fill(facts.after, { span: span(one.archiveSeconds * 1000) })}</span>
         </Fact>
       )}
     </>
@@ -94,7 +94,7 @@ interface FilesProps {
 }
 
 export function Files({ one, manifest, clock }: FilesProps) {
-  const { files } = text;
+  const { files } = words.recording;
   return (
     <Section id="files" title={files.title}>
       <table class="plain fold files">
@@ -118,7 +118,7 @@ export function Files({ one, manifest, clock }: FilesProps) {
                   <span title={`${count(file.bytes)} bytes`}>{size(file.bytes)}</span>
                 </td>
                 <td class="sum full" data-sha256={file.sha256} data-path={file.path} data-format={format}>
-                  <Copied value={file.sha256} what={files.checksum(format)} />
+                  <Copied value={file.sha256} what={fill(files.checksum, { format })} />
                 </td>
                 <td data-l={files.archived}>
                   {stored !== undefined && <Time ms={parseTimeMs(stored.archivedAt) ?? 0} clock={clock} />}

@@ -4,12 +4,10 @@ import type { TrailEntry } from '../../storage/trail.ts';
 import { type Clock, count } from './format.ts';
 import { Time } from './layout.tsx';
 import { adviceOn, pageOf, type RecordingProps, Section, TableHead } from './recording-parts.tsx';
-import { words } from './words.ts';
-
-const text = words.recording;
+import { fill, words } from './words.ts';
 
 export function Attempts({ one, manifest, entry, view: { clock } }: RecordingProps) {
-  const { attempts } = text;
+  const { attempts } = words.recording;
   const failed = Object.entries(manifest?.failures ?? {});
   if (one.state === 'archived' && failed.length === 0) return null;
   if (one.state === 'archived')
@@ -44,7 +42,7 @@ interface AttemptTableProps {
 }
 
 export function AttemptTable({ attempts, clock }: AttemptTableProps) {
-  const { number, started, outcome, none } = text.attempts;
+  const { number, started, outcome, none } = words.recording.attempts;
   if (attempts.length === 0) return <p class="dim">{none}</p>;
   return (
     <table class="plain fold attempts">
@@ -71,7 +69,7 @@ export function AttemptTable({ attempts, clock }: AttemptTableProps) {
 }
 
 export function Shares({ one, shares, view: { clock } }: RecordingProps) {
-  const words_ = text.shares;
+  const words_ = words.recording.shares;
   if (shares.length === 0) return null;
   return (
     <Section id="links" title={words_.title}>
@@ -111,7 +109,7 @@ export function Shares({ one, shares, view: { clock } }: RecordingProps) {
 }
 
 export function Trail({ one, trail, view: { clock } }: RecordingProps) {
-  const { title, when, who, what, none, actions, all } = text.trail;
+  const { title, when, who, what, none, actions, all } = words.recording.trail;
   return (
     <Section id="trail" title={title}>
       {trail.length === 0 ? (
@@ -150,6 +148,11 @@ export const MAX_LINES = 200;
 export function personOf({ who, name, address }: Pick<TrailEntry, 'who' | 'name' | 'address'>): string {
   const [kind = '', id = ''] = who.split(/:(.*)/s);
   const person =
-    name ?? (kind === 'share' ? text.trail.byShare(id) : kind === 'owner' ? text.trail.owner : id);
+    name ??
+    (kind === 'share'
+      ? fill(words.recording.trail.byShare, { id })
+      : kind === 'owner'
+        ? words.recording.trail.owner
+        : id);
   return address === undefined ? person : `${person}, ${address}`;
 }

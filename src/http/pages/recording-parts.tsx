@@ -4,7 +4,7 @@ import type { TrailEntry } from '../../storage/trail.ts';
 import type { Described } from '../api/describe.ts';
 import type { Child } from './jsx-runtime.ts';
 import { Icon, type View } from './layout.tsx';
-import { words } from './words.ts';
+import { fill, words } from './words.ts';
 
 /** A link to the recording, as the API lists it. */
 export interface ListedShare {
@@ -103,8 +103,8 @@ export function Copied({ value, what }: { readonly value: string; readonly what:
         class="copy"
         type="button"
         data-copy={value}
-        aria-label={words.copy(what)}
-        title={words.copy(what)}
+        aria-label={fill(words.copy, { what })}
+        title={fill(words.copy, { what })}
       >
         <Icon name="copy" />
       </button>

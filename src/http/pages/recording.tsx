@@ -7,10 +7,8 @@ import { Dialogs, Erase } from './recording-actions.tsx';
 import { Facts, Files } from './recording-facts.tsx';
 import { Attempts, Shares, Trail } from './recording-history.tsx';
 import { Copied, pageOf, type RecordingProps, Section, TableHead } from './recording-parts.tsx';
-import { Who } from './row.tsx';
-import { words } from './words.ts';
-
-const text = words.recording;
+import { inChannels, Who } from './row.tsx';
+import { fill, words } from './words.ts';
 
 export function RecordingPage(props: RecordingProps) {
   const { view, one, done } = props;
@@ -20,7 +18,7 @@ export function RecordingPage(props: RecordingProps) {
     <Layout title={title} view={view} tab="recordings">
       <main id="main">
         <p class="crumb">
-          <a href="/">← {text.back}</a>
+          <a href="/">← {words.recording.back}</a>
         </p>
         <article class="rec">
           <Head {...props} />
@@ -75,7 +73,7 @@ function Head({ view: { clock, identity }, one }: RecordingProps) {
           {clock.zoneName(ms)}
           {seconds !== undefined && ` · ${duration(seconds)}`}
           {` · ${one.source}`}
-          {one.state === 'archived' && one.channels !== undefined && `, ${words.list.channels(one.channels)}`}
+          {one.state === 'archived' && one.channels !== undefined && `, ${inChannels(one.channels)}`}
         </p>
       </div>
       <div class="rec-actions">
@@ -92,17 +90,17 @@ function Downloads({ one }: { readonly one: DescribedRow }) {
   if (file === undefined) return null;
   return (
     <a class="btn" href={`${file.path}${file.path.includes('?') ? '&' : '?'}download=true`} download>
-      {text.download(file.format.toUpperCase())}
+      {fill(words.recording.download, { format: file.format.toUpperCase() })}
     </a>
   );
 }
 
 /** Who speaks how long: filled in by the module, from the waveform. */
 function Talk({ channels }: { readonly channels: number }) {
-  const { talk } = text;
+  const { talk } = words.recording;
   const dual = [
-    ['1', talk.channel(1)],
-    ['2', talk.channel(2)],
+    ['1', fill(talk.channel, { number: 1 })],
+    ['2', fill(talk.channel, { number: 2 })],
     ['both', talk.both],
   ];
   const rows = channels === 2 ? dual : [['1', talk.speech]];
@@ -144,11 +142,11 @@ interface ProofProps {
 }
 
 function Proof({ one, timeZone, knownKeys }: ProofProps) {
-  const { proof } = text;
+  const { proof } = words.recording;
   const bytes = one.files.reduce((sum, file) => sum + file.bytes, 0);
   return (
     <Section id="proof" title={proof.title}>
-      <p class="proof-intro">{proof.intro(size(bytes))}</p>
+      <p class="proof-intro">{fill(proof.intro, { size: size(bytes) })}</p>
       <div class="actions">
         <button
           class="btn"
@@ -161,7 +159,7 @@ function Proof({ one, timeZone, knownKeys }: ProofProps) {
         </button>
         <form method="post" action={pageOf(one, '/bundle')}>
           <button class="btn" type="submit">
-            {proof.bundle(size(bytes))}
+            {fill(proof.bundle, { size: size(bytes) })}
           </button>
         </form>
       </div>
@@ -174,7 +172,7 @@ function Retry({ one }: { readonly one: Described }) {
   return (
     <form method="post" action={pageOf(one, '/retry')}>
       <button class="btn" type="submit">
-        {text.retry}
+        {words.recording.retry}
       </button>
     </form>
   );
@@ -184,7 +182,7 @@ function MadeLink({ url }: { readonly url: string }) {
   return (
     <p class="notice">
       <span>
-        {text.shares.made} <Copied value={url} what={text.shares.title} />
+        {words.recording.shares.made} <Copied value={url} what={words.recording.shares.title} />
       </span>
     </p>
   );
@@ -198,7 +196,7 @@ function Held({ one, clock }: { readonly one: Described; readonly clock: Clock }
       <Icon name="hold" />
       <span>
         <b>{words.list.onHold}</b>
-        {text.heldBy(clock.day(parseTimeMs(at) ?? 0), by)}
+        {fill(words.recording.heldBy, { day: clock.day(parseTimeMs(at) ?? 0), by })}
         {reason}
       </span>
     </p>

@@ -3,9 +3,7 @@ import type { Described, DescribedRow } from '../api/describe.ts';
 import { type Clock, count, duration, phone, shortId, size, span } from './format.ts';
 import { Icon, Time } from './layout.tsx';
 import { playableOf, waveOf } from './player.tsx';
-import { words } from './words.ts';
-
-const list = words.list;
+import { fill, words } from './words.ts';
 
 interface RowProps {
   readonly one: Described;
@@ -19,12 +17,17 @@ export function Row({ one, clock, isNewDay, match }: RowProps) {
   const ms = parseTimeMs(one.at) ?? 0;
   const { durationSeconds, provider } = one;
   const path = one.path?.replace('/api', '');
-  const who = `${clock.minute(ms)}, ${one.from ?? list.unknown} ${list.toward} ${one.to ?? list.unknown}`;
+  const who = `${clock.minute(ms)}, ${one.from ?? words.list.unknown} ${words.list.toward} ${one.to ?? words.list.unknown}`;
   return (
     <tr class={isNewDay ? 'new-day' : undefined}>
       <td class="c-pick">
         {one.state === 'archived' && (
-          <input type="checkbox" name="path" value={one.path} aria-label={list.select(who)} />
+          <input
+            type="checkbox"
+            name="path"
+            value={one.path}
+            aria-label={fill(words.list.select, { what: who })}
+          />
         )}
       </td>
       <td class="c-play">{one.state === 'archived' && <Play one={one} who={who} />}</td>
@@ -44,7 +47,7 @@ export function Row({ one, clock, isNewDay, match }: RowProps) {
       </td>
       <td class="c-dur">{durationSeconds !== undefined && duration(durationSeconds)}</td>
       <td class="c-ch">
-        {one.state === 'archived' && one.channels !== undefined && list.channels(one.channels)}
+        {one.state === 'archived' && one.channels !== undefined && inChannels(one.channels)}
       </td>
       <td class="c-prov">{provider}</td>
       <td class="c-size">
@@ -69,7 +72,7 @@ function Play({ one, who }: { readonly one: DescribedRow; readonly who: string }
       data-seconds={one.durationSeconds ?? 0}
       data-lanes={one.channels === 2 ? 2 : 1}
       data-wave={waveOf(file)}
-      aria-label={list.play(who)}
+      aria-label={fill(words.list.play, { what: who })}
     >
       <Icon name="play" />
     </a>
@@ -82,24 +85,24 @@ export function Who({ one, match = '' }: { readonly one: Described; readonly mat
   if (from === undefined && to === undefined)
     return (
       <>
-        <span class="raw">{list.unknown}</span> <code class="callid">{shortId(callId)}</code>
+        <span class="raw">{words.list.unknown}</span> <code class="callid">{shortId(callId)}</code>
       </>
     );
   return (
     <>
       <span class="from">
         {from === undefined ? (
-          <span class="raw">{list.withheld}</span>
+          <span class="raw">{words.list.withheld}</span>
         ) : (
           <Marked text={phone(from)} match={match} />
         )}
       </span>
       <span class="arrow">
         {' → '}
-        <span class="vh">{list.toward} </span>
+        <span class="vh">{words.list.toward} </span>
       </span>
       {to === undefined ? (
-        <span class="raw">{list.withheld}</span>
+        <span class="raw">{words.list.withheld}</span>
       ) : (
         <Marked text={phone(to)} match={match} />
       )}
@@ -136,14 +139,18 @@ function Flag({ one, nowMs }: { readonly one: Described; readonly nowMs: number 
   if (one.state === 'archived')
     return (
       <>
-        {one.hold !== undefined && <State name="hold" label={list.onHold} why={one.hold.reason} />}
-        {one.warning !== undefined && <State name="check" label={list.check} why={one.warning} />}
+        {one.hold !== undefined && <State name="hold" label={words.list.onHold} why={one.hold.reason} />}
+        {one.warning !== undefined && <State name="check" label={words.list.check} why={one.warning} />}
       </>
     );
-  if (one.state === 'dead') return <State name="dead" label={list.dead} why={inWords(one.code ?? '')} />;
+  if (one.state === 'dead')
+    return <State name="dead" label={words.list.dead} why={inWords(one.code ?? '')} />;
   const dueMs = parseTimeMs(one.dueAt);
-  const why = dueMs === undefined || dueMs <= nowMs ? list.dueNow : list.nextAttempt(span(dueMs - nowMs));
-  return <State name="pending" label={list.pending} why={why} />;
+  const why =
+    dueMs === undefined || dueMs <= nowMs
+      ? words.list.dueNow
+      : fill(words.list.nextAttempt, { span: span(dueMs - nowMs) });
+  return <State name="pending" label={words.list.pending} why={why} />;
 }
 
 export function State({
@@ -173,4 +180,9 @@ export function inWords(code: string): string {
   const { reasons } = words;
   if (Object.hasOwn(reasons, code)) return reasons[code as keyof typeof reasons];
   return code.replaceAll('_', ' ').replace(/^./, (first) => first.toUpperCase());
+}
+
+/** `Mono`, `Dual`, or how many channels there are. */
+export function inChannels(channels: number): string {
+  return channels === 1 ? words.list.mono : channels === 2 ? words.list.dual : String(channels);
 }

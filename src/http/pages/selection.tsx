@@ -5,9 +5,7 @@ import type { Child } from './jsx-runtime.ts';
 import { Layout, type View } from './layout.tsx';
 import { Fact } from './recording-parts.tsx';
 import { Who } from './row.tsx';
-import { words } from './words.ts';
-
-const text = words.selection;
+import { fill, words } from './words.ts';
 
 interface PageProps {
   readonly view: View;
@@ -44,23 +42,23 @@ export function ExportPage({ view, part, zip, list, next }: ExportProps) {
   const { rows, files, bytes } = part;
   const held = rows.filter(({ hold }) => hold !== undefined).length;
   return (
-    <Page view={view} title={text.exportTitle}>
+    <Page view={view} title={words.selection.exportTitle}>
       <Counts recordings={rows.length} files={files} bytes={bytes} held={held} />
-      {rows.length > 0 && <p class="lead">{text.zipHas}</p>}
-      {next !== undefined && <p class="small">{text.isPart}</p>}
+      {rows.length > 0 && <p class="lead">{words.selection.zipHas}</p>}
+      {next !== undefined && <p class="small">{words.selection.isPart}</p>}
       <p class="actions">
         {rows.length > 0 && (
           <a class="btn primary" href={zip} download>
-            {text.download}
+            {words.selection.download}
           </a>
         )}
         {next !== undefined && (
           <a class="btn" href={next}>
-            {text.nextPart}
+            {words.selection.nextPart}
           </a>
         )}
         <a class="btn" href={list}>
-          {text.back}
+          {words.selection.back}
         </a>
       </p>
     </Page>
@@ -76,9 +74,9 @@ interface CountsProps {
 
 function Counts({ recordings, files, bytes, held }: CountsProps) {
   const counts = [
-    [text.recordings, count(recordings)],
-    [text.files, count(files)],
-    [text.size, size(bytes)],
+    [words.selection.recordings, count(recordings)],
+    [words.selection.files, count(files)],
+    [words.selection.size, size(bytes)],
     [words.list.onHold, count(held)],
   ] as const;
   return (
@@ -102,7 +100,7 @@ export function SelectionPage({ view, all, isHold }: SelectionProps) {
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const { holdDialog } = words.recording;
   return (
-    <Page view={view} title={isHold ? holdDialog.title : text.exportTitle}>
+    <Page view={view} title={isHold ? holdDialog.title : words.selection.exportTitle}>
       <Counts
         recordings={all.length}
         files={files.length}
@@ -113,12 +111,12 @@ export function SelectionPage({ view, all, isHold }: SelectionProps) {
         {all.map(({ path }) => (
           <input type="hidden" name="path" value={path} />
         ))}
-        <p class="lead">{isHold ? holdDialog.text : text.zipHas}</p>
+        <p class="lead">{isHold ? holdDialog.text : words.selection.zipHas}</p>
         {isHold && <label for="reason">{holdDialog.reason}</label>}
         {isHold && <input id="reason" name="reason" required maxlength={500} autocomplete="off" autofocus />}
         <p class="actions">
           <button class="btn primary" type="submit">
-            {isHold ? text.hold(count(all.length)) : text.download}
+            {isHold ? fill(words.selection.hold, { count: all.length }) : words.selection.download}
           </button>
           <a class="btn" href="/">
             {words.recording.cancel}
@@ -146,8 +144,8 @@ interface HeldProps {
 
 export function HeldPage({ view, held, refusals }: HeldProps) {
   return (
-    <Page view={view} title={text.heldTitle(count(held))}>
-      {refusals.length > 0 && <p class="lead">{text.notHeld}</p>}
+    <Page view={view} title={fill(words.selection.heldTitle, { count: held })}>
+      {refusals.length > 0 && <p class="lead">{words.selection.notHeld}</p>}
       <ul class="chosen-list">
         {refusals.map(({ path, code }) => (
           <li>

@@ -4,8 +4,6 @@ import { Icon, Layout, type View } from './layout.tsx';
 import { Copied, TableHead } from './recording-parts.tsx';
 import { words } from './words.ts';
 
-const text = words.setUp;
-
 /** The public address of the worker, without a slash at its end. */
 export function baseOf({ publicUrl }: Config, url: string): string {
   return publicUrl ?? new URL(url).origin;
@@ -22,7 +20,7 @@ export function SourceState({ state }: Pick<Source, 'state'>) {
   return (
     <span class={`state ${icons[state]}`}>
       <Icon name={icons[state]} />
-      {text.states[state]}
+      {words.setUp.states[state]}
     </span>
   );
 }
@@ -35,15 +33,15 @@ interface SetUpProps {
 
 /** What an empty vault shows to its owner: three steps, and which of them are done. */
 export function SetUpPage({ view, sources, base }: SetUpProps) {
-  const { provider, command, state, address, where } = text.columns;
+  const { provider, command, state, address, where } = words.setUp.columns;
   return (
-    <Layout title={text.title} view={view} tab="recordings">
+    <Layout title={words.setUp.title} view={view} tab="recordings">
       <main id="main" class="empty-page">
-        <h1>{text.title}</h1>
-        <p class="lead">{text.lead}</p>
+        <h1>{words.setUp.title}</h1>
+        <p class="lead">{words.setUp.lead}</p>
         <ol class="steps">
           <li>
-            <h2>{text.secrets}</h2>
+            <h2>{words.setUp.secrets}</h2>
             <table class="plain fold settings">
               <TableHead columns={[provider, command, state]} />
               <tbody>
@@ -65,7 +63,7 @@ export function SetUpPage({ view, sources, base }: SetUpProps) {
             </table>
           </li>
           <li>
-            <h2>{text.addresses}</h2>
+            <h2>{words.setUp.addresses}</h2>
             <table class="plain fold settings">
               <TableHead columns={[provider, address, where]} />
               <tbody>
@@ -82,14 +80,14 @@ export function SetUpPage({ view, sources, base }: SetUpProps) {
             </table>
           </li>
           <li>
-            <h2>{text.call}</h2>
+            <h2>{words.setUp.call}</h2>
             <p class="copyable">
               <Copied
                 value={`npm run send -- ${firstOf(sources)} --to ${base}`}
                 what={command.toLowerCase()}
               />
             </p>
-            <p class="small">{text.arrives}</p>
+            <p class="small">{words.setUp.arrives}</p>
           </li>
         </ol>
       </main>
@@ -109,10 +107,10 @@ function firstOf(sources: readonly Source[]): string {
 /** What an empty vault shows to others. */
 export function EmptyPage({ view }: { readonly view: View }) {
   return (
-    <Layout title={text.title} view={view} tab="recordings">
+    <Layout title={words.setUp.title} view={view} tab="recordings">
       <main id="main" class="empty-page">
-        <h1>{text.title}</h1>
-        <p class="lead">{text.forOthers}</p>
+        <h1>{words.setUp.title}</h1>
+        <p class="lead">{words.setUp.forOthers}</p>
       </main>
     </Layout>
   );

@@ -4,9 +4,7 @@ import { htmlOf } from './html.ts';
 import { Document, FailedPage, Time } from './layout.tsx';
 import { Player } from './player.tsx';
 import { Copied } from './recording-parts.tsx';
-import { words } from './words.ts';
-
-const text = words.sharedPage;
+import { fill, words } from './words.ts';
 
 /** What a share tells an outsider. */
 interface Shared {
@@ -29,10 +27,10 @@ export function sharedPage(shared: Shared, clock: Clock): Response {
 export function ended(status: number): Response {
   if (status === 503) return htmlOf(<FailedPage view={undefined} code="catalog_unavailable" />, status);
   return htmlOf(
-    <Document title={text.ended}>
+    <Document title={words.sharedPage.ended}>
       <main id="main" class="share-page">
-        <h1>{text.ended}</h1>
-        <p class="lead">{text.endedHelp}</p>
+        <h1>{words.sharedPage.ended}</h1>
+        <p class="lead">{words.sharedPage.endedHelp}</p>
       </main>
     </Document>,
     status,
@@ -43,9 +41,9 @@ function SharedPage({ shared, clock }: { readonly shared: Shared; readonly clock
   const { at, durationSeconds = 0, channels = 1, from, to, expiresAt, download, files } = shared;
   const [ms, endMs] = [parseTimeMs(at) ?? 0, parseTimeMs(expiresAt) ?? 0];
   return (
-    <Document title={text.title}>
+    <Document title={words.sharedPage.title}>
       <main id="main" class="share-page">
-        <h1>{text.heading}</h1>
+        <h1>{words.sharedPage.heading}</h1>
         <p class="rec-sub">
           <Time ms={ms} clock={clock}>
             {clock.wholeDay(ms)}, {clock.minute(ms)}
@@ -56,8 +54,8 @@ function SharedPage({ shared, clock }: { readonly shared: Shared; readonly clock
         </p>
         <p class="notice">
           <span>
-            {text.until} <Time ms={endMs} clock={clock} /> {clock.zoneName(endMs)},{' '}
-            {text.fromNow(span(endMs - clock.nowMs))}
+            {words.sharedPage.until} <Time ms={endMs} clock={clock} /> {clock.zoneName(endMs)},{' '}
+            {fill(words.sharedPage.fromNow, { span: span(endMs - clock.nowMs) })}
           </span>
         </p>
         <Player files={files} seconds={durationSeconds} channels={channels} />
@@ -67,13 +65,13 @@ function SharedPage({ shared, clock }: { readonly shared: Shared; readonly clock
               SHA-256 ({format.toUpperCase()}) <Copied value={sha256} what="SHA-256" />{' '}
               {download && (
                 <a class="btn" href={`${path}&download=true`} download>
-                  {words.recording.download(format.toUpperCase())}
+                  {fill(words.recording.download, { format: format.toUpperCase() })}
                 </a>
               )}
             </p>
           ))}
         </section>
-        <p class="small foot">{text.recorded}</p>
+        <p class="small foot">{words.sharedPage.recorded}</p>
         <div class="vh" role="status" id="said" />
       </main>
     </Document>

@@ -6,13 +6,11 @@ import type { Activity } from '../../storage/catalog.ts';
 import type { ReindexRun } from '../../storage/reindex-store.ts';
 import type { KnownRules } from '../../storage/retention-store.ts';
 import type { Services } from '../services.ts';
-import { type Clock, count, span } from './format.ts';
+import { type Clock, span } from './format.ts';
 import { Icon, Layout, Time, type View } from './layout.tsx';
 import { Copied, Fact, Section, TableHead } from './recording-parts.tsx';
 import { SourceState, webhookOf } from './set-up.tsx';
-import { words } from './words.ts';
-
-const text = words.status;
+import { fill, words } from './words.ts';
 
 export interface StatusProps {
   readonly view: View;
@@ -40,34 +38,40 @@ export function StatusPage(props: StatusProps) {
       <main id="main" class="status-page">
         <h1>{words.nav.status}</h1>
         <article class="rec">
-          <Section id="settings" title={text.settings}>
+          <Section id="settings" title={words.status.settings}>
             <Problems problems={config.problems} warnings={config.warnings} />
           </Section>
-          <Section id="sources" title={text.sources}>
+          <Section id="sources" title={words.status.sources}>
             <Sources {...props} />
           </Section>
-          <Section id="runs" title={text.runs}>
+          <Section id="runs" title={words.status.runs}>
             <dl class="facts">
-              <Fact name={text.cron}>
-                {hasCatalog ? <Cron activity={activity} clock={clock} /> : text.noCatalog}
+              <Fact name={words.status.cron}>
+                {hasCatalog ? <Cron activity={activity} clock={clock} /> : words.status.noCatalog}
               </Fact>
-              <Fact name={text.reindex}>
+              <Fact name={words.status.reindex}>
                 {props.reindex === undefined ? (
-                  text.unreadable
+                  words.status.unreadable
                 ) : (
                   <Reindex run={props.reindex.run} clock={clock} />
                 )}
               </Fact>
-              <Fact name={text.retention}>
+              <Fact name={words.status.retention}>
                 <Retention {...props} />
               </Fact>
             </dl>
           </Section>
-          <Section id="doors" title={text.doors}>
+          <Section id="doors" title={words.status.doors}>
             <dl class="facts">
-              <Fact name={text.token}>{config.vaultToken === undefined ? text.notSet : text.set}</Fact>
-              <Fact name={text.access}>{config.access === undefined ? text.notSet : text.set}</Fact>
-              <Fact name={text.addresses}>{config.trailIp ? text.kept : text.notKept}</Fact>
+              <Fact name={words.status.token}>
+                {config.vaultToken === undefined ? words.status.notSet : words.status.set}
+              </Fact>
+              <Fact name={words.status.access}>
+                {config.access === undefined ? words.status.notSet : words.status.set}
+              </Fact>
+              <Fact name={words.status.addresses}>
+                {config.trailIp ? words.status.kept : words.status.notKept}
+              </Fact>
             </dl>
           </Section>
         </article>
@@ -82,7 +86,7 @@ interface ProblemsProps {
 }
 
 function Problems({ problems, warnings }: ProblemsProps) {
-  if (problems.length + warnings.length === 0) return <p class="dim">{text.sound}</p>;
+  if (problems.length + warnings.length === 0) return <p class="dim">{words.status.sound}</p>;
   return (
     <ul class="proof">
       {problems.map((problem) => (
@@ -102,7 +106,7 @@ function Problems({ problems, warnings }: ProblemsProps) {
 }
 
 function Sources({ config, base, activity, audits, view: { clock } }: StatusProps) {
-  const { source, signature, api, address, last, audited } = text.columns;
+  const { source, signature, api, address, last, audited } = words.status.columns;
   const newest = new Map(activity?.newest.map((row) => [row.source, row]));
   return (
     <table class="plain fold sources">
@@ -117,7 +121,7 @@ function Sources({ config, base, activity, audits, view: { clock } }: StatusProp
             <td data-l={api}>{apiOf(one, config)}</td>
             <td data-l={last}>
               {activity === undefined ? (
-                text.unreadable
+                words.status.unreadable
               ) : (
                 <Instant at={newest.get(one.id)?.archivedAt} clock={clock} />
               )}
@@ -138,37 +142,39 @@ function Sources({ config, base, activity, audits, view: { clock } }: StatusProp
 function apiOf({ id }: Source, { apis }: StatusProps['config']): string {
   const access = apis.get(id);
   if (access === undefined) return '–';
-  if (access.brokenSetting !== undefined) return text.broken;
-  return access.key === undefined ? text.notSet : text.set;
+  if (access.brokenSetting !== undefined) return words.status.broken;
+  return access.key === undefined ? words.status.notSet : words.status.set;
 }
 
 function Instant({ at, clock }: { readonly at: string | undefined; readonly clock: Clock }) {
   const ms = parseTimeMs(at);
-  return ms === undefined ? <span class="dim">{text.notYet}</span> : <Time ms={ms} clock={clock} />;
+  return ms === undefined ? <span class="dim">{words.status.notYet}</span> : <Time ms={ms} clock={clock} />;
 }
 
 function Cron({ activity, clock }: { readonly activity: Activity | undefined; readonly clock: Clock }) {
-  if (activity === undefined) return <>{text.unreadable}</>;
+  if (activity === undefined) return <>{words.status.unreadable}</>;
   const { cronMs } = activity;
-  if (cronMs === undefined) return <span class="dim">{text.notYet}</span>;
+  if (cronMs === undefined) return <span class="dim">{words.status.notYet}</span>;
   const ago = clock.nowMs - cronMs;
   return (
     <>
-      <Time ms={cronMs} clock={clock} /> <span class="dim">{text.ago(span(ago))}</span>
-      {ago > STOPPED_MS && <b>. {text.stopped}</b>}
+      <Time ms={cronMs} clock={clock} />{' '}
+      <span class="dim">{fill(words.status.ago, { span: span(ago) })}</span>
+      {ago > STOPPED_MS && <b>. {words.status.stopped}</b>}
     </>
   );
 }
 
 function Reindex({ run, clock }: { readonly run: ReindexRun | undefined; readonly clock: Clock }) {
-  if (run === undefined) return <span class="dim">{text.notYet}</span>;
+  if (run === undefined) return <span class="dim">{words.status.notYet}</span>;
   const ms = parseTimeMs(run.startedAt) ?? 0;
   const { listed, fixed, removed } = run;
   return (
     <>
       <Time ms={ms} clock={clock} />
       {': '}
-      {text.rebuilt(count(listed), count(fixed + removed))} {run.endedAt === undefined && text.underWay}
+      {fill(words.status.rebuilt, { listed, changed: fixed + removed })}{' '}
+      {run.endedAt === undefined && words.status.underWay}
     </>
   );
 }
@@ -176,20 +182,21 @@ function Reindex({ run, clock }: { readonly run: ReindexRun | undefined; readonl
 /** The rules as they are set; one takes effect a day after it was announced. */
 function Retention({ config, rules, view: { clock } }: StatusProps) {
   const set = [...rulesOf(config.retention)];
-  if (set.length === 0) return <>{text.forever}</>;
+  if (set.length === 0) return <>{words.status.forever}</>;
   return (
     <>
       {set.map(([name, days]) => {
         const known = rules?.[name];
         return (
           <p>
-            {text.rule(name === '*' ? text.allOthers : name, count(days))}{' '}
+            {fill(words.status.rule, { name: name === '*' ? words.status.allOthers : name, days })}{' '}
             {known?.days === days ? (
               <>
-                {text.announced(count(known.count))} <Time ms={parseTimeMs(known.since) ?? 0} clock={clock} />
+                {fill(words.status.announced, { affected: known.count })}{' '}
+                <Time ms={parseTimeMs(known.since) ?? 0} clock={clock} />
               </>
             ) : (
-              text.notAnnounced
+              words.status.notAnnounced
             )}
           </p>
         );

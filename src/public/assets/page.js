@@ -1,7 +1,7 @@
 // Conveniences alone: every view is read, and every form sent, without this file.
 import { startPlayer } from './player.js';
 import { $, $$, copy, icon, make, say } from './tools.js';
-import { words } from './words.js';
+import { fill, words } from './words.js';
 
 /** The player of the page or the panel, and that of the dock, which goes on while one browses. */
 let paged;
@@ -298,7 +298,7 @@ const boxes = () => $$('.recordings tbody [type=checkbox]');
 function showSelected() {
   const chosen = $('.chosen');
   const count = boxes().filter(({ checked }) => checked).length;
-  if (chosen) chosen.textContent = words.selected(count);
+  if (chosen) chosen.textContent = fill(words.selected, { count });
   const all = $('.c-pick .all');
   if (all) all.checked = count > 0 && count === boxes().length;
 }

@@ -1,7 +1,7 @@
 // The check of a recording in this browser.
 import { isManifest, prove, sha256Hex, showFindings } from './proof.js';
 import { $, icon, make } from './tools.js';
-import { words } from './words.js';
+import { fill, words } from './words.js';
 
 const text = words.proof;
 const icons = { yes: 'proven', no: 'unproven', bad: 'dead' };
@@ -33,10 +33,10 @@ async function findings({ prove: path, zone, known }, status) {
     return [];
   }
   const style = { dateStyle: 'medium', timeStyle: 'long', timeZone: zone };
-  const format = new Intl.DateTimeFormat('en-GB', style);
+  const format = new Intl.DateTimeFormat(document.documentElement.lang, style);
   const formatTime = (ms) => format.format(ms);
   const found = await prove(manifest, computed, { formatTime, knownKeys: known.split(' ') });
-  status.textContent = text.checked(formatTime(Date.now()));
+  status.textContent = fill(text.checked, { time: formatTime(Date.now()) });
   status.className = 'proof-head';
   return showFindings(found, (state) => icon(icons[state]));
 }
@@ -50,7 +50,11 @@ async function readAll(path, status) {
     const body =
       file &&
       (await download(file, (done) => {
-        status.textContent = text.running(format.toUpperCase(), size(done), size(bytes));
+        status.textContent = fill(text.running, {
+          format: format.toUpperCase(),
+          done: size(done),
+          whole: size(bytes),
+        });
       }));
     if (body) computed.set(key, await sha256Hex(body));
   }

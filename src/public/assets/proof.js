@@ -1,5 +1,5 @@
 // What can be proven of a recording, in a browser: without callvault, and without a network.
-import { words } from './words.js';
+import { fill, words } from './words.js';
 
 const text = words.proof;
 
@@ -164,15 +164,14 @@ export async function prove(manifest, computed, { formatTime = isoTime, missing,
   const good = found.filter(({ state }) => state === 'yes').map(({ format }) => format);
   const findings = found.filter(({ state }) => state !== 'yes');
   if (good.length > 0) {
-    const [title, say] = text.unchanged;
-    findings.unshift(finding('yes', [title, say(good.join(', '))]));
+    findings.unshift(finding('yes', fill(text.unchanged, { formats: good.join(', ') })));
   }
   // A file that a later delivery announced has one of its own.
   for (const one of [delivery, ...files.flatMap((file) => file.delivery ?? [])])
     findings.push(...(await deliveryFindings(one, manifest, { formatTime, knownKeys })));
   if (good.length > 0) findings.push(finding('no', text.together));
-  findings.push(finding('no', text.audio(provider)));
-  if (fromApi?.from ?? fromApi?.to) findings.push(finding('no', text.numbers(provider)));
+  findings.push(finding('no', fill(text.audio, { provider })));
+  if (fromApi?.from ?? fromApi?.to) findings.push(finding('no', fill(text.numbers, { provider })));
   findings.push(finding('no', text.speaker));
   return findings;
 }
@@ -183,13 +182,14 @@ function finding(state, [title, say], more = {}) {
   return { state, title, say, ...more };
 }
 
-const missingFinding = (format) => finding('bad', text.missing(format));
+const missingFinding = (format) => finding('bad', fill(text.missing, { format }));
 
 function audioFinding({ key, format: name, sha256 }, computed, missing) {
   const format = name.toUpperCase();
   const own = computed.get(key);
   if (own === undefined) return missing(format);
-  if (own !== sha256) return finding('bad', text.changed(format), { inManifest: sha256, computed: own });
+  if (own !== sha256)
+    return finding('bad', fill(text.changed, { format }), { inManifest: sha256, computed: own });
   return { state: 'yes', format };
 }
 
@@ -197,11 +197,11 @@ async function deliveryFindings(delivery, manifest, options) {
   const { provider } = manifest;
   const kind = provider.replace(/\..*/, '');
   const { verifiedBy } = delivery;
-  if (verifiedBy === undefined) return [finding('no', text.byAudit(provider))];
-  if (verifiedBy.evidence === 'shared secret') return [finding('no', text.sharedSecret(provider))];
+  if (verifiedBy === undefined) return [finding('no', fill(text.byAudit, { provider }))];
+  if (verifiedBy.evidence === 'shared secret') return [finding('no', fill(text.sharedSecret, { provider }))];
   const scheme = signing.get(kind);
   if (verifiedBy.publicKey === undefined || scheme === undefined)
-    return [finding('no', text.toOthers(provider, settingOf(provider)))];
+    return [finding('no', fill(text.toOthers, { provider, setting: settingOf(provider) }))];
   return signatureFindings({ delivery, scheme }, manifest, options);
 }
 
@@ -215,19 +215,18 @@ async function signatureFindings({ delivery, scheme }, manifest, { formatTime, k
   const message = new Uint8Array(await new Blob([scheme.start(headers), body]).arrayBuffer());
   const isValid = await verifyEd25519(verifiedBy.publicKey, message, scheme.signatures(headers));
   if (isValid === undefined) return [finding('no', text.cannotVerify)];
-  if (!isValid) return [finding('bad', text.notAnnounced(provider))];
+  if (!isValid) return [finding('bad', fill(text.notAnnounced, { provider }))];
   const seconds = Number(scheme.at(headers));
   const time = seconds > 0 && seconds < MAX_SECONDS ? formatTime(seconds * 1000) : '';
+  const signed = (texts) => {
+    const [title, says] = fill(texts, { provider, key: verifiedBy.publicKey });
+    return finding('yes', [title, time ? says + fill(text.signedOn, { time }) : says]);
+  };
   const about = aboutFinding(scheme.ids(saidBy(body)), manifest);
   if (knownKeys.includes(verifiedBy.publicKey)) {
-    const say = about.state === 'yes' ? text.announced : text.signedBy;
-    return [finding('yes', say(provider, verifiedBy.publicKey, time)), about];
+    return [signed(about.state === 'yes' ? text.announced : text.signedBy), about];
   }
-  return [
-    finding('yes', text.signed(verifiedBy.publicKey, time)),
-    about,
-    finding('no', text.whoseKey(provider)),
-  ];
+  return [signed(text.signed), about, finding('no', fill(text.whoseKey, { provider }))];
 }
 
 /** The ids of the event itself: those that its sender chose, such as a client state, do not count. */

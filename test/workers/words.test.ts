@@ -1,0 +1,45 @@
+import { env } from 'cloudflare:workers';
+import { describe, test } from 'vitest';
+import { fill, loadWords, words } from '../../src/http/pages/words.ts';
+
+const readAsset = (path: string) => env.ASSETS.fetch(`https://assets.invalid${path}`);
+
+describe('the strings of the pages', () => {
+  test('are not those of an asset that cannot be read', async ({ expect }) => {
+    const missing = async () => new Response('no', { status: 404 });
+    await expect(loadWords({ readAsset: missing })).rejects.toThrow('Cannot read /assets/words.json: 404');
+    expect(words).toBeUndefined();
+  });
+
+  test('are read once', async ({ expect }) => {
+    let reads = 0;
+    const counted = async (path: string) => {
+      reads++;
+      return readAsset(path);
+    };
+    await loadWords({ readAsset: counted });
+    await loadWords({ readAsset: counted });
+
+    expect([reads, words.name]).toEqual([1, 'callvault']);
+  });
+
+  test('have their values filled in, numbers grouped', async ({ expect }) => {
+    await loadWords({ readAsset });
+    expect(fill('{a} of {b}', { a: 'one', b: 12_345 })).toBe('one of 12,345');
+    expect(fill('{a}', { a: '{b}$&', b: 'no' })).toBe('{b}$&');
+    expect(() => fill('{a} of {b}', { a: 'one' })).toThrow('no value for b');
+  });
+
+  test('have a plural', async ({ expect }) => {
+    await loadWords({ readAsset });
+    const files = { one: '1 file', other: '{count} files' };
+    const say = (count: number | string) => fill(files, { count });
+    expect([say(0), say(1), say(2), say(1000), say('1,000+')]).toEqual([
+      '0 files',
+      '1 file',
+      '2 files',
+      '1,000 files',
+      '1,000+ files',
+    ]);
+  });
+});
