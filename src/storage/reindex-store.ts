@@ -9,7 +9,7 @@ const reindexRun = v.object({
   movedAt: v.string(),
   endedAt: v.optional(v.string()),
   /** First the manifests are listed, then the rows are checked for a manifest, then the holds are listed. */
-  after: v.variant('phase', [
+  after: v.union([
     v.object({ phase: v.literal('manifests'), key: v.string() }),
     v.object({ phase: v.literal('rows'), id: v.number() }),
     v.object({ phase: v.literal('holds'), key: v.string() }),

@@ -19,8 +19,8 @@ export async function bundleFiles(
   { readAsset, now }: Pick<Services, 'readAsset' | 'now'>,
 ): Promise<ZipEntry[]> {
   const lastModified = new Date(now());
-  const [page = '', ...modules] = await Promise.all(
-    ['/verify.html', '/assets/words.js', '/assets/proof.js'].map(async (path) => {
+  const [page = '', style = '', ...modules] = await Promise.all(
+    ['/verify.html', '/report.css', '/assets/words.js', '/assets/proof.js'].map(async (path) => {
       const asset = await readAsset(path);
       if (!asset.ok) throw new Error(`Cannot read ${path}: ${asset.status}`);
       return asset.text();
@@ -33,7 +33,7 @@ export async function bundleFiles(
     .replace('lang="en"', `lang="${words.language}"`)
     .replace('/* proof */', () => code);
   return [
-    { name: 'report.html', lastModified, input: `<!doctype html>${<Report {...props} />}` },
+    { name: 'report.html', lastModified, input: `<!doctype html>${<Report {...props} style={style} />}` },
     { name: 'verify.html', lastModified, input: verify },
   ];
 }
@@ -42,12 +42,11 @@ function withoutImports(module: string): string {
   return module.replace(/^import .*$/gm, '').replace(/^export /gm, '');
 }
 
-/** It has no style but its own, since nothing else is there. */
-const STYLE = `body{font:10pt/1.4 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;width:100%}td,th{text-align:start;vertical-align:top;padding:.2rem .8rem .2rem 0;border-top:1px solid #ccc;overflow-wrap:anywhere}
-th{font-weight:600;width:11rem}pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:8pt}`;
+interface ReportProps extends BundleProps {
+  readonly style: string;
+}
 
-function Report({ manifest, trail, view: { clock, identity } }: BundleProps) {
+function Report({ manifest, trail, view: { clock, identity }, style }: ReportProps) {
   const { files, delivery, fromApi, failures, schema, ...event } = manifest;
   const { rawBody, rawBodyBase64, ...received } = delivery;
   const made = fill(words.bundle.made, {
@@ -60,7 +59,7 @@ function Report({ manifest, trail, view: { clock, identity } }: BundleProps) {
       <head>
         <meta charset="utf-8" />
         <title>{words.bundle.title}</title>
-        <style>{STYLE}</style>
+        <style>{style}</style>
       </head>
       <body>
         <h1>{words.bundle.title}</h1>

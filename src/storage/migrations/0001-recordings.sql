@@ -1,10 +1,7 @@
--- One row for each manifest. Statements are separated by an empty line.
 CREATE TABLE recordings (
-  -- The order of the list: see `wantedId` in catalog-row.ts.
   id INTEGER PRIMARY KEY,
   provider TEXT NOT NULL,
   source TEXT NOT NULL,
-  -- The parts of the manifest's key: ids from outside, encoded.
   recording_key TEXT NOT NULL,
   call_key TEXT NOT NULL,
   manifest_key TEXT NOT NULL,
@@ -12,13 +9,10 @@ CREATE TABLE recordings (
   from_digits TEXT,
   to_digits TEXT,
   duration_ms INTEGER NOT NULL,
-  -- `,wav,mp3,`
   formats TEXT NOT NULL,
   bytes INTEGER NOT NULL,
   archive_ms INTEGER NOT NULL,
-  -- By code: the attempts that it failed.
   failures TEXT NOT NULL,
-  -- The whole row as JSON, as the manifest's metadata has it. The columns above repeat what is filtered and counted.
   facts TEXT NOT NULL
 );
 
@@ -30,23 +24,19 @@ CREATE INDEX recordings_by_source ON recordings (source, id);
 
 CREATE INDEX recordings_by_call ON recordings (call_key, id);
 
--- The last 7 and the last 4 digits of both numbers; a number of fewer digits as it is.
 CREATE TABLE numbers (
   digits TEXT NOT NULL,
   id INTEGER NOT NULL,
   PRIMARY KEY (digits, id)
 ) WITHOUT ROWID;
 
--- Ids that several recordings of a source have: a sender may use one again for another call.
 CREATE TABLE shared_ids (
   source TEXT NOT NULL,
   recording_key TEXT NOT NULL,
   PRIMARY KEY (source, recording_key)
 ) WITHOUT ROWID;
 
--- The recordings on hold. Under holds/ in the bucket is what decides.
 CREATE TABLE holds (
-  -- `<source>/<call>/<recording>`
   name TEXT PRIMARY KEY,
   source TEXT NOT NULL,
   call_key TEXT NOT NULL,
@@ -54,14 +44,12 @@ CREATE TABLE holds (
   facts TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- By the UTC day of the recording.
 CREATE TABLE days (
   day TEXT NOT NULL,
   source TEXT NOT NULL,
   recordings INTEGER NOT NULL,
   duration_ms INTEGER NOT NULL,
   bytes INTEGER NOT NULL,
-  -- Archived within 5 seconds, 15 seconds, a minute, 10 minutes, and later.
   within_5s INTEGER NOT NULL,
   within_15s INTEGER NOT NULL,
   within_1min INTEGER NOT NULL,
@@ -70,7 +58,6 @@ CREATE TABLE days (
   PRIMARY KEY (day, source)
 ) WITHOUT ROWID;
 
--- The failed attempts of archived recordings.
 CREATE TABLE failures (
   day TEXT NOT NULL,
   source TEXT NOT NULL,
