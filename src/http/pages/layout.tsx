@@ -89,6 +89,7 @@ export function Document({ title, children }: { readonly title: string; readonly
         {['player', 'tools', 'words'].map((name) => (
           <link rel="modulepreload" href={`/assets/${name}.js`} />
         ))}
+        <link rel="modulepreload" as="json" href="/assets/words.json" />
       </head>
       <body>{children}</body>
     </html>
