@@ -5,41 +5,42 @@ import { keyPart } from '../storage/keys.ts';
 import { replay } from './replay.ts';
 import type { RecoverServices } from './services.ts';
 
-/** `replayed`: a dead letter is in the inbox again. `woken`: a pending entry is due now. `running`: a worker has it. */
-export type Retried = 'replayed' | 'woken' | 'running' | 'nothing_to_retry';
+/**
+ * `replayed`: a dead letter is in the inbox again. `woken`: a pending entry is due now. `running`: a worker has it.
+ * `untold`: nothing was done, since that it was asked for could not be written into the trail.
+ */
+export type Retried = 'replayed' | 'woken' | 'running' | 'nothing_to_retry' | 'untold';
 
-/** What a retry did, and the place of the recording's trail. */
-export interface RetryEnd {
-  readonly outcome: Retried;
-  readonly place?: string;
-}
+/** Writes into the trail of a place that it is retried; `false` where that failed. */
+type Tell = (place: string) => Promise<boolean>;
 
 /** Retries a recording now: its first dead letter, else its first pending entry. */
 export async function retryRecording(
   filter: Pick<RowFilter, 'source' | 'recordingKeys' | 'callKeys'>,
+  tell: Tell,
   services: RecoverServices,
-): Promise<RetryEnd> {
+): Promise<Retried> {
   for (const state of ['dead', 'pending'] as const) {
     const [one] = (await lookThrough({ state, filter, limit: 1, afterKey: '' }, services)).found;
-    const end = one && (await retryEntry(one, services));
-    if (end !== undefined && (state === 'pending' || end.outcome === 'replayed')) return end;
+    const outcome = one && (await retryEntry(one, tell, services));
+    if (outcome !== undefined && outcome !== 'nothing_to_retry') return outcome;
   }
-  return { outcome: 'nothing_to_retry' };
+  return 'nothing_to_retry';
 }
 
 /** Retries this dead letter, or this pending entry. */
-export async function retryEntry(one: Unarchived, services: RecoverServices): Promise<RetryEnd> {
-  const isReplayed = one.state === 'dead' && (await replay(one.key, services)) === 'replayed';
-  const outcome = one.state === 'pending' ? await wakeEntry(one.key, services) : 'nothing_to_retry';
-  if (isReplayed) return { outcome: 'replayed', ...(await trailOf(one)) };
-  return { outcome, ...(outcome === 'woken' && (await trailOf(one))) };
+export async function retryEntry(one: Unarchived, tell: Tell, services: RecoverServices): Promise<Retried> {
+  const place = await trailOf(one);
+  if (place !== undefined && !(await tell(place))) return 'untold';
+  if (one.state === 'pending') return wakeEntry(one.key, services);
+  return (await replay(one.key, services)) === 'replayed' ? 'replayed' : 'nothing_to_retry';
 }
 
 /** As the key of a manifest, whose day is not needed. */
-export async function trailOf({ source, facts }: Unarchived): Promise<{ readonly place?: string }> {
-  if (facts?.callId === undefined || facts.recordingId === undefined) return {};
+export async function trailOf({ source, facts }: Unarchived): Promise<string | undefined> {
+  if (facts?.callId === undefined || facts.recordingId === undefined) return undefined;
   const [call, recording] = await Promise.all([keyPart(facts.callId), keyPart(facts.recordingId)]);
-  return { place: `recordings/${source}/yyyy/mm/dd/${call}/${recording}.json` };
+  return `recordings/${source}/yyyy/mm/dd/${call}/${recording}.json`;
 }
 
 /** Makes a pending entry due now, unless a worker has it. */

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { beforeAll, beforeEach, describe, test } from 'vitest';
 import type { TrailEntry } from '../../src/storage/trail.ts';
-import { createVault, keysOf } from './support.ts';
+import { createVault, keysOf, testServices, wavEvent } from './support.ts';
 import { createWorld } from './world.ts';
 
 const owner = 'a-token-of-the-owner-0123456789';
@@ -116,6 +116,41 @@ describe('the trail', () => {
     const response = await ask(`${PATH}/audio/wav`);
     expect([response.status, await response.json()]).toMatchObject([503, { code: 'trail_unavailable' }]);
   });
+
+  test.for(['dead', 'pending'] as const)(
+    'is written before a retry: without it a recording that is %s stays so',
+    async (state, { expect }) => {
+      const { inbox, deadLetters } = testServices();
+      const life = {
+        event: { ...wavEvent(`untold-${state}`), recordingId: `untold-${state}` },
+        delivery: { receivedAt: '2026-06-27T10:06:00.000Z', headers: {}, rawBody: '{}' },
+        attempts: [],
+      };
+      const dueAt = new Date(Date.now() + 3_600_000).toISOString();
+      const created = await inbox.create({ version: 1, fingerprint: 'f', dueAt, ...life });
+      if (state === 'dead') {
+        const failure = { code: 'link_gone', detail: 'gone', advice: 'none' };
+        await deadLetters.create({
+          version: 1,
+          provider: 'telnyx',
+          fingerprint: 'f',
+          eventId: `untold-${state}`,
+          deadAt: '2026-06-27T10:07:00.000Z',
+          failure,
+          ...life,
+        });
+        await env.RECORDINGS.delete(created.key);
+      }
+      const before = await keysOf(state === 'dead' ? 'dead/' : 'inbox/');
+      const RECORDINGS = bucketWhere(() => Promise.reject(new Error('put: internal error (10001)')));
+      vault = await createVault({ VAULT_TOKEN: owner, RECORDINGS });
+
+      const response = await ask(`/api/recordings/telnyx/untold-${state}/retry`, {}, 'POST');
+      expect([response.status, await response.json()]).toMatchObject([503, { code: 'trail_unavailable' }]);
+      expect(await keysOf(state === 'dead' ? 'dead/' : 'inbox/')).toEqual(before);
+      expect(vault.sent).toEqual([]);
+    },
+  );
 
   test('counts a line as written that another worker has written, whatever the put says', async ({
     expect,

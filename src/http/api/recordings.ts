@@ -113,10 +113,12 @@ recordings.post('/:source/:recordingId/retry', allow('manage'), async (c) => {
   if (name instanceof Response) return name;
   const entry = name.entry === undefined ? undefined : await findEntry(name, c.env);
   if (name.entry !== undefined && entry === undefined) return problem('not_found');
-  const { outcome, place } =
-    entry === undefined ? await retryRecording(await filterOf(name), c.env) : await retryEntry(entry, c.env);
-  if (place !== undefined && !(await writeTrail(c, place, { action: 'retried' })))
-    return problem('trail_unavailable');
+  const tell = (place: string) => writeTrail(c, place, { action: 'retried' });
+  const outcome =
+    entry === undefined
+      ? await retryRecording(await filterOf(name), tell, c.env)
+      : await retryEntry(entry, tell, c.env);
+  if (outcome === 'untold') return problem('trail_unavailable');
   return outcome === 'nothing_to_retry' ? problem(outcome) : c.json({ outcome }, 202);
 });
 

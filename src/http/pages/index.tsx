@@ -2,8 +2,7 @@ import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import { lookThrough, MAX_LISTED } from '../../catalog/list-recordings.ts';
 import { allListings } from '../../recover/listing.ts';
-import { replay } from '../../recover/replay.ts';
-import { trailOf } from '../../recover/retry-recording.ts';
+import { retryEntry } from '../../recover/retry-recording.ts';
 import type { Failure } from '../../shared/errors.ts';
 import { orLogFault } from '../../shared/log.ts';
 import { isTimeZone } from '../../shared/zoned-day.ts';
@@ -170,10 +169,9 @@ pages.post('/attention', forPeople('manage'), async (c) => {
   const wanted = found.filter((one) => (one.code ?? '') === code);
   let replayed = 0;
   for (const letter of wanted.slice(0, MAX_RETRIED)) {
-    const { place } = await trailOf(letter);
-    if (place !== undefined && !(await writeTrail(c, place, { action: 'retried' })))
-      return failed(c, 'trail_unavailable', 503);
-    if ((await replay(letter.key, c.env)) === 'replayed') replayed++;
+    const outcome = await retryEntry(letter, (place) => writeTrail(c, place, { action: 'retried' }), c.env);
+    if (outcome === 'untold') return failed(c, 'trail_unavailable', 503);
+    if (outcome === 'replayed') replayed++;
   }
   return showAttention(c, fill(words.attention.retried, { count: replayed, all: wanted.length }));
 });
