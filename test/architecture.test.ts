@@ -42,6 +42,7 @@ const mayImport: Record<string, readonly string[]> = {
     'signatures/',
     'storage/',
     'providers/',
+    'transfer/',
     'config.ts',
     'sources.ts',
     'receive/',

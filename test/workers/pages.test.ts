@@ -324,6 +324,22 @@ describe('what needs a person', () => {
     return world;
   };
 
+  test('says whether the link that was forbidden is allowed by now', async ({ expect }) => {
+    await deadOf('far', {
+      files: [{ claimedFormat: 'wav', link: 'https://files.example:8443/a.wav?sig=1' }],
+    });
+    const html = await (await open('/attention')).text();
+    expect(html).toContain('<code>link_forbidden</code>');
+    expect(html).toContain('data-copy="DOWNLOAD_ORIGINS"');
+    expect(html).toContain('Not all allowed yet');
+    expect(html).not.toContain('sig=1');
+
+    vault = await createVault({ VAULT_TOKEN: owner, DOWNLOAD_ORIGINS: 'https://files.example:8443' });
+    const after = await (await open('/attention')).text();
+    expect(after).toContain('All allowed now');
+    expect(after).not.toContain('a retry ends in the same way');
+  });
+
   test('is listed by its code, with advice, and retried at once', async ({ expect }) => {
     const worlds = [await deadOf('one'), await deadOf('two')];
     await deadOf('three', { files: [{ claimedFormat: 'wav' }] });

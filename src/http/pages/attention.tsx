@@ -1,6 +1,7 @@
 import type { Config } from '../../config.ts';
 import type { InboxEntry } from '../../recording.ts';
 import { parseTimeMs } from '../../shared/time.ts';
+import { type AllowedOrigins, linkProblem } from '../../transfer/url-policy.ts';
 import type { Described } from '../api/describe.ts';
 import { type Clock, duration, span } from './format.ts';
 import { Icon, Layout, Time, type View } from './layout.tsx';
@@ -99,31 +100,47 @@ function Cause({ code, all, view, attempts, config }: CauseProps) {
   );
 }
 
+/** A setting that has to be another before a retry ends otherwise. */
 interface Setting {
-  readonly name: string;
-  readonly isSet: boolean;
+  /** What to type. */
+  readonly command: string;
+  readonly isReady: boolean;
+  /** Says whether it is, where *set* would not. */
+  readonly label?: string;
 }
 
 /** The codes of links that a provider's API can renew. */
 const RENEWABLE = ['link_expired', 'link_missing', 'link_refused', 'attempts_exhausted'];
 
-/** The settings that have to be set before a retry ends otherwise. */
-function settingsOf(code: string, all: readonly Unfinished[], { apis }: Config): Setting[] {
+function settingsOf(code: string, all: readonly Unfinished[], { apis, origins }: Config): Setting[] {
+  if (code === 'link_forbidden') {
+    const isReady = all.every((one) => one.state === 'dead' && isAllowed(one.detail, origins));
+    const label = isReady ? words.attention.allowed : words.attention.notAllowed;
+    return [{ command: 'DOWNLOAD_ORIGINS', isReady, label }];
+  }
   if (!RENEWABLE.includes(code)) return [];
   return [...new Set(all.map(({ source }) => source))].flatMap((source) => {
     const api = apis.get(source);
-    return api === undefined ? [] : [{ name: api.keySetting, isSet: api.key !== undefined }];
+    const command = `npx wrangler secret put ${api?.keySetting}`;
+    return api === undefined ? [] : [{ command, isReady: api.key !== undefined }];
   });
+}
+
+/** Whether the origin at the end of what was said of a link may be downloaded from by now. */
+function isAllowed(detail = '', origins: AllowedOrigins): boolean {
+  const url = URL.parse(/: (\S+)$/.exec(detail)?.[1] ?? '');
+  return url !== null && linkProblem(url, origins) === undefined;
 }
 
 function Needed({ settings }: { readonly settings: readonly Setting[] }) {
   if (settings.length === 0) return null;
   return (
     <>
-      {settings.map(({ name, isSet }) => (
+      {settings.map(({ command, isReady, label }) => (
         <p>
-          <Copied value={`npx wrangler secret put ${name}`} what={words.attention.command} />{' '}
-          <SourceState state={isSet ? 'ready' : 'unset'} /> {!isSet && words.attention.endsAgain}
+          <Copied value={command} what={words.attention.command} />{' '}
+          <SourceState state={isReady ? 'ready' : 'unset'} label={label} />{' '}
+          {!isReady && words.attention.endsAgain}
         </p>
       ))}
     </>

@@ -16,11 +16,14 @@ export function webhookOf(base: string, { provider, account }: Source): string {
 
 const icons = { ready: 'proven', unset: 'todo', broken: 'dead' } as const;
 
-export function SourceState({ state }: Pick<Source, 'state'>) {
+export function SourceState({
+  state,
+  label,
+}: Pick<Source, 'state'> & { readonly label?: string | undefined }) {
   return (
     <span class={`state ${icons[state]}`}>
       <Icon name={icons[state]} />
-      {words.setUp.states[state]}
+      {label ?? words.setUp.states[state]}
     </span>
   );
 }
