@@ -10,6 +10,7 @@ import { internalError } from './internal-error.ts';
 import { operations } from './operations.ts';
 import { outside } from './outside.ts';
 import { pages } from './pages/index.tsx';
+import { noSuchPage } from './pages/people.tsx';
 import type { AppEnv } from './services.ts';
 import { signIn } from './sign-in.tsx';
 import { webhooks } from './webhooks.ts';
@@ -30,5 +31,7 @@ app.route('/api/stats', stats);
 app.route('/api/tokens', tokens);
 app.get('/api/openapi.json', allow('read'), (c) => c.env.readAsset('/openapi.json'));
 app.route('/api', operations);
-app.notFound((c) => c.json({ error: 'not_found' }, 404));
+app.notFound((c) =>
+  c.req.header('Accept')?.includes('text/html') ? noSuchPage(c) : c.json({ error: 'not_found' }, 404),
+);
 app.onError(internalError);

@@ -6,6 +6,7 @@ import { identityOfSecret, isUntold, refuseEarly } from './identity.ts';
 import { htmlOf } from './pages/html.ts';
 import { Document, Icon } from './pages/layout.tsx';
 import { loadWords, words } from './pages/words.ts';
+import { pathIn } from './path-in.ts';
 import { readForm } from './read-form.ts';
 import type { AppEnv } from './services.ts';
 import { endedCookie, sessionCookie } from './session.ts';
@@ -98,14 +99,6 @@ function SignInPage({ to, problem }: SignInProps) {
       </main>
     </Document>
   );
-}
-
-/** A path of this vault: nothing else is redirected to. */
-function pathIn(to: string | null): string {
-  const base = 'https://vault.invalid';
-  const url = to?.startsWith('/') && URL.canParse(to, base) ? new URL(to, base) : undefined;
-  const path = url?.origin === base ? `${url.pathname}${url.search}` : '/';
-  return path.startsWith('//') ? '/' : path; // `/.//host` is one of another host.
 }
 
 function redirect(location: string, cookie: string): Response {

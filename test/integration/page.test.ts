@@ -196,8 +196,8 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
   test('takes a day in the zone of the reader, across a change of summer time', async ({ expect }) => {
     // In New York this day has 25 hours: both recordings are at 1:30, an hour apart.
     const page = await signedIn('/');
-    await page.getByText('owner', { exact: true }).first().click();
-    await page.getByLabel('Time zone').selectOption('America/New_York');
+    await page.locator('a.zone').click();
+    await page.getByLabel('Zone').selectOption('America/New_York');
     await page.getByRole('button', { name: 'Set' }).click();
     await page.goto(`${vault.url}/?from=2026-11-01&to=2026-11-01`);
     expect(await ids(page)).toEqual(['tape', 'mono']);
@@ -406,8 +406,15 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     expect(new URL(page.url()).pathname).toBe('/');
     await page.goForward();
     await page.locator('.panel').waitFor();
+    await page.locator('.panel').getByRole('button', { name: 'Play', exact: true }).click();
+    await vi.waitFor(goesOn, { timeout: 10_000 });
     await page.keyboard.press('Escape');
     await page.locator('.panel').waitFor({ state: 'detached' });
+    const isBelow = async () => {
+      const [isPaused, at] = await heard(page, '.dock');
+      expect([isPaused, at > 0.5]).toEqual([false, true]);
+    };
+    await vi.waitFor(isBelow, { timeout: 10_000 });
     await page.reload();
     expect(await ids(page)).toContain('dual');
   });
@@ -421,11 +428,13 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     await page.getByLabel('Reason').fill('a dispute');
     await page.getByRole('button', { name: 'Put on hold' }).click();
     await page.locator('.notice', { hasText: 'a dispute' }).waitFor();
+    await page.locator('.recordings .c-flags', { hasText: 'On hold' }).waitFor();
     expect((await heard(page, '.panel'))[0]).toBe(false);
     expect(await page.locator('.talk .share').first().textContent()).toMatch(/^\d+ %$/);
     await page.getByRole('button', { name: 'Release…' }).click();
     await page.getByRole('button', { name: 'Release', exact: true }).click();
     await page.locator('.notice', { hasText: 'Released.' }).waitFor();
+    await page.locator('.recordings .c-flags', { hasText: 'On hold' }).waitFor({ state: 'detached' });
     expect(new URL(page.url()).pathname).toMatch(/mono$/);
     // A session that has ended meanwhile is said in the same place.
     await context.clearCookies();
@@ -489,6 +498,9 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     expect(one).toBeGreaterThan(10);
     expect(two).toBeGreaterThan(10);
     expect(Math.abs(one + two - both + silence - 100)).toBeLessThanOrEqual(2);
+    // Its pauses are shorter than what is said to be a silence.
+    expect(await page.locator('.longest-line').isVisible()).toBe(false);
+    await page.goto(`${vault.url}/recordings/telnyx/proven`);
     const from = page.locator('.longest-from');
     await from.click();
     expect(await page.locator('.clock .now').textContent()).toBe(await from.textContent());

@@ -140,6 +140,25 @@ describe('a page', () => {
     const chosen = await post('/time-zone', { tz: 'Asia/Kolkata' });
     expect(chosen.headers.get('set-cookie')).toMatch(/^tz=Asia%2FKolkata; .*SameSite=Strict$/);
   });
+
+  test('leads to all zones, and from there back', async ({ expect }) => {
+    const [from, tz] = [`${base}/?q=4711`, 'America/Chicago'];
+    const html = await (await open('/time-zone', { cookie: `${cookie}; tz=${tz}`, referer: from })).text();
+    expect(html).toContain('<option selected>America/Chicago</option>');
+    for (const zone of ['UTC', 'Europe/Berlin', 'Pacific/Auckland'])
+      expect(html).toContain(`<option>${zone}</option>`);
+    expect(html).toContain('name="to" value="/?q=4711"');
+    expect((await post('/time-zone', { tz, to: '/?q=4711' })).headers.get('location')).toBe('/?q=4711');
+    for (const to of ['https://evil.example/', '//evil.example', '/.//evil.example'])
+      expect((await post('/time-zone', { tz, to })).headers.get('location')).toBe('/');
+  });
+
+  test('that is nowhere is said as a page to a person, and as JSON to a program', async ({ expect }) => {
+    const away = await vault.send(new Request(`${base}/nowhere`, { headers: { accept: 'text/html' } }));
+    expect([away.status, await away.text()]).toEqual([404, expect.stringContaining('There is no such page')]);
+    const told = await vault.send(new Request(`${base}/nowhere`));
+    expect([told.status, await told.json()]).toEqual([404, { error: 'not_found' }]);
+  });
 });
 
 describe('the list', () => {
@@ -348,7 +367,7 @@ describe('what needs a person', () => {
     const html = await (await open('/attention')).text();
 
     expect(html).toContain('<code>stored_elsewhere</code>');
-    expect(html).toContain('Look in your own storage');
+    expect(html).toContain('Look there: the provider is set to put recordings into it.');
     expect(html).toContain('Retry all 2');
     expect(html).toContain('<code>link_missing</code>');
     expect(html).toContain('<code>download_refused</code>');
@@ -560,6 +579,21 @@ describe('a selection', () => {
     expect(again).toContain('<code>invalid_body</code>');
   });
 
+  test('is released, and what was not on hold is named', async ({ expect }) => {
+    for (const run of ['a', 'b', 'c']) await archived(run);
+    await choose([path('a'), path('b')], { reason: 'a dispute' }, '/hold');
+    const asked = await (await choose([path('a'), path('c')], { do: 'release' })).text();
+    expect(asked).toContain('action="/selection/release"');
+    expect(asked).toContain('Release 2');
+    expect(await (await choose([path('a')], { do: 'hold' })).text()).toContain(
+      'Those already on hold get this reason',
+    );
+    const done = await (await choose([path('a'), path('c')], {}, '/release')).text();
+    expect(done).toContain('1 released');
+    expect(done).toMatch(/rec-c<\/a> <code>not_found<\/code>/);
+    expect(await keysOf('holds/')).toEqual([expect.stringContaining('rec-b')]);
+  });
+
   test('is held as far as the bucket takes it, and what failed is named', async ({ expect }) => {
     for (const run of ['a', 'b', 'c']) await archived(run);
     const bucket = failingPut(env.RECORDINGS, (key) => key.startsWith('holds/') && key.includes('rec-b'));
@@ -607,7 +641,7 @@ describe('a selection', () => {
     await archived('a');
     const body = new URLSearchParams({ path: path('a'), reason: 'x' });
     const elsewhere = { cookie, origin: 'https://other.example', 'sec-fetch-site': 'cross-site' };
-    for (const target of ['/selection', '/selection/hold', '/selection/export']) {
+    for (const target of ['/selection', '/selection/hold', '/selection/release', '/selection/export']) {
       const request = new Request(`${base}${target}`, { method: 'POST', body, headers: elsewhere });
       expect((await vault.send(request)).status, target).toBe(403);
     }
@@ -616,7 +650,9 @@ describe('a selection', () => {
     cookie = await signIn(await newToken({ name: 'reader' }));
     expect((await choose([path('a')], { do: 'export' })).status).toBe(200);
     expect((await choose([path('a')], { do: 'hold' })).status).toBe(403);
+    expect((await choose([path('a')], { do: 'release' })).status).toBe(403);
     expect((await choose([path('a')], { reason: 'x' }, '/hold')).status).toBe(403);
+    expect((await choose([path('a')], {}, '/release')).status).toBe(403);
     expect(await keysOf('holds/')).toEqual([]);
   });
 });
@@ -672,6 +708,7 @@ describe('a bundle', () => {
     expect(report).toContain('&#60;script&#62;alert(1)');
     expect(report).not.toContain('<script');
     expect(report).toContain(JSON.parse(files.get(manifest) ?? '').files[0].sha256);
+    expect(report).toMatch(/Owner: Exported/); // The line of this very bundle.
     const verify = files.get('verify.html') ?? '';
     expect(verify).toContain("default-src 'none'");
     expect(verify).not.toMatch(/^\s*(import|export) /m);

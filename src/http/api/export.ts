@@ -38,15 +38,15 @@ exported.get('/', allow('read'), async (c) => {
 
 interface ZipOptions {
   readonly name?: string;
-  /** Files after those of the recordings. */
-  readonly more?: readonly ZipEntry[];
+  /** Files after those of the recordings, asked for when the trail is written. */
+  readonly more?: () => Promise<readonly ZipEntry[]>;
 }
 
 /** A ZIP of recordings that the client may see. */
 export function zipOf(
   c: Context<AppEnv>,
   rows: readonly FoundRow[],
-  { name = `callvault ${new Date(c.env.now()).toISOString().slice(0, 10)}.zip`, more = [] }: ZipOptions = {},
+  { name = `callvault ${new Date(c.env.now()).toISOString().slice(0, 10)}.zip`, more }: ZipOptions = {},
 ): Response {
   const headers = {
     'Content-Type': 'application/zip',
@@ -62,7 +62,7 @@ export function zipOf(
 async function* entriesOf(
   c: Context<AppEnv>,
   rows: readonly FoundRow[],
-  more: readonly ZipEntry[],
+  more: ZipOptions['more'],
 ): AsyncGenerator<ZipEntry> {
   let written = 0;
   const write = async (manifestKey: string) => {
@@ -72,7 +72,7 @@ async function* entriesOf(
   };
   try {
     yield* zipEntries(rows, c.env, write);
-    if (written > 0) yield* more; // They tell of a recording: nothing of it goes out without its line.
+    if (written > 0 && more !== undefined) yield* await more(); // They tell of a recording: nothing of it goes out without its line.
   } catch (error) {
     c.env.log({ event: 'export', outcome: 'failed', detail: describeError(error), isAlarm: true });
     throw error;

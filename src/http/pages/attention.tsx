@@ -214,9 +214,11 @@ function Next({ one, clock }: { readonly one: Unfinished; readonly clock: Clock 
   }
   const dueMs = parseTimeMs(one.dueAt);
   const isLater = dueMs !== undefined && dueMs > clock.nowMs;
+  if (!isLater) return <b>{words.attention.running}</b>;
   return (
-    <b>
-      {isLater ? fill(words.attention.next, { span: span(dueMs - clock.nowMs) }) : words.attention.running}
-    </b>
+    <>
+      <b>{fill(words.attention.next, { span: span(dueMs - clock.nowMs) })}</b>{' '}
+      <span class="dim">{fill(words.attention.at, { time: clock.second(dueMs) })}</span>
+    </>
   );
 }

@@ -1,13 +1,16 @@
 import type { ZipEntry } from '../../catalog/export.ts';
 import type { Manifest } from '../../recording.ts';
+import { parseTimeMs } from '../../shared/time.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
+import type { Described } from '../api/describe.ts';
 import type { Services } from '../services.ts';
-import { count } from './format.ts';
+import { count, duration } from './format.ts';
 import type { View } from './layout.tsx';
 import { MAX_LINES, personOf } from './recording-history.tsx';
 import { fill, words } from './words.ts';
 
 interface BundleProps {
+  readonly one: Described;
   readonly manifest: Manifest;
   readonly trail: readonly TrailEntry[];
   readonly view: View;
@@ -46,7 +49,7 @@ interface ReportProps extends BundleProps {
   readonly style: string;
 }
 
-function Report({ manifest, trail, view: { clock, identity }, style }: ReportProps) {
+function Report({ one, manifest, trail, view: { clock, identity }, style }: ReportProps) {
   const { files, delivery, fromApi, failures, schema, ...event } = manifest;
   const { rawBody, rawBodyBase64, ...received } = delivery;
   const made = fill(words.bundle.made, {
@@ -54,6 +57,17 @@ function Report({ manifest, trail, view: { clock, identity }, style }: ReportPro
     zone: clock.zoneName(clock.nowMs),
     who: personOf({ who: identity.id, name: identity.name }),
   });
+  const ms = parseTimeMs(one.at) ?? 0;
+  const { facts } = words.recording;
+  const unknown = [words.list.unknown];
+  const summary = [
+    [words.bundle.call, (one.from ?? one.to) === undefined ? unknown : [one.from, '→', one.to].join(' ')],
+    [words.list.columns.start, `${clock.wholeDay(ms)}, ${clock.second(ms)} ${clock.zoneName(ms)}`],
+    [facts.utc, new Date(ms).toISOString().replace('T', ' ').slice(0, 19)],
+    [words.list.duration, one.durationSeconds === undefined ? '' : duration(one.durationSeconds)],
+    [facts.source, one.source],
+    [facts.archived, clock.exact(parseTimeMs(files[0]?.archivedAt) ?? 0)],
+  ] as const;
   return (
     <html lang={words.language}>
       <head>
@@ -63,6 +77,14 @@ function Report({ manifest, trail, view: { clock, identity }, style }: ReportPro
       </head>
       <body>
         <h1>{words.bundle.title}</h1>
+        <table>
+          {summary.map(([name, value]) => (
+            <tr>
+              <th>{name}</th>
+              <td>{value}</td>
+            </tr>
+          ))}
+        </table>
         <p>{made}</p>
         <p>{words.bundle.verify}</p>
         <h2>{words.bundle.event}</h2>
@@ -81,7 +103,7 @@ function Report({ manifest, trail, view: { clock, identity }, style }: ReportPro
         <table>
           {trail.map((line) => (
             <tr>
-              <th>{line.at}</th>
+              <th>{clock.exact(parseTimeMs(line.at) ?? 0)}</th>
               <td>
                 {personOf(line)}: {words.recording.trail.actions[line.action]} {line.detail}
               </td>

@@ -55,6 +55,9 @@ export function FilterBar({ filters, clock, providers }: BarProps) {
             value={filters.q}
           />
           <kbd>/</kbd>
+          <button class="btn find" type="submit">
+            {words.list.find}
+          </button>
         </div>
         <button class="btn open-filters" type="button" popovertarget="chips">
           {words.list.filters}

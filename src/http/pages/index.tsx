@@ -5,14 +5,13 @@ import { allListings } from '../../recover/listing.ts';
 import { retryEntry } from '../../recover/retry-recording.ts';
 import type { Failure } from '../../shared/errors.ts';
 import { orLogFault } from '../../shared/log.ts';
-import { isTimeZone } from '../../shared/zoned-day.ts';
 import { describe } from '../api/describe.ts';
 import { writeTrail } from '../api/write-trail.ts';
 import { internalError } from '../internal-error.ts';
 import { readForm } from '../read-form.ts';
 import type { AppEnv } from '../services.ts';
 import { AttentionPage, type Unfinished } from './attention.tsx';
-import { htmlOf, pageHeaders } from './html.ts';
+import { htmlOf } from './html.ts';
 import { FailedPage } from './layout.tsx';
 import { listPages } from './list-routes.tsx';
 import { OverviewPage, PERIODS } from './overview.tsx';
@@ -20,6 +19,7 @@ import { failed, forPeople, viewOf } from './people.tsx';
 import { recordingPages } from './recording-routes.tsx';
 import { baseOf } from './set-up.tsx';
 import { StatusPage } from './status.tsx';
+import { timeZonePages } from './time-zone.tsx';
 import { fill, loadWords, words } from './words.ts';
 
 /** The pages for people: the same data and rights as the API, as HTML. */
@@ -38,24 +38,9 @@ pages.onError(async (error, c) => {
 
 pages.route('/recordings', recordingPages);
 pages.route('/', listPages);
+pages.route('/', timeZonePages);
 
 const DAY_MS = 86_400_000;
-
-const ZONE_SECONDS = 365 * 86_400;
-
-/** `POST /time-zone` with the form's `tz`: remembered by the browser. */
-pages.post('/time-zone', forPeople('read'), async (c) => {
-  const tz = (await readForm(c)).get('tz') ?? '';
-  const zone = isTimeZone(tz) ? tz : 'UTC';
-  const back = c.req.header('Referer');
-  const { pathname, search } = new URL(back !== undefined && URL.canParse(back) ? back : '/', c.req.url);
-  const headers = {
-    ...pageHeaders,
-    Location: `${pathname.replace(/^\/+/, '/')}${search}`,
-    'Set-Cookie': `tz=${encodeURIComponent(zone)}; Max-Age=${ZONE_SECONDS}; Path=/; SameSite=Strict`,
-  };
-  return new Response(null, { status: 303, headers });
-});
 
 /** `GET /attention`: the first 1,000 dead letters and pending entries, by their codes. */
 pages.get('/attention', forPeople('read'), (c) => showAttention(c));

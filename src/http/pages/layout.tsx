@@ -56,12 +56,12 @@ export function Layout({ title, view, tab, children }: LayoutProps) {
             ))}
           </ul>
         </nav>
-        <p class="zone">
+        <a class="zone" href="/time-zone">
           {fill(words.timesIn, {
             place: placeOf(view.clock.timeZone),
             name: view.clock.zoneName(view.clock.nowMs),
           })}
-        </p>
+        </a>
         <button class="btn quiet help" type="button" popovertarget="keys">
           {words.keys} <kbd>?</kbd>
         </button>
@@ -106,21 +106,9 @@ function DeadCount({ dead }: { readonly dead: number }) {
   );
 }
 
-/** Zones that are offered, beside that of the reader. */
-const ZONES = [
-  'UTC',
-  'America/New_York',
-  'America/Los_Angeles',
-  'Europe/London',
-  'Europe/Berlin',
-  'Africa/Nairobi',
-  'Asia/Kolkata',
-  'Asia/Singapore',
-  'Australia/Sydney',
-];
-
 function AccountMenu({ view: { identity, clock } }: { readonly view: View }) {
-  const name = identity.name ?? identity.id.replace(/^access:/, '');
+  const { owner } = words.recording.trail;
+  const name = identity.name ?? (identity.id === 'owner' ? owner : identity.id.replace(/^access:/, ''));
   const isSession = !identity.id.startsWith('access:');
   return (
     <details class="menu">
@@ -135,17 +123,11 @@ function AccountMenu({ view: { identity, clock } }: { readonly view: View }) {
           <br />
           {identity.right === 'manage' ? words.mayManage : words.mayRead}
         </p>
-        <form method="post" action="/time-zone" class="stack">
-          <label for="tz">{words.timeZone}</label>
-          <select id="tz" name="tz">
-            {[...new Set([clock.timeZone, ...ZONES])].map((zone) => (
-              <option selected={zone === clock.timeZone}>{zone}</option>
-            ))}
-          </select>
-          <button class="btn" type="submit">
-            {words.set}
-          </button>
-        </form>
+        <p>
+          <a href="/time-zone">
+            {words.zone.title}: {placeOf(clock.timeZone)}
+          </a>
+        </p>
         {isSession && (
           <form method="post" action="/sign-out">
             <button class="btn quiet" type="submit">

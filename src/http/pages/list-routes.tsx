@@ -4,7 +4,7 @@ import { type ExportPart, planExport } from '../../catalog/export.ts';
 import { findArchived } from '../../catalog/find-recording.ts';
 import { listRecordings } from '../../catalog/list-recordings.ts';
 import type { FoundRow } from '../../storage/catalog.ts';
-import { describe, describeRow } from '../api/describe.ts';
+import { type DescribedRow, describe, describeRow } from '../api/describe.ts';
 import { zipOf } from '../api/export.ts';
 import { readExportQuery, readListQuery } from '../api/list-query.ts';
 import { maySee } from '../identity.ts';
@@ -18,8 +18,9 @@ import { htmlOf } from './html.ts';
 import type { View } from './layout.tsx';
 import { type FoundList, ListPage } from './list.tsx';
 import { clockOf, failed, forPeople, viewOf } from './people.tsx';
-import { ExportPage, HeldPage, SelectionPage } from './selection.tsx';
+import { DonePage, ExportPage, SelectionPage } from './selection.tsx';
 import { baseOf, EmptyPage, SetUpPage } from './set-up.tsx';
+import { fill, words } from './words.ts';
 
 /** The list, and what is done with several recordings of it. */
 export const listPages = new Hono<AppEnv>();
@@ -172,9 +173,10 @@ listPages.post('/selection', forPeople('read'), async (c) => {
   const rows = await selected(form, c);
   if (rows instanceof Response) return rows;
   const view = await viewOf(c);
-  const isHold = form.get('do') === 'hold';
-  if (isHold && view.identity.right !== 'manage') return failed(c, 'forbidden', 403);
-  return htmlOf(<SelectionPage view={view} all={rows.map(describeRow)} isHold={isHold} />);
+  const asked = form.get('do');
+  const wanted = asked === 'hold' || asked === 'release' ? asked : 'export';
+  if (wanted !== 'export' && view.identity.right !== 'manage') return failed(c, 'forbidden', 403);
+  return htmlOf(<SelectionPage view={view} all={rows.map(describeRow)} wanted={wanted} />);
 });
 
 /** `POST /selection/export`: the ZIP. */
@@ -184,18 +186,35 @@ listPages.post('/selection/export', forPeople('read'), async (c) => {
 });
 
 /** `POST /selection/hold` with a `reason`: each by itself; what fails is named. */
-listPages.post('/selection/hold', forPeople('manage'), async (c) => {
+listPages.post('/selection/hold', forPeople('manage'), (c) =>
+  ofEach(c, words.selection.heldTitle, (path, form) =>
+    askApi(c, { method: 'POST', path, part: '/hold', body: { reason: form.get('reason')?.trim() } }),
+  ),
+);
+
+/** `POST /selection/release`: the same, without a reason; those that are not on hold are named. */
+listPages.post('/selection/release', forPeople('manage'), (c) =>
+  ofEach(c, words.selection.releasedTitle, (path) => askApi(c, { method: 'DELETE', path, part: '/hold' })),
+);
+
+async function ofEach(
+  c: Context<AppEnv>,
+  title: string,
+  act: (path: string, form: URLSearchParams) => Promise<Response>,
+): Promise<Response> {
   const form = await readForm(c, MAX_SELECTION_BYTES);
   const rows = await selected(form, c);
   if (rows instanceof Response) return rows;
-  const reason = form.get('reason')?.trim();
+  const all: DescribedRow[] = [];
   const refusals: { readonly path: string; readonly code: string }[] = [];
-  for (const { path } of rows.map(describeRow)) {
-    const answer = await askApi(c, { method: 'POST', path, part: '/hold', body: { reason } });
-    if (!answer.ok) refusals.push({ path, code: await codeOfAnswer(answer) });
+  for (const one of rows.map(describeRow)) {
+    const answer = await act(one.path, form);
+    if (answer.ok) all.push(one);
+    else refusals.push({ path: one.path, code: await codeOfAnswer(answer) });
   }
-  return htmlOf(<HeldPage view={await viewOf(c)} held={rows.length - refusals.length} refusals={refusals} />);
-});
+  const counted = fill(title, { count: all.length });
+  return htmlOf(<DonePage view={await viewOf(c)} title={counted} all={all} refusals={refusals} />);
+}
 
 /** The rows that a form names by their paths, once each; those that are gone are left out. */
 async function selected(form: URLSearchParams, c: Context<AppEnv>): Promise<FoundRow[] | Response> {

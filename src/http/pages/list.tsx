@@ -124,9 +124,14 @@ function Table({ view, filters, found }: TableProps) {
           {words.list.export}
         </button>
         {view.identity.right === 'manage' && (
-          <button class="btn" type="submit" name="do" value="hold">
-            {words.recording.hold}
-          </button>
+          <>
+            <button class="btn" type="submit" name="do" value="hold">
+              {words.recording.hold}
+            </button>
+            <button class="btn" type="submit" name="do" value="release">
+              {words.recording.release}
+            </button>
+          </>
         )}
         <button class="btn quiet" type="reset">
           {words.list.clear}

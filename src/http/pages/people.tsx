@@ -56,6 +56,12 @@ export async function failed(c: Context<AppEnv>, code: string, status: number): 
   return htmlOf(<FailedPage view={identity && (await viewOf(c))} code={code} />, status);
 }
 
+/** For a browser that asks for what is nowhere. */
+export async function noSuchPage(c: Context<AppEnv>): Promise<Response> {
+  await loadWords(c.env);
+  return htmlOf(<FailedPage view={undefined} code="not_found" />, 404);
+}
+
 const MAX_COUNTED = 1_000;
 
 /** Who looks, in which zone, and what needs a person. */

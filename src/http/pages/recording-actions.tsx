@@ -9,33 +9,31 @@ export function Dialogs({ one }: { readonly one: DescribedRow }) {
   const isHeld = one.hold !== undefined;
   return (
     <>
-      {!isHeld && (
-        <Dialog
-          id="share"
-          label={words.recording.share}
-          title={shareDialog.title}
-          text={shareDialog.text}
-          action={pageOf(one, '/share')}
-          submit={shareDialog.submit}
-        >
-          <label for="share-for">{shareDialog.validFor}</label>
-          <select id="share-for" name="expiresInSeconds">
-            {Object.entries(shareDialog.spans).map(([value, label]) => (
-              <option value={value} selected={value === '86400'}>
-                {label}
-              </option>
-            ))}
-          </select>
-          <div class="options">
-            <label>
-              <input type="checkbox" name="numbers" value="true" /> {shareDialog.numbers}
-            </label>
-            <label>
-              <input type="checkbox" name="download" value="true" /> {shareDialog.download}
-            </label>
-          </div>
-        </Dialog>
-      )}
+      <Dialog
+        id="share"
+        label={words.recording.share}
+        title={shareDialog.title}
+        text={shareDialog.text}
+        action={pageOf(one, '/share')}
+        submit={shareDialog.submit}
+      >
+        <label for="share-for">{shareDialog.validFor}</label>
+        <select id="share-for" name="expiresInSeconds">
+          {Object.entries(shareDialog.spans).map(([value, label]) => (
+            <option value={value} selected={value === '86400'}>
+              {label}
+            </option>
+          ))}
+        </select>
+        <div class="options">
+          <label>
+            <input type="checkbox" name="numbers" value="true" /> {shareDialog.numbers}
+          </label>
+          <label>
+            <input type="checkbox" name="download" value="true" /> {shareDialog.download}
+          </label>
+        </div>
+      </Dialog>
       {isHeld ? (
         <Dialog
           id="release"
@@ -111,7 +109,6 @@ export function Erase({ one }: { readonly one: Described }) {
   if (one.path === undefined) return null;
   const isHeld = one.state === 'archived' && one.hold !== undefined;
   const files = one.state === 'archived' ? one.files : [];
-  const [end = ''] = confirmationsOf(one);
   return (
     <Section id="erase" title={erase.title}>
       {isHeld ? (
@@ -139,15 +136,7 @@ export function Erase({ one }: { readonly one: Described }) {
                 what: one.from === undefined && one.to === undefined ? erase.idEnd : erase.lastDigits,
               })}
             </label>
-            <input
-              id="confirm"
-              class="short"
-              name="confirm"
-              autocomplete="off"
-              maxlength={4}
-              required
-              placeholder={end}
-            />
+            <input id="confirm" class="short" name="confirm" autocomplete="off" maxlength={4} required />
             <p class="actions">
               <button class="btn danger" type="submit">
                 {files.length === 0 ? erase.submitLetter : fill(erase.submit, { count: files.length })}

@@ -145,6 +145,11 @@ export function Files({ one, manifest, clock }: FilesProps) {
 
 function checksOf(checks: Readonly<Record<string, string>> = {}): string {
   return Object.entries(checks)
-    .map(([name, result]) => (result === 'ok' ? name : `${name}: ${result}`))
+    .map(([name, result]) => (result === 'ok' ? checkInWords(name) : `${checkInWords(name)}: ${result}`))
     .join(', ');
+}
+
+function checkInWords(name: string): string {
+  const { checks } = words.recording.files;
+  return Object.hasOwn(checks, name) ? checks[name as keyof typeof checks] : name.replaceAll('_', ' ');
 }

@@ -75,16 +75,26 @@ export function Shares({ one, shares, view: { clock } }: RecordingProps) {
     <Section id="links" title={words_.title}>
       <table class="plain fold links">
         <TableHead
-          columns={[words_.created, words_.by, words_.until, [words_.opened, 'num'], [words_.revoke, 'vh']]}
+          columns={[
+            words_.id,
+            words_.created,
+            words_.by,
+            words_.until,
+            [words_.opened, 'num'],
+            [words_.revoke, 'vh'],
+          ]}
         />
         <tbody>
           {shares.map((share) => (
             <tr>
+              <td data-l={words_.id}>
+                <code>{share.id}</code>
+              </td>
               <td class="ts" data-l={words_.created}>
                 <Time ms={parseTimeMs(share.createdAt) ?? 0} clock={clock} />
               </td>
               <td class="by" data-l={words_.by}>
-                {share.by}
+                {share.by === 'owner' ? words.recording.trail.owner : share.by}
               </td>
               <td class="full" data-l={words_.until}>
                 <Time ms={parseTimeMs(share.expiresAt) ?? 0} clock={clock} />
@@ -109,7 +119,7 @@ export function Shares({ one, shares, view: { clock } }: RecordingProps) {
 }
 
 export function Trail({ one, trail, view: { clock } }: RecordingProps) {
-  const { title, when, who, what, none, actions, all } = words.recording.trail;
+  const { title, when, who, what, none, actions, once, all } = words.recording.trail;
   return (
     <Section id="trail" title={title}>
       {trail.length === 0 ? (
@@ -134,7 +144,7 @@ export function Trail({ one, trail, view: { clock } }: RecordingProps) {
       )}
       {one.state === 'archived' && (
         <p class="small">
-          <a href={`/api${pageOf(one, '/trail')}`}>{all}</a>
+          {once} <a href={`/api${pageOf(one, '/trail')}`}>{all}</a>
         </p>
       )}
     </Section>

@@ -1,5 +1,4 @@
 import type { DeadLetter, InboxEntry, Manifest } from '../../recording.ts';
-import { permanentFailures } from '../../shared/errors.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import type { Described } from '../api/describe.ts';
 import type { Child } from './jsx-runtime.ts';
@@ -28,15 +27,15 @@ export interface RecordingProps {
   readonly knownKeys: readonly string[];
   readonly startSeconds: number;
   /** A link that was just made. */
-  readonly madeUrl?: string | undefined;
+  readonly made?: { readonly url: string; readonly expiresAt: string } | undefined;
   /** What was just done. */
   readonly done?: string | undefined;
 }
 
-/** What to do about a dead letter, as a sentence. */
+/** What to do about a dead letter; `undefined` for what is tried again by itself. */
 export function adviceOn(code: string): string | undefined {
-  if (!Object.hasOwn(permanentFailures, code)) return undefined;
-  return `${permanentFailures[code as keyof typeof permanentFailures].replaceAll('`', '')}.`;
+  const { advice } = words;
+  return Object.hasOwn(advice, code) ? advice[code as keyof typeof advice] : undefined;
 }
 
 /** The path of the page of a recording, or of a form on it. */

@@ -20,7 +20,7 @@ import { failed, forPeople, viewOf } from './people.tsx';
 import { RecordingPage } from './recording.tsx';
 import { confirmationsOf } from './recording-actions.tsx';
 import { MAX_LINES } from './recording-history.tsx';
-import type { ListedShare } from './recording-parts.tsx';
+import type { ListedShare, RecordingProps } from './recording-parts.tsx';
 import { words } from './words.ts';
 
 /** One recording, and what a person does with it: `/recordings/:source/:recordingId`. */
@@ -43,9 +43,11 @@ recordingPages.post('/:source/:recordingId/bundle', forPeople('read'), async (c)
   if (found.state !== 'archived') return failed(c, 'not_found', 404);
   const { manifest } = await storedOf(found, c);
   if (manifest === undefined) return failed(c, 'not_found', 404);
-  const [view, trail] = await Promise.all([viewOf(c), trailOf(await describe(found), c)]);
-  const name = fileName(found.row, 'zip');
-  return zipOf(c, [found], { name, more: await bundleFiles({ manifest, trail, view }, c.env) });
+  const view = await viewOf(c);
+  const one = await describe(found);
+  // Asked for when the trail has the line of this very bundle.
+  const more = async () => bundleFiles({ one, manifest, trail: await trailOf(one, c), view }, c.env);
+  return zipOf(c, [found], { name: fileName(found.row, 'zip'), more });
 });
 
 recordingPages.post('/:source/:recordingId/hold', forPeople('manage'), async (c) => {
@@ -70,8 +72,8 @@ recordingPages.post('/:source/:recordingId/share', forPeople('manage'), async (c
   };
   const answer = await ask(c, { method: 'POST', part: '/shares', body });
   if (!answer.ok) return refused(c, answer);
-  const { url }: { url: string } = await answer.json();
-  return show(c, { startSeconds: 0, madeUrl: url });
+  const made: { url: string; expiresAt: string } = await answer.json();
+  return show(c, { startSeconds: 0, made });
 });
 
 recordingPages.post('/:source/:recordingId/revoke', forPeople('manage'), async (c) => {
@@ -146,10 +148,8 @@ async function findOf(c: Context<AppEnv>): Promise<Listed | Response> {
   return found.value ?? failed(c, 'not_found', 404);
 }
 
-interface Shown {
+interface Shown extends Pick<RecordingProps, 'made' | 'done'> {
   readonly startSeconds: number;
-  readonly madeUrl?: string;
-  readonly done?: string | undefined;
 }
 
 async function show(c: Context<AppEnv>, shown: Shown): Promise<Response> {

@@ -6,7 +6,7 @@ import { Player } from './player.tsx';
 import { Dialogs, Erase } from './recording-actions.tsx';
 import { Facts, Files } from './recording-facts.tsx';
 import { Attempts, Shares, Trail } from './recording-history.tsx';
-import { Copied, pageOf, type RecordingProps, Section, TableHead } from './recording-parts.tsx';
+import { pageOf, type RecordingProps, Section, TableHead } from './recording-parts.tsx';
 import { inChannels, Who } from './row.tsx';
 import { fill, words } from './words.ts';
 
@@ -23,7 +23,7 @@ export function RecordingPage(props: RecordingProps) {
         <article class="rec">
           <Head {...props} />
           {done !== undefined && <p class="notice">{done}</p>}
-          {props.madeUrl !== undefined && <MadeLink url={props.madeUrl} />}
+          {props.made !== undefined && <MadeLink {...props.made} clock={view.clock} />}
           <Held one={one} clock={view.clock} />
           {one.state === 'archived' && one.files.length > 0 && (
             <Player
@@ -124,13 +124,13 @@ function Talk({ channels }: { readonly channels: number }) {
           ))}
         </tbody>
       </table>
-      <p class="small">
+      <p class="longest-line" hidden>
         {talk.longest} <span class="longest">–</span>, {talk.from}{' '}
         <a class="longest-from" href="#talk">
           –
         </a>
-        . {talk.note}
       </p>
+      <p class="small">{talk.note}</p>
     </Section>
   );
 }
@@ -178,13 +178,27 @@ function Retry({ one }: { readonly one: Described }) {
   );
 }
 
-function MadeLink({ url }: { readonly url: string }) {
+interface MadeLinkProps extends NonNullable<RecordingProps['made']> {
+  readonly clock: Clock;
+}
+
+function MadeLink({ url, expiresAt, clock }: MadeLinkProps) {
+  const { made, madeUntil, copy } = words.recording.shares;
   return (
-    <p class="notice">
-      <span>
-        {words.recording.shares.made} <Copied value={url} what={words.recording.shares.title} />
-      </span>
-    </p>
+    <div class="notice made">
+      <p>
+        <b>{made}</b>
+      </p>
+      <p>
+        <code class="id">{url}</code>
+      </p>
+      <p class="actions">
+        <button class="btn primary" type="button" data-copy={url}>
+          {copy}
+        </button>
+        <span class="dim">{fill(madeUntil, { time: clock.exact(parseTimeMs(expiresAt) ?? 0) })}</span>
+      </p>
+    </div>
   );
 }
 

@@ -88,64 +88,87 @@ function Counts({ recordings, files, bytes, held }: CountsProps) {
   );
 }
 
+/** What is done with several recordings. */
+export type SelectedFor = 'export' | 'hold' | 'release';
+
 interface SelectionProps {
   readonly view: View;
   readonly all: readonly DescribedRow[];
-  readonly isHold: boolean;
+  readonly wanted: SelectedFor;
 }
 
-/** Asks before several recordings are exported, or put on hold. */
-export function SelectionPage({ view, all, isHold }: SelectionProps) {
+/** Asks before several recordings are exported, put on hold or released. */
+export function SelectionPage({ view, all, wanted }: SelectionProps) {
   const files = all.flatMap((one) => one.files);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  const { holdDialog } = words.recording;
+  const held = all.filter(({ hold }) => hold !== undefined).length;
+  const { title, lead, submit } = askOf(wanted, all.length);
   return (
-    <Page view={view} title={isHold ? holdDialog.title : words.selection.exportTitle}>
-      <Counts
-        recordings={all.length}
-        files={files.length}
-        bytes={bytes}
-        held={all.filter(({ hold }) => hold !== undefined).length}
-      />
-      <form method="post" action={isHold ? '/selection/hold' : '/selection/export'} class="stack">
+    <Page view={view} title={title}>
+      <Counts recordings={all.length} files={files.length} bytes={bytes} held={held} />
+      <form method="post" action={`/selection/${wanted}`} class="stack">
         {all.map(({ path }) => (
           <input type="hidden" name="path" value={path} />
         ))}
-        <p class="lead">{isHold ? holdDialog.text : words.selection.zipHas}</p>
-        {isHold && <label for="reason">{holdDialog.reason}</label>}
-        {isHold && <input id="reason" name="reason" required maxlength={500} autocomplete="off" autofocus />}
+        <p class="lead">{lead}</p>
+        {wanted === 'hold' && (
+          <>
+            {held > 0 && <p>{words.selection.reasonStays}</p>}
+            <label for="reason">{words.recording.holdDialog.reason}</label>
+            <input id="reason" name="reason" required maxlength={500} autocomplete="off" autofocus />
+          </>
+        )}
         <p class="actions">
           <button class="btn primary" type="submit">
-            {isHold ? fill(words.selection.hold, { count: all.length }) : words.selection.download}
+            {submit}
           </button>
           <a class="btn" href="/">
             {words.recording.cancel}
           </a>
         </p>
       </form>
-      <ul class="chosen-list">
-        {all.map((one) => (
-          <li>
-            <a href={one.path.replace('/api', '')}>
-              {view.clock.day(Date.parse(one.at))} {view.clock.minute(Date.parse(one.at))} <Who one={one} />
-            </a>
-          </li>
-        ))}
-      </ul>
+      <Chosen view={view} all={all} />
     </Page>
   );
 }
 
-interface HeldProps {
+function askOf(wanted: SelectedFor, count: number) {
+  const { exportTitle, zipHas, download, hold, release } = words.selection;
+  const { holdDialog, releaseDialog } = words.recording;
+  if (wanted === 'export') return { title: exportTitle, lead: zipHas, submit: download };
+  return wanted === 'hold'
+    ? { title: holdDialog.title, lead: holdDialog.text, submit: fill(hold, { count }) }
+    : { title: releaseDialog.title, lead: releaseDialog.text, submit: fill(release, { count }) };
+}
+
+function Chosen({ view, all }: Omit<SelectionProps, 'wanted'>) {
+  return (
+    <ul class="chosen-list">
+      {all.map((one) => (
+        <li>
+          <a href={one.path.replace('/api', '')}>
+            {view.clock.day(Date.parse(one.at))} {view.clock.minute(Date.parse(one.at))} <Who one={one} />
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface DoneProps {
   readonly view: View;
-  readonly held: number;
+  readonly title: string;
+  /** Those of which it was done. */
+  readonly all: readonly DescribedRow[];
   readonly refusals: readonly { readonly path: string; readonly code: string }[];
 }
 
-export function HeldPage({ view, held, refusals }: HeldProps) {
+/** What was done, and with which recordings. */
+export function DonePage({ view, title, all, refusals }: DoneProps) {
   return (
-    <Page view={view} title={fill(words.selection.heldTitle, { count: held })}>
-      {refusals.length > 0 && <p class="lead">{words.selection.notHeld}</p>}
+    <Page view={view} title={title}>
+      <Chosen view={view} all={all} />
+      {refusals.length > 0 && <p class="lead">{words.selection.refused}</p>}
       <ul class="chosen-list">
         {refusals.map(({ path, code }) => (
           <li>
@@ -153,6 +176,14 @@ export function HeldPage({ view, held, refusals }: HeldProps) {
           </li>
         ))}
       </ul>
+      <p class="actions">
+        <a class="btn" href="/">
+          {words.selection.back}
+        </a>
+        <a class="btn" href="/?hold=true">
+          {words.selection.onHold}
+        </a>
+      </p>
     </Page>
   );
 }

@@ -56,7 +56,7 @@ function showPlaying() {
 const isSame = (one, audio) => one !== undefined && one.audio.src.split('#')[0] === audio;
 
 /** Plays the recording of a row below the list, or in the panel where it is open. */
-function playRow(link) {
+function playRow(link, from = 0) {
   const audio = new URL(link.dataset.audio, location.href).href;
   const known = [paged, docked].find((one) => isSame(one, audio));
   if (known) return known.toggle();
@@ -74,6 +74,7 @@ function playRow(link) {
   $('.playing .dim', section).textContent = $('time', row).textContent;
   $('main').after(dock);
   docked = startPlayer(section, changed);
+  docked.go(from);
   void docked.play();
 }
 
@@ -175,7 +176,8 @@ function moveDock(heard) {
 
 function closePanel(isNew = true) {
   visits++; // One that is still on its way comes too late.
-  if (paged && !paged.audio.paused) paged.audio.pause();
+  const heard = paged && !paged.audio.paused ? paged : undefined;
+  heard?.audio.pause();
   $('.panel')?.remove();
   $('.list-body')?.classList.remove('split');
   document.body.classList.remove('has-panel');
@@ -184,6 +186,8 @@ function closePanel(isNew = true) {
   if (isNew) history.pushState({}, '', listHref);
   document.title = listTitle;
   startPage();
+  const play = row && $('.play[data-audio]', row);
+  if (heard && play) playRow(play, heard.audio.currentTime);
   $('.c-who a', row ?? document)?.focus();
 }
 
@@ -268,6 +272,18 @@ async function send(form, submitter) {
   const notice = $('.notice', article);
   notice?.setAttribute('tabindex', '-1');
   notice?.focus();
+  if (fresh) await refreshRow(article);
+}
+
+/** The list beside a panel shows what was done as well. */
+async function refreshRow(article) {
+  const row = article.closest('.panel') && $('.is-open');
+  if (!row) return;
+  const response = await fetch(listHref).catch(() => undefined);
+  const page = new DOMParser().parseFromString((await response?.text().catch(() => '')) ?? '', 'text/html');
+  const href = $('.c-who a', row).getAttribute('href');
+  const fresh = $$('.c-who a', page).find((link) => link.getAttribute('href') === href);
+  if (fresh) $('.c-flags', row).replaceWith($('.c-flags', fresh.closest('tr')));
 }
 
 /** What a page says that failed; another answer is none of this vault's pages. */
@@ -300,7 +316,9 @@ function showSelected() {
   const count = boxes().filter(({ checked }) => checked).length;
   if (chosen) chosen.textContent = fill(words.selected, { count });
   const all = $('.c-pick .all');
-  if (all) all.checked = count > 0 && count === boxes().length;
+  if (!all) return;
+  all.checked = count > 0 && count === boxes().length;
+  all.indeterminate = count > 0 && !all.checked;
 }
 
 document.addEventListener('change', ({ target }) => {

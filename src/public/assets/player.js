@@ -102,7 +102,7 @@ function showTalk(article, lanes, seconds) {
   for (const row of $$('[data-talk]', table)) {
     const length = Math.min(seconds, lengthOf(parts[row.dataset.talk] ?? []));
     const share = (100 * length) / seconds;
-    $('.time', row).textContent = clock(length);
+    $('.time', row).textContent = clock(Math.round(length));
     $('.share', row).textContent = `${share.toFixed(0)} %`;
     $('.fill', row).setAttribute('width', `${share.toFixed(1)}%`);
   }
@@ -110,7 +110,8 @@ function showTalk(article, lanes, seconds) {
     from: 0,
     to: 0,
   });
-  $('.longest', article).textContent = clock(longest.to - longest.from);
+  $('.longest-line', article).hidden = longest.to - longest.from < 0.5;
+  $('.longest', article).textContent = clock(Math.round(longest.to - longest.from));
   const from = $('.longest-from', article);
   from.textContent = clock(longest.from);
   from.href = `?t=${Math.floor(longest.from)}`;
@@ -127,8 +128,13 @@ export function startPlayer(player, onChange = () => undefined) {
   const wave = $('.wave', player);
   const seek = $('.seek', player);
   const button = $('.play-main', player);
-  const seconds = () =>
-    (Number.isFinite(audio.duration) && audio.duration) || Number(player.dataset.seconds) || 0;
+  /** Of the audio; before it is loaded that of the event, unless the waveform is of another length. */
+  function seconds() {
+    if (Number.isFinite(audio.duration) && audio.duration > 0) return audio.duration;
+    const said = Number(player.dataset.seconds) || 0;
+    const drawn = (lanes[0]?.length ?? 0) / 10;
+    return drawn > 0 && Math.abs(drawn - said) > 1 ? drawn : said;
+  }
   let wanted = Number(seek.value);
   let lanes = [];
   let isDecoding = false;

@@ -32,9 +32,12 @@ async function findings({ prove: path, zone, known }, status) {
     status.textContent = text.noManifest;
     return [];
   }
-  const style = { dateStyle: 'medium', timeStyle: 'long', timeZone: zone };
+  const style = { dateStyle: 'medium', timeStyle: 'medium', timeZone: zone };
   const format = new Intl.DateTimeFormat(document.documentElement.lang, style);
-  const formatTime = (ms) => format.format(ms);
+  // Short names as the pages have them: EST, not GMT-5.
+  const names = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'short' });
+  const nameOf = (ms) => names.formatToParts(ms).find(({ type }) => type === 'timeZoneName')?.value;
+  const formatTime = (ms) => `${format.format(ms)} ${nameOf(ms)}`;
   const found = await prove(manifest, computed, { formatTime, knownKeys: known.split(' ') });
   status.textContent = fill(text.checked, { time: formatTime(Date.now()) });
   status.className = 'proof-head';
