@@ -172,6 +172,7 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
         '/overview',
         '/status',
         '/export?q=4711',
+        '/time-zone',
         '/recordings/standard-webhooks/dual',
         '/recordings/standard-webhooks/tape',
         '/recordings/standard-webhooks/dead',

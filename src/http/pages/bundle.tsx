@@ -59,15 +59,14 @@ function Report({ one, manifest, trail, view: { clock, identity }, style }: Repo
   });
   const ms = parseTimeMs(one.at) ?? 0;
   const { facts } = words.recording;
-  const unknown = [words.list.unknown];
-  const summary = [
-    [words.bundle.call, (one.from ?? one.to) === undefined ? unknown : [one.from, '→', one.to].join(' ')],
-    [words.list.columns.start, `${clock.wholeDay(ms)}, ${clock.second(ms)} ${clock.zoneName(ms)}`],
-    [facts.utc, new Date(ms).toISOString().replace('T', ' ').slice(0, 19)],
-    [words.list.duration, one.durationSeconds === undefined ? '' : duration(one.durationSeconds)],
-    [facts.source, one.source],
-    [facts.archived, clock.exact(parseTimeMs(files[0]?.archivedAt) ?? 0)],
-  ] as const;
+  const summary = {
+    [words.bundle.call]: (one.from ?? one.to) && [one.from, '→', one.to].join(' '),
+    [words.list.columns.start]: `${clock.wholeDay(ms)}, ${clock.second(ms)} ${clock.zoneName(ms)}`,
+    [facts.utc]: new Date(ms).toISOString().replace('T', ' ').slice(0, 19),
+    [words.list.duration]: one.durationSeconds && duration(one.durationSeconds),
+    [facts.source]: one.source,
+    [facts.archived]: clock.exact(parseTimeMs(files[0]?.archivedAt) ?? 0),
+  };
   return (
     <html lang={words.language}>
       <head>
@@ -77,14 +76,7 @@ function Report({ one, manifest, trail, view: { clock, identity }, style }: Repo
       </head>
       <body>
         <h1>{words.bundle.title}</h1>
-        <table>
-          {summary.map(([name, value]) => (
-            <tr>
-              <th>{name}</th>
-              <td>{value}</td>
-            </tr>
-          ))}
-        </table>
+        <Pairs of={summary} />
         <p>{made}</p>
         <p>{words.bundle.verify}</p>
         <h2>{words.bundle.event}</h2>

@@ -220,7 +220,7 @@ function Failures({ stats: { failures }, codes }: Pick<OverviewProps, 'stats' | 
       {rows.length > 0 && (
         <table class="plain failures">
           <TableHead
-            columns={[reason, code, [attempts, 'num'], [asBar, 'wide vh'], [pending, 'num'], [dead, 'num']]}
+            columns={[reason, code, [attempts, 'num'], [pending, 'num'], [dead, 'num'], [asBar, 'wide vh']]}
           />
           <tbody>
             {rows.map((row) => (
@@ -230,13 +230,13 @@ function Failures({ stats: { failures }, codes }: Pick<OverviewProps, 'stats' | 
                   <code>{row.code}</code>
                 </td>
                 <td class="num">{count(row.attempts)}</td>
+                <td class="num">{count(row.pending)}</td>
+                <td class="num">{count(row.dead)}</td>
                 <td class="wide">
                   <svg class="share-bar" aria-hidden="true">
                     <rect class="fill" width={percent((100 * row.attempts) / most)} height="100%" />
                   </svg>
                 </td>
-                <td class="num">{count(row.pending)}</td>
-                <td class="num">{count(row.dead)}</td>
               </tr>
             ))}
           </tbody>
