@@ -1,7 +1,7 @@
 import type { Clock } from './format.ts';
 import type { Child } from './jsx-runtime.ts';
 import { Icon, placeOf } from './layout.tsx';
-import { fill, words } from './words.ts';
+import { fill, lookUp, words } from './words.ts';
 
 /** What the address of the list asks for, as a person has typed it. */
 export interface Filters {
@@ -137,9 +137,7 @@ const formats = [
 ] as const;
 
 export function stateOf(state: string): string {
-  return Object.hasOwn(words.list.states, state)
-    ? words.list.states[state as keyof typeof words.list.states]
-    : '';
+  return lookUp(words.list.states, state) ?? '';
 }
 
 const WEEK_MS = 6 * 86_400_000;

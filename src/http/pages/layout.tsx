@@ -2,7 +2,7 @@ import type { Identity } from '../identity.ts';
 import type { Clock } from './format.ts';
 import { count } from './format.ts';
 import type { Child } from './jsx-runtime.ts';
-import { fill, words } from './words.ts';
+import { fill, lookUp, words } from './words.ts';
 
 /** Who looks, when and where: what each page needs. */
 export interface View {
@@ -173,7 +173,7 @@ export function Time({
 
 /** What failed, in the place of a page. */
 export function FailedPage({ view, code }: { readonly view: View | undefined; readonly code: string }) {
-  const { title, text } = words.failed[isKnown(code) ? code : 'other'];
+  const { title, text } = lookUp(words.failed, code) ?? words.failed.other;
   const main = (
     <main id="main">
       <div class="nothing">
@@ -191,8 +191,4 @@ export function FailedPage({ view, code }: { readonly view: View | undefined; re
       {main}
     </Layout>
   );
-}
-
-function isKnown(code: string): code is keyof typeof words.failed {
-  return Object.hasOwn(words.failed, code);
 }

@@ -5,7 +5,7 @@ import { type Clock, count, size, span } from './format.ts';
 import { Time } from './layout.tsx';
 import { Copied, Fact, pageOf, type RecordingProps, Section, TableHead } from './recording-parts.tsx';
 import { inWords, State } from './row.tsx';
-import { fill, words } from './words.ts';
+import { fill, lookUp, words } from './words.ts';
 
 export function Facts({ one, manifest, entry, view: { clock } }: RecordingProps) {
   const { facts } = words.recording;
@@ -150,6 +150,5 @@ function checksOf(checks: Readonly<Record<string, string>> = {}): string {
 }
 
 function checkInWords(name: string): string {
-  const { checks } = words.recording.files;
-  return Object.hasOwn(checks, name) ? checks[name as keyof typeof checks] : name.replaceAll('_', ' ');
+  return lookUp(words.recording.files.checks, name) ?? name.replaceAll('_', ' ');
 }

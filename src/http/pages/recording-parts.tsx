@@ -3,7 +3,7 @@ import type { TrailEntry } from '../../storage/trail.ts';
 import type { Described } from '../api/describe.ts';
 import type { Child } from './jsx-runtime.ts';
 import { Icon, type View } from './layout.tsx';
-import { fill, words } from './words.ts';
+import { fill, lookUp, words } from './words.ts';
 
 /** A link to the recording, as the API lists it. */
 export interface ListedShare {
@@ -34,8 +34,7 @@ export interface RecordingProps {
 
 /** What to do about a dead letter; `undefined` for what is tried again by itself. */
 export function adviceOn(code: string): string | undefined {
-  const { advice } = words;
-  return Object.hasOwn(advice, code) ? advice[code as keyof typeof advice] : undefined;
+  return lookUp(words.advice, code);
 }
 
 /** The path of the page of a recording, or of a form on it. */

@@ -21,7 +21,7 @@ import { RecordingPage } from './recording.tsx';
 import { confirmationsOf } from './recording-actions.tsx';
 import { MAX_LINES } from './recording-history.tsx';
 import type { ListedShare, RecordingProps } from './recording-parts.tsx';
-import { words } from './words.ts';
+import { lookUp, words } from './words.ts';
 
 /** One recording, and what a person does with it: `/recordings/:source/:recordingId`. */
 export const recordingPages = new Hono<AppEnv>();
@@ -29,10 +29,9 @@ export const recordingPages = new Hono<AppEnv>();
 recordingPages.get('/:source/:recordingId', forPeople('read'), (c) => {
   const seconds = Number(c.req.query('t') ?? 0);
   const done = c.req.query('done') ?? '';
-  const { done: texts } = words.recording;
   return show(c, {
     startSeconds: Number.isFinite(seconds) ? seconds : 0,
-    done: Object.hasOwn(texts, done) ? texts[done as keyof typeof texts] : undefined,
+    done: lookUp(words.recording.done, done),
   });
 });
 

@@ -3,7 +3,7 @@ import type { Described, DescribedRow } from '../api/describe.ts';
 import { type Clock, count, duration, phone, shortId, size, span } from './format.ts';
 import { Icon, Time } from './layout.tsx';
 import { playableOf, waveOf } from './player.tsx';
-import { fill, words } from './words.ts';
+import { fill, lookUp, words } from './words.ts';
 
 interface RowProps {
   readonly one: Described;
@@ -177,9 +177,9 @@ export function State({
 
 /** The reason of a code; one without a sentence as `Internal error`. */
 export function inWords(code: string): string {
-  const { reasons } = words;
-  if (Object.hasOwn(reasons, code)) return reasons[code as keyof typeof reasons];
-  return code.replaceAll('_', ' ').replace(/^./, (first) => first.toUpperCase());
+  return (
+    lookUp(words.reasons, code) ?? code.replaceAll('_', ' ').replace(/^./, (first) => first.toUpperCase())
+  );
 }
 
 /** `Mono`, `Dual`, or how many channels there are. */

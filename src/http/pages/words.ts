@@ -30,3 +30,8 @@ function pluralOf(template: Template, of: string | number | undefined): string {
   if (typeof template === 'string') return template;
   return new Intl.PluralRules(words.language).select(Number(of)) === 'one' ? template.one : template.other;
 }
+
+/** The string of a name that came from outside; `undefined` where there is none. */
+export function lookUp<T>(strings: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(strings, name) ? strings[name] : undefined;
+}
