@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { defineConfig } from 'vitest/config';
 
@@ -10,12 +11,15 @@ process.env.WRANGLER_HIDE_BANNER = 'true';
 const everywhere = ['test/providers/**/*.test.ts', 'test/properties/**/*.test.ts'];
 
 const loopbackOnly = './test/support/loopback-only.ts';
+const stringsModule = join(import.meta.dirname, 'test/support/strings.ts');
 
 export default defineConfig({
   test: {
     silent: 'passed-only',
     projects: [
       {
+        // The worker makes this module.
+        resolve: { alias: [{ find: /^\.\/strings\.js$/, replacement: stringsModule }] },
         test: {
           name: 'node',
           setupFiles: loopbackOnly,

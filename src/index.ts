@@ -72,7 +72,7 @@ function createServices(env: Env): Services {
     catalog: createCatalog(env.CATALOG),
     trail: createTrail(env.RECORDINGS, (ms) => scheduler.wait(ms)),
     tokens: createTokens(env.RECORDINGS, now),
-    readAsset: (path) => readAsset(path, env),
+    readAsset: (path, etag) => readAsset(path, etag, env),
     wrongTokens: createWrongTokens(env.WRONG_TOKENS, now),
     fetch: (input, init) => fetch(input, init),
     now,
@@ -87,10 +87,11 @@ function createServices(env: Env): Services {
 }
 
 /** A response of its own: the headers of one that was fetched cannot be set. */
-async function readAsset(path: string, { ASSETS }: Env): Promise<Response> {
+async function readAsset(path: string, etag: string | undefined, { ASSETS }: Env): Promise<Response> {
+  const known = etag === undefined ? {} : { headers: { 'If-None-Match': etag } };
   const { status, headers, body } = await withTimeout(
     STORE_MS,
-    ASSETS.fetch(`https://assets.invalid${path}`),
+    ASSETS.fetch(`https://assets.invalid${path}`, known),
   );
   return new Response(body, { status, headers });
 }

@@ -10,8 +10,8 @@ export interface Services extends RetentionServices {
   readonly config: Config;
   readonly tokens: Tokens;
   readonly wrongTokens: WrongTokens;
-  /** Reads a file of `src/public`. */
-  readonly readAsset: (path: string) => Promise<Response>;
+  /** Reads a file of `src/public`; 304 where it has this ETag still. */
+  readonly readAsset: (path: string, etag?: string) => Promise<Response>;
   /** For lines that any client can cause. */
   readonly logUnverified: Log;
 }

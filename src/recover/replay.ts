@@ -24,7 +24,7 @@ export async function replay(key: string, services: RecoverServices): Promise<Re
   const stored = await services.deadLetters.read(key);
   if (stored === undefined) return 'not_found';
   const { letter } = stored;
-  const events = letter.event === undefined ? await parseAgain(letter, services) : [letter.event];
+  const events = await eventsOf(letter, services);
   if (events.length === 0) return 'nothing_to_archive';
   const entered = await Promise.all(events.map((event) => revive(event, letter, services)));
   const isWhole = entered.every(({ isNew }) => isNew);
@@ -61,10 +61,12 @@ async function release(pending: PendingEntry, { inbox, now }: ArchiveServices): 
   await inbox.change(pending, (entry): InboxEntry => ({ ...withoutLease(entry), dueAt }));
 }
 
-async function parseAgain(
-  { provider: source, delivery }: DeadLetter,
+/** The events of a letter; none where its delivery still cannot be read. */
+export async function eventsOf(
+  { event, provider: source, delivery }: DeadLetter,
   { sources }: RecoverServices,
 ): Promise<RecordingEvent[]> {
+  if (event !== undefined) return [event];
   const provider = providerOf(source);
   const options = sources.find(({ id }) => id === source)?.options ?? {};
   const rawBody = bytesOf(delivery);

@@ -1,8 +1,9 @@
 import { freeAtMs } from '../archive/lease.ts';
 import { lookThrough, type Unarchived } from '../catalog/list-recordings.ts';
+import type { InboxEntry } from '../recording.ts';
 import type { RowFilter } from '../storage/catalog-query.ts';
 import { keyPart } from '../storage/keys.ts';
-import { replay } from './replay.ts';
+import { eventsOf, replay } from './replay.ts';
 import type { RecoverServices } from './services.ts';
 
 /**
@@ -20,20 +21,44 @@ export async function retryRecording(
   tell: Tell,
   services: RecoverServices,
 ): Promise<Retried> {
+  let told: Promise<boolean> | undefined;
+  const tellOnce: Tell = (place) => {
+    told ??= tell(place);
+    return told;
+  };
   for (const state of ['dead', 'pending'] as const) {
     const [one] = (await lookThrough({ state, filter, limit: 1, afterKey: '' }, services)).found;
-    const outcome = one && (await retryEntry(one, tell, services));
+    const outcome = one && (await retryEntry(one, tellOnce, services));
     if (outcome !== undefined && outcome !== 'nothing_to_retry') return outcome;
   }
   return 'nothing_to_retry';
 }
 
-/** Retries this dead letter, or this pending entry. */
+/** Retries this dead letter, or this pending entry. What cannot be retried is not told. */
 export async function retryEntry(one: Unarchived, tell: Tell, services: RecoverServices): Promise<Retried> {
+  const refusal =
+    one.state === 'dead' ? await letterRefusal(one.key, services) : await entryRefusal(one.key, services);
+  if (refusal !== undefined) return refusal;
   const place = await trailOf(one);
   if (place !== undefined && !(await tell(place))) return 'untold';
   if (one.state === 'pending') return wakeEntry(one.key, services);
   return (await replay(one.key, services)) === 'replayed' ? 'replayed' : 'nothing_to_retry';
+}
+
+async function letterRefusal(key: string, services: RecoverServices): Promise<Retried | undefined> {
+  const stored = await services.deadLetters.read(key);
+  const events = stored === undefined ? [] : await eventsOf(stored.letter, services);
+  return events.length === 0 ? 'nothing_to_retry' : undefined;
+}
+
+async function entryRefusal(key: string, { inbox, now }: RecoverServices): Promise<Retried | undefined> {
+  const present = await inbox.read(key);
+  if (present.state !== 'present') return 'nothing_to_retry';
+  return isRunning(present.entry, now()) ? 'running' : undefined;
+}
+
+function isRunning(entry: InboxEntry, nowMs: number): boolean {
+  return entry.lease !== undefined && freeAtMs(entry) > nowMs;
 }
 
 /** As the key of a manifest, whose day is not needed. */
@@ -47,8 +72,7 @@ export async function trailOf({ source, facts }: Unarchived): Promise<string | u
 export async function wakeEntry(key: string, { inbox, queue, now }: RecoverServices): Promise<Retried> {
   const present = await inbox.read(key);
   if (present.state !== 'present') return 'nothing_to_retry';
-  const { lease } = present.entry;
-  if (lease !== undefined && freeAtMs(present.entry) > now()) return 'running';
+  if (isRunning(present.entry, now())) return 'running';
   const dueAt = new Date(now()).toISOString();
   const woken = await inbox.change(present, (entry) => ({ ...entry, dueAt }));
   if (woken === undefined) return 'running';

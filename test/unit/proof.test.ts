@@ -78,7 +78,9 @@ describe('a proof', () => {
         'The signed delivery is about this call.',
       ]);
       expect(alone.no).toContain(`That the key is that of ${kind}.`);
-      expect(alone.no).toContain('That audio and manifest were not both replaced, by someone with access to the bucket.');
+      expect(alone.no).toContain(
+        'That audio and manifest were not both replaced, by someone with access to the bucket.',
+      );
     },
   );
 

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { BlobReader, configure, TextWriter, ZipReader } from '@zip.js/zip.js';
 import { beforeEach, describe, test } from 'vitest';
+import { isTimeZone } from '../../src/shared/zoned-day.ts';
 import { rowsOf } from './catalog-state.ts';
 import { createVault, keysOf } from './support.ts';
 import { createWorld, type World } from './world.ts';
@@ -119,7 +120,7 @@ describe('a page', () => {
     ];
     expect(await list.text()).not.toContain('5551230000');
     expect([one.status, hold.status]).toEqual([404, 403]);
-    expect(await one.text()).toContain('There is no such page');
+    expect(await one.text()).toContain('There is no such recording');
   });
 
   test('is the same in all zones but for its times', async ({ expect }) => {
@@ -142,15 +143,42 @@ describe('a page', () => {
   });
 
   test('leads to all zones, and from there back', async ({ expect }) => {
-    const [from, tz] = [`${base}/?q=4711`, 'America/Chicago'];
-    const html = await (await open('/time-zone', { cookie: `${cookie}; tz=${tz}`, referer: from })).text();
+    const tz = 'America/Chicago';
+    const zonesFrom = async (referer: string) =>
+      (await open('/time-zone', { cookie: `${cookie}; tz=${tz}`, referer })).text();
+    const html = await zonesFrom(`${base}/?q=4711`);
     expect(html).toContain('<option selected>America/Chicago</option>');
     for (const zone of ['UTC', 'Europe/Berlin', 'Pacific/Auckland'])
       expect(html).toContain(`<option>${zone}</option>`);
     expect(html).toContain('name="to" value="/?q=4711"');
+    expect(await zonesFrom(`${base}/recordings/telnyx/a?call=b`)).toContain(
+      'value="/recordings/telnyx/a?call=b"',
+    );
+    // What only a form opens, this page itself, and what is not ours.
+    for (const path of ['/selection', '/recordings/telnyx/a/share', '/time-zone', '/nowhere'])
+      expect(await zonesFrom(`${base}${path}`), path).toContain('name="to" value="/"');
+    expect(await zonesFrom('https://evil.example/attention')).toContain('name="to" value="/"');
+    const offered = [...html.matchAll(/<option(?: selected)?>([^<]+)</g)].map(([, zone = '']) => zone);
+    expect(offered).toEqual(expect.arrayContaining(['Asia/Kolkata', 'Europe/Kyiv']));
+    expect(offered).not.toContain('Asia/Calcutta');
+    expect(offered.filter((zone) => !isTimeZone(zone))).toEqual([]);
+    const chosen = await post('/time-zone', { tz: 'Etc/GMT+5', to: '/' });
+    const [pair = ''] = chosen.headers.get('set-cookie')?.split(';') ?? [];
+    expect(await (await open('/', { cookie: `${cookie}; ${pair}` })).text()).toContain('Times in GMT+5');
     expect((await post('/time-zone', { tz, to: '/?q=4711' })).headers.get('location')).toBe('/?q=4711');
     for (const to of ['https://evil.example/', '//evil.example', '/.//evil.example'])
       expect((await post('/time-zone', { tz, to })).headers.get('location')).toBe('/');
+  });
+
+  test('has a module with its strings, which a browser asks for once', async ({ expect }) => {
+    const strings = await open('/assets/strings.js');
+    expect(strings.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
+    expect(await strings.text()).toMatch(/^export const strings = \{"copied":"Copied",/);
+    const first = await open('/assets/page.css');
+    const etag = first.headers.get('etag') ?? '';
+    await first.body?.cancel();
+    expect(etag).not.toBe('');
+    expect((await open('/assets/page.css', { 'if-none-match': etag })).status).toBe(304);
   });
 
   test('that is nowhere is said as a page to a person, and as JSON to a program', async ({ expect }) => {
@@ -357,6 +385,25 @@ describe('what needs a person', () => {
     const after = await (await open('/attention')).text();
     expect(after).toContain('All allowed now');
     expect(after).not.toContain('a retry ends in the same way');
+  });
+
+  test('says nothing of a setting where none allows the link, and looks at each file', async ({ expect }) => {
+    await deadOf('secret', {
+      files: [{ claimedFormat: 'wav', link: 'https://u:p@files.example:8443/a.wav' }],
+    });
+    const settings = { VAULT_TOKEN: owner, DOWNLOAD_ORIGINS: 'https://files.example:8443' };
+    vault = await createVault(settings);
+    const html = await (await open('/attention')).text();
+    expect(html).toContain('<code>link_forbidden</code>');
+    expect(html).not.toContain('data-copy="DOWNLOAD_ORIGINS"');
+
+    await deadOf('two', {
+      files: [
+        { claimedFormat: 'wav', link: 'https://files.example:8443/a.wav' },
+        { claimedFormat: 'mp3', link: 'https://other.example:8443/a.mp3' },
+      ],
+    });
+    expect(await (await open('/attention')).text()).toContain('Not all allowed yet');
   });
 
   test('is listed by its code, with advice, and retried at once', async ({ expect }) => {
@@ -590,7 +637,7 @@ describe('a selection', () => {
     );
     const done = await (await choose([path('a'), path('c')], {}, '/release')).text();
     expect(done).toContain('1 released');
-    expect(done).toMatch(/rec-c<\/a> <code>not_found<\/code>/);
+    expect(done).toContain('rec-c</a> is not on hold, or is gone');
     expect(await keysOf('holds/')).toEqual([expect.stringContaining('rec-b')]);
   });
 
@@ -717,6 +764,12 @@ describe('a bundle', () => {
       { action: 'exported' },
     ]);
     expect((await post('/recordings/telnyx/none/bundle', {})).status).toBe(404);
+    // What a bundle is made of is read before the trail says that it was taken.
+    const ASSETS = { fetch: async () => new Response(null, { status: 500 }) };
+    vault = await createVault({ VAULT_TOKEN: owner, ASSETS });
+    expect((await post('/recordings/telnyx/rec-proof/bundle', {})).status).toBe(500);
+    expect((await world.services.trail.list(world.manifestKey, '')).items).toHaveLength(1);
+    vault = await createVault({ VAULT_TOKEN: owner });
     // A link from elsewhere neither writes into the trail nor drops a file.
     expect((await open('/recordings/telnyx/rec-proof/bundle')).status).toBe(404);
     const elsewhere = { origin: 'https://other.example', 'sec-fetch-site': 'cross-site' };

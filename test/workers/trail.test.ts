@@ -1,5 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { beforeAll, beforeEach, describe, test } from 'vitest';
+import { eventFingerprint } from '../../src/receive/event-fingerprint.ts';
 import type { TrailEntry } from '../../src/storage/trail.ts';
 import { createVault, keysOf, testServices, wavEvent } from './support.ts';
 import { createWorld } from './world.ts';
@@ -151,6 +152,40 @@ describe('the trail', () => {
       expect(vault.sent).toEqual([]);
     },
   );
+
+  test('has no line of a retry where there is nothing to retry, and one where there is', async ({
+    expect,
+  }) => {
+    const { inbox, deadLetters } = testServices();
+    const linesOf = async (id: string) => (await keysOf(`trail/telnyx/${id}/`)).length;
+    const retry = async (id: string) =>
+      (await ask(`/api/recordings/telnyx/${id}/retry`, {}, 'POST')).json<{
+        outcome?: string;
+        code?: string;
+      }>();
+    const life = (id: string) => ({
+      version: 1 as const,
+      fingerprint: eventFingerprint({ ...wavEvent(id), recordingId: id }),
+      event: { ...wavEvent(id), recordingId: id },
+      delivery: { receivedAt: '2026-06-27T10:06:00.000Z', headers: {}, rawBody: '{}' },
+      attempts: [],
+    });
+    const letterOf = (id: string) => ({
+      ...life(id),
+      provider: 'telnyx',
+      eventId: id,
+      deadAt: '2026-06-27T10:07:00.000Z',
+      failure: { code: 'link_gone', detail: 'gone', advice: 'none' },
+    });
+    const until = new Date(Date.now() + 60_000).toISOString();
+    await inbox.create({ ...life('leased'), lease: { token: 't', until } });
+    expect([await retry('leased'), await linesOf('leased')]).toEqual([{ outcome: 'running' }, 0]);
+
+    // Its event is pending again: the entry is woken, and that is one retry.
+    await deadLetters.create(letterOf('again'));
+    await inbox.create(life('again'));
+    expect([await retry('again'), await linesOf('again')]).toEqual([{ outcome: 'woken' }, 1]);
+  });
 
   test('counts a line as written that another worker has written, whatever the put says', async ({
     expect,

@@ -81,7 +81,9 @@ function Cause({ code, all, view, attempts, config }: CauseProps) {
         </div>
         <div class="cause-text">
           <p>{adviceOn(code) ?? words.attention.waits}</p>
-          {view.identity.right === 'manage' && <Needed settings={settingsOf(code, all, config)} />}
+          {view.identity.right === 'manage' && (
+            <Needed settings={settingsOf({ code, all, attempts, config })} />
+          )}
         </div>
         {isDead && view.identity.right === 'manage' && (
           <form class="entry-do" method="post" action="/attention">
@@ -102,6 +104,7 @@ function Cause({ code, all, view, attempts, config }: CauseProps) {
 
 /** A setting that has to be another before a retry ends otherwise. */
 interface Setting {
+  readonly what: string;
   /** What to type. */
   readonly command: string;
   readonly isReady: boolean;
@@ -112,23 +115,40 @@ interface Setting {
 /** The codes of links that a provider's API can renew. */
 const RENEWABLE = ['link_expired', 'link_missing', 'link_refused', 'attempts_exhausted'];
 
-function settingsOf(code: string, all: readonly Unfinished[], { apis, origins }: Config): Setting[] {
+function settingsOf({
+  code,
+  all,
+  attempts,
+  config: { apis, origins },
+}: Pick<CauseProps, 'code' | 'all' | 'attempts' | 'config'>): Setting[] {
   if (code === 'link_forbidden') {
-    const isReady = all.every((one) => one.state === 'dead' && isAllowed(one.detail, origins));
+    const details = all.flatMap(({ key, ...one }) => [
+      'detail' in one ? (one.detail ?? '') : '',
+      // Each file of a recording has its own link.
+      ...(attempts.get(key) ?? []).flatMap(({ failures }) => failures.map(({ detail = '' }) => detail)),
+    ]);
+    const named = details.flatMap((detail) => BY_ORIGIN.exec(detail)?.[1] ?? []);
+    if (named.length === 0) return [];
+    const isReady = named.every((origin) => isAllowed(origin, origins));
     const label = isReady ? words.attention.allowed : words.attention.notAllowed;
-    return [{ command: 'DOWNLOAD_ORIGINS', isReady, label }];
+    return [{ what: words.attention.setting, command: 'DOWNLOAD_ORIGINS', isReady, label }];
   }
   if (!RENEWABLE.includes(code)) return [];
   return [...new Set(all.map(({ source }) => source))].flatMap((source) => {
     const api = apis.get(source);
     const command = `npx wrangler secret put ${api?.keySetting}`;
-    return api === undefined ? [] : [{ command, isReady: api.key !== undefined }];
+    return api === undefined
+      ? []
+      : [{ what: words.attention.command, command, isReady: api.key !== undefined }];
   });
 }
 
-/** Whether the origin at the end of what was said of a link may be downloaded from by now. */
-function isAllowed(detail = '', origins: AllowedOrigins): boolean {
-  const url = URL.parse(/: (\S+)$/.exec(detail)?.[1] ?? '');
+/** What was said of a link that its origin forbids: no setting allows one with a password, or what is no URL. */
+const BY_ORIGIN =
+  /^The (?:origin is not in DOWNLOAD_ORIGINS|link is not https|link names a port|host is not a public name): (\S+)$/;
+
+function isAllowed(origin: string, origins: AllowedOrigins): boolean {
+  const url = URL.parse(origin);
   return url !== null && linkProblem(url, origins) === undefined;
 }
 
@@ -136,9 +156,9 @@ function Needed({ settings }: { readonly settings: readonly Setting[] }) {
   if (settings.length === 0) return null;
   return (
     <>
-      {settings.map(({ command, isReady, label }) => (
+      {settings.map(({ what, command, isReady, label }) => (
         <p>
-          <Copied value={command} what={words.attention.command} />{' '}
+          <Copied value={command} what={what} />{' '}
           <SourceState state={isReady ? 'ready' : 'unset'} label={label} />{' '}
           {!isReady && words.attention.endsAgain}
         </p>

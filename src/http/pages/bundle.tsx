@@ -7,7 +7,7 @@ import type { Services } from '../services.ts';
 import { count, duration } from './format.ts';
 import type { View } from './layout.tsx';
 import { MAX_LINES, personOf } from './recording-history.tsx';
-import { fill, words } from './words.ts';
+import { fill, stringsModule, words } from './words.ts';
 
 interface BundleProps {
   readonly one: Described;
@@ -16,22 +16,24 @@ interface BundleProps {
   readonly view: View;
 }
 
-/** What a bundle has beside the recording: a page to print, and one that repeats the proof without a network. */
-export async function bundleFiles(
-  props: BundleProps,
-  { readAsset, now }: Pick<Services, 'readAsset' | 'now'>,
-): Promise<ZipEntry[]> {
-  const lastModified = new Date(now());
-  const [page = '', style = '', ...modules] = await Promise.all(
-    ['/verify.html', '/report.css', '/assets/words.js', '/assets/proof.js'].map(async (path) => {
+const PARTS = ['/verify.html', '/report.css', '/assets/words.js', '/assets/proof.js'];
+
+/** Reads what the pages of a bundle are made of. */
+export function bundleParts({ readAsset }: Pick<Services, 'readAsset'>): Promise<string[]> {
+  return Promise.all(
+    PARTS.map(async (path) => {
       const asset = await readAsset(path);
       if (!asset.ok) throw new Error(`Cannot read ${path}: ${asset.status}`);
       return asset.text();
     }),
   );
+}
+
+/** What a bundle has beside the recording: a page to print, and one that repeats the proof without a network. */
+export function bundleFiles(props: BundleProps, [page = '', style = '', ...modules]: string[]): ZipEntry[] {
+  const lastModified = new Date(props.view.clock.nowMs);
   // A page that is opened from a disk may load no module: they stand in it.
-  const strings = JSON.stringify({ browser: words.browser }).replaceAll('<', '\\u003c');
-  const code = [`const all = ${strings};`, ...modules.map(withoutImports)].join('\n');
+  const code = [stringsModule(), ...modules].map(withoutImports).join('\n');
   const verify = fill(page, words.bundle.verifyPage)
     .replace('lang="en"', `lang="${words.language}"`)
     .replace('/* proof */', () => code);
@@ -59,8 +61,9 @@ function Report({ one, manifest, trail, view: { clock, identity }, style }: Repo
   });
   const ms = parseTimeMs(one.at) ?? 0;
   const { facts } = words.recording;
+  const { withheld } = words.list;
   const summary = {
-    [words.bundle.call]: (one.from ?? one.to) && [one.from, '→', one.to].join(' '),
+    [words.bundle.call]: (one.from ?? one.to) && `${one.from ?? withheld} → ${one.to ?? withheld}`,
     [words.list.columns.start]: `${clock.wholeDay(ms)}, ${clock.second(ms)} ${clock.zoneName(ms)}`,
     [facts.utc]: new Date(ms).toISOString().replace('T', ' ').slice(0, 19),
     [words.list.duration]: one.durationSeconds && duration(one.durationSeconds),

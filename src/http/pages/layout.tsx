@@ -86,10 +86,9 @@ export function Document({ title, children }: { readonly title: string; readonly
         <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
         <link rel="stylesheet" href="/assets/page.css" />
         <script type="module" src="/assets/page.js" />
-        {['player', 'tools', 'words'].map((name) => (
+        {['player', 'tools', 'words', 'strings'].map((name) => (
           <link rel="modulepreload" href={`/assets/${name}.js`} />
         ))}
-        <link rel="modulepreload" as="json" href="/assets/words.json" />
       </head>
       <body>{children}</body>
     </html>
@@ -182,6 +181,7 @@ export function FailedPage({ view, code }: { readonly view: View | undefined; re
         <p class="dim">
           <code>{code}</code>
         </p>
+        {code === 'no_page' && <a href="/">{words.nav.recordings}</a>}
       </div>
     </main>
   );

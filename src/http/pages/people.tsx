@@ -12,8 +12,8 @@ import { loadWords } from './words.ts';
 /** Lets people in that have a right; sends others to sign in. */
 export function forPeople(right: Right) {
   return createMiddleware<AppEnv>(async (c: Context<AppEnv>, next: Next) => {
-    await loadWords(c.env);
     if (c.req.method === 'GET' && isForeign(c.req.raw)) return comeBack();
+    await loadWords(c.env);
     const refused = await identify(c);
     if (refused?.status === 401) return toSignIn(c);
     if (refused !== undefined) return failed(c, codeOf(refused.status), refused.status);
@@ -59,7 +59,7 @@ export async function failed(c: Context<AppEnv>, code: string, status: number): 
 /** For a browser that asks for what is nowhere. */
 export async function noSuchPage(c: Context<AppEnv>): Promise<Response> {
   await loadWords(c.env);
-  return htmlOf(<FailedPage view={undefined} code="not_found" />, 404);
+  return htmlOf(<FailedPage view={undefined} code="no_page" />, 404);
 }
 
 const MAX_COUNTED = 1_000;
@@ -81,7 +81,7 @@ export function clockOf(c: Context<AppEnv>): Clock {
 /** The zone that the reader has chosen, else that of the place which Cloudflare sees. */
 function zoneOf(c: Context<AppEnv>): string {
   const [, chosen = ''] = /(?:^|; *)tz=([^;]+)/.exec(c.req.header('Cookie') ?? '') ?? [];
-  const wanted = chosen.replaceAll('%2F', '/'); // A name of a zone has nothing else that is escaped.
+  const wanted = new URLSearchParams(`tz=${chosen}`).get('tz') ?? ''; // It takes a broken escape as it is.
   const seen: unknown = c.req.raw.cf?.timezone;
   const zone = wanted !== '' && isTimeZone(wanted) ? wanted : seen;
   return typeof zone === 'string' && isTimeZone(zone) ? zone : 'UTC';

@@ -13,7 +13,7 @@ import { nameIn } from '../api/visible.ts';
 import { readForm } from '../read-form.ts';
 import type { AppEnv } from '../services.ts';
 import { askApi, codeOfAnswer } from './ask-api.ts';
-import { bundleFiles } from './bundle.tsx';
+import { bundleFiles, bundleParts } from './bundle.tsx';
 import { htmlOf } from './html.ts';
 import { Layout } from './layout.tsx';
 import { failed, forPeople, viewOf } from './people.tsx';
@@ -42,10 +42,9 @@ recordingPages.post('/:source/:recordingId/bundle', forPeople('read'), async (c)
   if (found.state !== 'archived') return failed(c, 'not_found', 404);
   const { manifest } = await storedOf(found, c);
   if (manifest === undefined) return failed(c, 'not_found', 404);
-  const view = await viewOf(c);
-  const one = await describe(found);
-  // Asked for when the trail has the line of this very bundle.
-  const more = async () => bundleFiles({ one, manifest, trail: await trailOf(one, c), view }, c.env);
+  const [view, one, parts] = await Promise.all([viewOf(c), describe(found), bundleParts(c.env)]);
+  // The trail is read when it has the line of this very bundle.
+  const more = async () => bundleFiles({ one, manifest, trail: await trailOf(one, c), view }, parts);
   return zipOf(c, [found], { name: fileName(found.row, 'zip'), more });
 });
 

@@ -5,7 +5,7 @@ import type { Child } from './jsx-runtime.ts';
 import { Layout, type View } from './layout.tsx';
 import { Fact } from './recording-parts.tsx';
 import { Who } from './row.tsx';
-import { fill, words } from './words.ts';
+import { fill, lookUp, words } from './words.ts';
 
 interface PageProps {
   readonly view: View;
@@ -172,7 +172,8 @@ export function DonePage({ view, title, all, refusals }: DoneProps) {
       <ul class="chosen-list">
         {refusals.map(({ path, code }) => (
           <li>
-            <a href={path.replace('/api', '')}>{path.replace('/api/recordings/', '')}</a> <code>{code}</code>
+            <a href={path.replace('/api', '')}>{path.replace('/api/recordings/', '')}</a>{' '}
+            {lookUp(words.selection.codes, code) ?? <code>{code}</code>}
           </li>
         ))}
       </ul>

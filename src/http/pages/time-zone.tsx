@@ -1,3 +1,4 @@
+import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import { isTimeZone } from '../../shared/zoned-day.ts';
 import { pathIn } from '../path-in.ts';
@@ -6,27 +7,44 @@ import type { AppEnv } from '../services.ts';
 import { htmlOf, pageHeaders } from './html.ts';
 import { Layout } from './layout.tsx';
 import { forPeople, viewOf } from './people.tsx';
-import { words } from './words.ts';
+import { lookUp, words } from './words.ts';
 
 /** The zone of all times on the pages, remembered by the browser. */
 export const timeZonePages = new Hono<AppEnv>();
 
 const ZONE_SECONDS = 365 * 86_400;
 
+/** Zones that V8 has by the name of long ago. */
+const RENAMED = {
+  'America/Godthab': 'America/Nuuk',
+  'Asia/Calcutta': 'Asia/Kolkata',
+  'Asia/Katmandu': 'Asia/Kathmandu',
+  'Asia/Rangoon': 'Asia/Yangon',
+  'Asia/Saigon': 'Asia/Ho_Chi_Minh',
+  'Europe/Kiev': 'Europe/Kyiv',
+};
+
+/** The view that led here: one of this vault, and none that only a form opens. */
+function viewBefore(c: Context<AppEnv>): string {
+  const from = URL.parse(c.req.header('Referer') ?? '');
+  const isView = /^\/(recordings\/[^/]+\/[^/]+|attention|overview|status|export)?$/;
+  if (from === null || from.origin !== new URL(c.req.url).origin || !isView.test(from.pathname)) return '/';
+  return `${from.pathname}${from.search}`;
+}
+
 /** `GET /time-zone`: all zones to choose from. */
 timeZonePages.get('/time-zone', forPeople('read'), async (c) => {
   const view = await viewOf(c);
   const { title, what, all, set } = words.zone;
-  const zones = new Set([view.clock.timeZone, 'UTC', ...Intl.supportedValuesOf('timeZone')]);
-  const from = c.req.header('Referer') ?? '';
-  const to = URL.canParse(from) ? pathIn(from.slice(new URL(from).origin.length)) : '/';
+  const names = Intl.supportedValuesOf('timeZone').map((zone) => lookUp(RENAMED, zone) ?? zone);
+  const zones = new Set([view.clock.timeZone, 'UTC', ...names.sort()]);
   return htmlOf(
     <Layout title={title} view={view}>
       <main id="main" class="form-page">
         <h1>{title}</h1>
         <p class="lead">{what}</p>
         <form class="stack" method="post" action="/time-zone">
-          <input type="hidden" name="to" value={to} />
+          <input type="hidden" name="to" value={viewBefore(c)} />
           <label for="tz">{all}</label>
           <select id="tz" name="tz">
             {[...zones].map((zone) => (

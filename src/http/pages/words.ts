@@ -35,3 +35,8 @@ function pluralOf(template: Template, of: string | number | undefined): string {
 export function lookUp<T>(strings: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(strings, name) ? strings[name] : undefined;
 }
+
+/** The strings of the modules, as a module. What could end a script in a page is escaped. */
+export function stringsModule(): string {
+  return `export const strings = ${JSON.stringify(words.browser).replaceAll('<', '\\u003c')};\n`;
+}

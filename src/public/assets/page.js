@@ -56,10 +56,15 @@ function showPlaying() {
 const isSame = (one, audio) => one !== undefined && one.audio.src.split('#')[0] === audio;
 
 /** Plays the recording of a row below the list, or in the panel where it is open. */
-function playRow(link, from = 0) {
+function playRow(link) {
   const audio = new URL(link.dataset.audio, location.href).href;
   const known = [paged, docked].find((one) => isSame(one, audio));
-  if (known) return known.toggle();
+  if (known) known.toggle();
+  else dockRow(link, 0);
+}
+
+/** Plays the recording of a row below the list, from a second on. */
+function dockRow(link, from) {
   closeDock();
   const dock = $('#dock').content.firstElementChild.cloneNode(true);
   const section = $('.player', dock);
@@ -74,7 +79,7 @@ function playRow(link, from = 0) {
   $('.playing .dim', section).textContent = $('time', row).textContent;
   $('main').after(dock);
   docked = startPlayer(section, changed);
-  docked.go(from);
+  docked.goUnseen(from);
   void docked.play();
 }
 
@@ -145,6 +150,7 @@ async function openPanel(href, isNew = true) {
   if (isNew) history.pushState({ panel: true }, '', url);
   document.title = page.title;
   const heard = docked && !docked.audio.paused ? docked : undefined;
+  const before = heardInPanel();
   if (paged && !paged.audio.paused) paged.audio.pause();
   $('.panel')?.remove();
   const close = make(
@@ -162,6 +168,7 @@ async function openPanel(href, isNew = true) {
     row.classList.toggle('is-open', $('.c-who a', row)?.href === href);
   startPage();
   moveDock(heard);
+  dockHeard(before);
   focusOn($('.panel'));
 }
 
@@ -170,14 +177,24 @@ function moveDock(heard) {
   if (!heard || !isSame(paged, heard.audio.src.split('#')[0])) return;
   const { currentTime } = heard.audio;
   closeDock();
-  paged.go(currentTime);
+  paged.goUnseen(currentTime);
   void paged.play();
+}
+
+/** What is heard in a panel, its row, and where it is: it goes on below when another takes the panel's place. */
+function heardInPanel() {
+  const play = paged && !paged.audio.paused && $('.panel') && $('.is-open .play[data-audio]');
+  return play ? { play, at: paged.audio.currentTime, source: paged.audio.src.split('#')[0] } : undefined;
+}
+
+function dockHeard(heard) {
+  if (heard && !isSame(paged, heard.source)) dockRow(heard.play, heard.at);
 }
 
 function closePanel(isNew = true) {
   visits++; // One that is still on its way comes too late.
-  const heard = paged && !paged.audio.paused ? paged : undefined;
-  heard?.audio.pause();
+  const heard = heardInPanel();
+  paged?.audio.pause();
   $('.panel')?.remove();
   $('.list-body')?.classList.remove('split');
   document.body.classList.remove('has-panel');
@@ -186,8 +203,7 @@ function closePanel(isNew = true) {
   if (isNew) history.pushState({}, '', listHref);
   document.title = listTitle;
   startPage();
-  const play = row && $('.play[data-audio]', row);
-  if (heard && play) playRow(play, heard.audio.currentTime);
+  dockHeard(heard);
   $('.c-who a', row ?? document)?.focus();
 }
 
@@ -275,15 +291,22 @@ async function send(form, submitter) {
   if (fresh) await refreshRow(article);
 }
 
+let refreshes = 0;
+
 /** The list beside a panel shows what was done as well. */
 async function refreshRow(article) {
   const row = article.closest('.panel') && $('.is-open');
   if (!row) return;
+  const refresh = ++refreshes;
   const response = await fetch(listHref).catch(() => undefined);
-  const page = new DOMParser().parseFromString((await response?.text().catch(() => '')) ?? '', 'text/html');
+  const html = response?.ok ? await response.text().catch(() => undefined) : undefined;
+  if (refresh !== refreshes || html === undefined) return;
+  const page = new DOMParser().parseFromString(html, 'text/html');
   const href = $('.c-who a', row).getAttribute('href');
   const fresh = $$('.c-who a', page).find((link) => link.getAttribute('href') === href);
+  // One that its list does not have any more has no flag that it was found by.
   if (fresh) $('.c-flags', row).replaceWith($('.c-flags', fresh.closest('tr')));
+  else $('.c-flags', row).replaceChildren();
 }
 
 /** What a page says that failed; another answer is none of this vault's pages. */
@@ -404,5 +427,8 @@ function fillToken() {
 }
 
 fillToken();
+document.documentElement.classList.add('has-module');
+// A browser that goes back restores what was ticked, after this.
+addEventListener('pageshow', showSelected);
 startPage();
 openAsked();

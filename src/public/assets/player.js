@@ -164,6 +164,13 @@ export function startPlayer(player, onChange = () => undefined) {
     show();
   }
 
+  /** As `go`, past what is known of the length before the audio is loaded. */
+  function goUnseen(to) {
+    if (audio.readyState > 0) return go(to);
+    wanted = to;
+    show();
+  }
+
   async function play() {
     if (audio.readyState === 0 && wanted > 0) {
       audio.src = `${audio.src.split('#')[0]}#t=${wanted}`;
@@ -193,6 +200,8 @@ export function startPlayer(player, onChange = () => undefined) {
 
   function draw(peaks) {
     lanes = peaks;
+    // Marks of a length that the audio has not would lead astray.
+    if (seconds() !== Number(player.dataset.seconds)) $('.axis', player)?.replaceChildren();
     speech = speechOf(peaks);
     $('.wave-note', wave).hidden = true;
     const group = $('.lanes-drawn', wave);
@@ -377,5 +386,15 @@ export function startPlayer(player, onChange = () => undefined) {
     void graph?.context.close();
   }
 
-  return { player, audio, keys, go, play, toggle, end, redraw: () => lanes.length > 0 && draw(lanes) };
+  return {
+    player,
+    audio,
+    keys,
+    go,
+    goUnseen,
+    play,
+    toggle,
+    end,
+    redraw: () => lanes.length > 0 && draw(lanes),
+  };
 }
