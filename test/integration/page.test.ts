@@ -459,7 +459,10 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
   });
 
   test('shows beside the panel what its list was found by, and is no more', async ({ expect }) => {
-    await asOwner('/api/recordings/standard-webhooks/tape/hold', { reason: 'a dispute' });
+    await asOwner('/api/recordings/standard-webhooks/tape/hold', {
+      method: 'POST',
+      body: JSON.stringify({ reason: 'a dispute' }),
+    });
     const page = await signedIn('/?hold=true');
     await page.locator('.c-flags', { hasText: 'a dispute' }).waitFor();
     await page.locator('.c-who a').first().click();
