@@ -16,6 +16,8 @@ const stringsModule = join(import.meta.dirname, 'test/support/strings.ts');
 export default defineConfig({
   test: {
     silent: 'passed-only',
+    // The longest files wait most of their time: for stores that answer late, and workers that are killed.
+    maxWorkers: 2,
     projects: [
       {
         // The worker makes this module.
