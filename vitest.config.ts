@@ -10,20 +10,33 @@ process.env.WRANGLER_HIDE_BANNER = 'true';
 /** The provider contract and the properties run in both: where they are quick, and where they will live. */
 const everywhere = ['test/providers/**/*.test.ts', 'test/properties/**/*.test.ts'];
 
+/** What they count depends on time limits, which a busy machine reaches sooner: each runs alone. */
+const timed = ['test/workers/fault-matrix.test.ts', 'test/workers/crashes.test.ts'];
+
+/** All others run two at a time. */
+const together = { maxWorkers: 2, sequence: { groupOrder: 1 } };
+
 const loopbackOnly = './test/support/loopback-only.ts';
 const stringsModule = join(import.meta.dirname, 'test/support/strings.ts');
+
+const worker = { wrangler: { configPath: './wrangler.toml' } };
+
+const inWorkerd = {
+  setupFiles: loopbackOnly,
+  globalSetup: './test/support/global-setup.ts',
+  testTimeout: 60_000,
+};
 
 export default defineConfig({
   test: {
     silent: 'passed-only',
-    // The longest files wait most of their time: for stores that answer late, and workers that are killed.
-    maxWorkers: 2,
     projects: [
       {
         // The worker makes this module.
         resolve: { alias: [{ find: /^\.\/strings\.js$/, replacement: stringsModule }] },
         test: {
           name: 'node',
+          ...together,
           setupFiles: loopbackOnly,
           include: [
             ...everywhere,
@@ -36,13 +49,23 @@ export default defineConfig({
         },
       },
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
+        plugins: [cloudflareTest(worker)],
         test: {
+          ...inWorkerd,
           name: 'workerd',
-          setupFiles: loopbackOnly,
+          ...together,
           include: [...everywhere, 'test/workers/**/*.test.ts'],
-          globalSetup: './test/support/global-setup.ts',
-          testTimeout: 60_000,
+          exclude: timed,
+        },
+      },
+      {
+        plugins: [cloudflareTest(worker)],
+        test: {
+          ...inWorkerd,
+          name: 'workerd-alone',
+          maxWorkers: 1,
+          sequence: { groupOrder: 0 },
+          include: timed,
         },
       },
     ],
