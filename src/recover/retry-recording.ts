@@ -62,7 +62,7 @@ function isRunning(entry: InboxEntry, nowMs: number): boolean {
 }
 
 /** As the key of a manifest, whose day is not needed. */
-export async function trailOf({ source, facts }: Unarchived): Promise<string | undefined> {
+async function trailOf({ source, facts }: Unarchived): Promise<string | undefined> {
   if (facts?.callId === undefined || facts.recordingId === undefined) return undefined;
   const [call, recording] = await Promise.all([keyPart(facts.callId), keyPart(facts.recordingId)]);
   return `recordings/${source}/yyyy/mm/dd/${call}/${recording}.json`;

@@ -14,7 +14,7 @@ export function createWrongTokens(
 ) {
   const blocked = createMemory<true>(BLOCKED_MS, now);
   return {
-    /** Returns `true` while the client is over the limit. A valid token does not lift the limit. */
+    /** Returns `true` for a minute after a client has sent too many wrong tokens. A valid token changes nothing. */
     isBlocked: async (client: string): Promise<boolean> =>
       (await blocked.find(client, async () => undefined)) !== undefined,
 

@@ -1,13 +1,13 @@
 import type { ZipEntry } from '../../catalog/export.ts';
 import type { Manifest } from '../../recording.ts';
 import { parseTimeMs } from '../../shared/time.ts';
+import { STORE_MS } from '../../storage/objects.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import type { Described } from '../api/describe.ts';
-import type { Services } from '../services.ts';
 import { count, duration } from './format.ts';
 import type { View } from './layout.tsx';
 import { MAX_LINES, personOf } from './recording-history.tsx';
-import { fill, stringsModule, words } from './words.ts';
+import { type AssetServices, fill, stringsModule, words } from './words.ts';
 
 interface BundleProps {
   readonly one: Described;
@@ -19,12 +19,12 @@ interface BundleProps {
 const PARTS = ['/verify.html', '/report.css', '/assets/words.js', '/assets/proof.js'];
 
 /** Reads what the pages of a bundle are made of. */
-export function bundleParts({ readAsset }: Pick<Services, 'readAsset'>): Promise<string[]> {
+export function bundleParts({ readAsset, withTimeout }: AssetServices): Promise<string[]> {
   return Promise.all(
     PARTS.map(async (path) => {
       const asset = await readAsset(path);
       if (!asset.ok) throw new Error(`Cannot read ${path}: ${asset.status}`);
-      return asset.text();
+      return withTimeout(STORE_MS, asset.text());
     }),
   );
 }

@@ -1,17 +1,21 @@
 import type english from '../../public/assets/words.json';
+import { STORE_MS } from '../../storage/objects.ts';
 import type { Services } from '../services.ts';
 
 /** Every string of the pages, as `src/public/assets/words.json` has them: `loadWords` reads them. */
 export let words: typeof english;
 
+/** The body of an asset may stall after its head has come. */
+export type AssetServices = Pick<Services, 'readAsset' | 'withTimeout'>;
+
 const PATH = '/assets/words.json';
 
 /** Reads the strings unless this isolate has them. They stand beside the worker, which would be larger by them. */
-export async function loadWords({ readAsset }: Pick<Services, 'readAsset'>): Promise<void> {
+export async function loadWords({ readAsset, withTimeout }: AssetServices): Promise<void> {
   if (words !== undefined) return;
   const asset = await readAsset(PATH);
   if (!asset.ok) throw new Error(`Cannot read ${PATH}: ${asset.status}`);
-  words = await asset.json<typeof english>();
+  words = await withTimeout(STORE_MS, asset.json<typeof english>());
 }
 
 /** One string, or one for each plural that the language has. */
