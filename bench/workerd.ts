@@ -13,12 +13,7 @@ export function bundle(main: string): string {
   try {
     const { status, output } = runWrangler(['deploy', main, '--dry-run', '--outdir', folder]);
     if (status !== 0) throw new Error(`Cannot bundle ${main}: ${output}`);
-    const text = readFileSync(join(folder, main.replace(/^.*\/|\.ts$/g, '').concat('.js')), 'utf8');
-    // wrangler uploads the migrations beside it: plain workerd gets them within.
-    return text.replace(
-      /import\s*([\w$]+)\s*from\s*"\.\/([^"]+\.sql)";/g,
-      (_, name, file) => `const ${name}=${JSON.stringify(readFileSync(join(folder, file), 'utf8'))};`,
-    );
+    return readFileSync(join(folder, main.replace(/^.*\/|\.ts$/g, '').concat('.js')), 'utf8');
   } finally {
     rmSync(folder, { recursive: true });
   }

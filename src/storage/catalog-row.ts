@@ -113,7 +113,7 @@ const FIRST_MS = Date.UTC(1, 0, 2);
 const LAST_MS = Date.UTC(9999, 11, 30);
 const MAX_DURATION_MS = 366 * 86_400_000;
 
-/** The columns of a row that are filtered and counted; see 0001-recordings.sql. */
+/** The columns of a row that are filtered and counted; see migrations.ts. */
 export function columnsOf({ manifestKey, row }: PlacedRow) {
   const { source, callKey, recordingKey } = placeOf(manifestKey);
   const { atMs, from, to, durationSeconds = 0, files, archiveMs, failures = {} } = row;
