@@ -21,6 +21,9 @@ const stringsModule = join(import.meta.dirname, 'test/support/strings.ts');
 
 const worker = { wrangler: { configPath: './wrangler.toml' } };
 
+/** As the worker is built: without the place in the source that a build for development adds to each element. */
+const oxc = { jsx: { development: false } };
+
 const inWorkerd = {
   setupFiles: loopbackOnly,
   globalSetup: './test/support/global-setup.ts',
@@ -50,6 +53,7 @@ export default defineConfig({
       },
       {
         plugins: [cloudflareTest(worker)],
+        oxc,
         test: {
           ...inWorkerd,
           name: 'workerd',
@@ -60,6 +64,7 @@ export default defineConfig({
       },
       {
         plugins: [cloudflareTest(worker)],
+        oxc,
         test: {
           ...inWorkerd,
           name: 'workerd-alone',

@@ -4,6 +4,7 @@ import { isForeign } from './access.ts';
 import { problem } from './api/problem.ts';
 import { identityOfSecret, isUntold, refuseEarly } from './identity.ts';
 import { htmlOf } from './pages/html.ts';
+import { jsx } from './pages/jsx.ts';
 import { Document, Icon } from './pages/layout.tsx';
 import { loadWords, words } from './pages/words.ts';
 import { pathIn } from './path-in.ts';

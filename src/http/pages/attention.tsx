@@ -4,6 +4,7 @@ import { parseTimeMs } from '../../shared/time.ts';
 import { type AllowedOrigins, linkProblem } from '../../transfer/url-policy.ts';
 import type { Described } from '../api/describe.ts';
 import { type Clock, duration, span } from './format.ts';
+import { Fragment, jsx } from './jsx.ts';
 import { Icon, Layout, Time, type View } from './layout.tsx';
 import { AttemptTable } from './recording-history.tsx';
 import { adviceOn, Copied, pageOf } from './recording-parts.tsx';

@@ -5,6 +5,7 @@ import { STORE_MS } from '../../storage/objects.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import type { Described } from '../api/describe.ts';
 import { count, duration } from './format.ts';
+import { jsx } from './jsx.ts';
 import type { View } from './layout.tsx';
 import { MAX_LINES, personOf } from './recording-history.tsx';
 import { type AssetServices, fill, stringsModule, words } from './words.ts';

@@ -1,5 +1,6 @@
 import type { DayStats } from '../../storage/catalog.ts';
 import { count } from './format.ts';
+import { jsx } from './jsx.ts';
 import { fill, words } from './words.ts';
 
 /** A day or a week of the chart, and what was archived then by source. */

@@ -1,5 +1,5 @@
 import type { Clock } from './format.ts';
-import type { Child } from './jsx-runtime.ts';
+import { type Child, jsx } from './jsx.ts';
 import { Icon, placeOf } from './layout.tsx';
 import { fill, lookUp, words } from './words.ts';
 

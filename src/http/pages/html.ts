@@ -1,4 +1,4 @@
-import type { JSX } from './jsx-runtime.ts';
+import type { jsx } from './jsx.ts';
 
 /** Nothing but what the vault itself serves is loaded or run, and no other site shows a page in a frame. */
 const POLICY = [
@@ -22,7 +22,7 @@ export const pageHeaders = {
 };
 
 /** A page as a response, with the headers that every page has. */
-export function htmlOf(page: JSX.Element, status = 200): Response {
+export function htmlOf(page: jsx.JSX.Element, status = 200): Response {
   const headers = { 'Content-Type': 'text/html; charset=utf-8', ...pageHeaders };
   return new Response(`<!doctype html>${page}`, { status, headers });
 }

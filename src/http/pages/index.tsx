@@ -12,6 +12,7 @@ import { readForm } from '../read-form.ts';
 import type { AppEnv } from '../services.ts';
 import { AttentionPage, type Unfinished } from './attention.tsx';
 import { htmlOf } from './html.ts';
+import { jsx } from './jsx.ts';
 import { FailedPage } from './layout.tsx';
 import { listPages } from './list-routes.tsx';
 import { OverviewPage, PERIODS } from './overview.tsx';

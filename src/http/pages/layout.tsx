@@ -1,7 +1,7 @@
 import type { Identity } from '../identity.ts';
 import type { Clock } from './format.ts';
 import { count } from './format.ts';
-import type { Child } from './jsx-runtime.ts';
+import { type Child, jsx } from './jsx.ts';
 import { fill, lookUp, words } from './words.ts';
 
 /** Who looks, when and where: what each page needs. */

@@ -15,6 +15,7 @@ import type { Filters } from './filters.tsx';
 import { hrefOf } from './filters.tsx';
 import { readDuration } from './format.ts';
 import { htmlOf } from './html.ts';
+import { jsx } from './jsx.ts';
 import type { View } from './layout.tsx';
 import { type FoundList, ListPage } from './list.tsx';
 import { clockOf, failed, forPeople, viewOf } from './people.tsx';

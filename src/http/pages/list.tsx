@@ -1,7 +1,7 @@
 import { parseTimeMs } from '../../shared/time.ts';
 import type { Described } from '../api/describe.ts';
 import { FilterBar, type Filters, hrefOf, stateOf } from './filters.tsx';
-import type { Child } from './jsx-runtime.ts';
+import { type Child, Fragment, jsx } from './jsx.ts';
 import { Icon, Layout, type View } from './layout.tsx';
 import { DockTemplate } from './player.tsx';
 import { Row } from './row.tsx';

@@ -1,6 +1,7 @@
 import type { DayStats, Stats, Totals } from '../../storage/catalog.ts';
 import { type Bucket, type Column, Figure, percent, sum } from './chart.tsx';
 import { count, size, span } from './format.ts';
+import { Fragment, jsx } from './jsx.ts';
 import { Layout, type View } from './layout.tsx';
 import { Fact, TableHead } from './recording-parts.tsx';
 import { inWords } from './row.tsx';

@@ -6,6 +6,7 @@ import { type Identity, identify, type Right } from '../identity.ts';
 import type { AppEnv } from '../services.ts';
 import { type Clock, createClock } from './format.ts';
 import { htmlOf, pageHeaders } from './html.ts';
+import { jsx } from './jsx.ts';
 import { FailedPage, type View } from './layout.tsx';
 import { loadWords } from './words.ts';
 

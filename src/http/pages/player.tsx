@@ -1,5 +1,5 @@
 import { duration } from './format.ts';
-import type { Child } from './jsx-runtime.ts';
+import { type Child, jsx } from './jsx.ts';
 import { Icon } from './layout.tsx';
 import { fill, words } from './words.ts';
 

@@ -1,6 +1,6 @@
 import type { Described, DescribedRow } from '../api/describe.ts';
 import { size } from './format.ts';
-import type { Child } from './jsx-runtime.ts';
+import { type Child, Fragment, jsx } from './jsx.ts';
 import { pageOf, Section } from './recording-parts.tsx';
 import { fill, words } from './words.ts';
 

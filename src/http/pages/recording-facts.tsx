@@ -2,6 +2,7 @@ import type { Manifest } from '../../recording.ts';
 import { parseTimeMs } from '../../shared/time.ts';
 import type { Described, DescribedRow } from '../api/describe.ts';
 import { type Clock, count, size, span } from './format.ts';
+import { Fragment, jsx } from './jsx.ts';
 import { Time } from './layout.tsx';
 import { Copied, Fact, pageOf, type RecordingProps, Section, TableHead } from './recording-parts.tsx';
 import { inWords, State } from './row.tsx';

@@ -2,6 +2,7 @@ import type { InboxEntry } from '../../recording.ts';
 import { parseTimeMs } from '../../shared/time.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import { type Clock, count } from './format.ts';
+import { Fragment, jsx } from './jsx.ts';
 import { Time } from './layout.tsx';
 import { adviceOn, pageOf, type RecordingProps, Section, TableHead } from './recording-parts.tsx';
 import { fill, words } from './words.ts';

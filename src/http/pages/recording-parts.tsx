@@ -1,7 +1,7 @@
 import type { DeadLetter, InboxEntry, Manifest } from '../../recording.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import type { Described } from '../api/describe.ts';
-import type { Child } from './jsx-runtime.ts';
+import { type Child, Fragment, jsx } from './jsx.ts';
 import { Icon, type View } from './layout.tsx';
 import { fill, lookUp, words } from './words.ts';
 

@@ -15,6 +15,7 @@ import type { AppEnv } from '../services.ts';
 import { askApi, codeOfAnswer } from './ask-api.ts';
 import { bundleFiles, bundleParts } from './bundle.tsx';
 import { htmlOf } from './html.ts';
+import { jsx } from './jsx.ts';
 import { Layout } from './layout.tsx';
 import { failed, forPeople, viewOf } from './people.tsx';
 import { RecordingPage } from './recording.tsx';

@@ -1,6 +1,7 @@
 import { parseTimeMs } from '../../shared/time.ts';
 import type { Described, DescribedRow } from '../api/describe.ts';
 import { type Clock, duration, size } from './format.ts';
+import { jsx } from './jsx.ts';
 import { Icon, Layout, Time } from './layout.tsx';
 import { Player } from './player.tsx';
 import { Dialogs, Erase } from './recording-actions.tsx';

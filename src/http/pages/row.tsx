@@ -1,6 +1,7 @@
 import { parseTimeMs } from '../../shared/time.ts';
 import type { Described, DescribedRow } from '../api/describe.ts';
 import { type Clock, count, duration, phone, shortId, size, span } from './format.ts';
+import { Fragment, jsx } from './jsx.ts';
 import { Icon, Time } from './layout.tsx';
 import { playableOf, waveOf } from './player.tsx';
 import { fill, lookUp, words } from './words.ts';

@@ -1,7 +1,7 @@
 import type { ExportPart } from '../../catalog/export.ts';
 import type { DescribedRow } from '../api/describe.ts';
 import { count, size } from './format.ts';
-import type { Child } from './jsx-runtime.ts';
+import { type Child, Fragment, jsx } from './jsx.ts';
 import { Layout, type View } from './layout.tsx';
 import { Fact } from './recording-parts.tsx';
 import { Who } from './row.tsx';

@@ -1,5 +1,6 @@
 import type { Config } from '../../config.ts';
 import type { Source } from '../../sources.ts';
+import { jsx } from './jsx.ts';
 import { Icon, Layout, type View } from './layout.tsx';
 import { Copied, TableHead } from './recording-parts.tsx';
 import { words } from './words.ts';

@@ -1,6 +1,7 @@
 import { parseTimeMs } from '../../shared/time.ts';
 import { type Clock, duration, phone, span } from './format.ts';
 import { htmlOf } from './html.ts';
+import { jsx } from './jsx.ts';
 import { Document, FailedPage, Time } from './layout.tsx';
 import { Player } from './player.tsx';
 import { Copied } from './recording-parts.tsx';

@@ -7,6 +7,7 @@ import type { ReindexRun } from '../../storage/reindex-store.ts';
 import type { KnownRules } from '../../storage/retention-store.ts';
 import type { Services } from '../services.ts';
 import { type Clock, span } from './format.ts';
+import { Fragment, jsx } from './jsx.ts';
 import { Icon, Layout, Time, type View } from './layout.tsx';
 import { Copied, Fact, Section, TableHead } from './recording-parts.tsx';
 import { SourceState, webhookOf } from './set-up.tsx';

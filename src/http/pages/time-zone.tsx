@@ -5,6 +5,7 @@ import { pathIn } from '../path-in.ts';
 import { readForm } from '../read-form.ts';
 import type { AppEnv } from '../services.ts';
 import { htmlOf, pageHeaders } from './html.ts';
+import { jsx } from './jsx.ts';
 import { Layout } from './layout.tsx';
 import { forPeople, viewOf } from './people.tsx';
 import { lookUp, words } from './words.ts';

@@ -44,15 +44,17 @@ function attribute([name, value]: readonly [string, unknown]): string {
 }
 
 /** Makes an element of HTML, or calls a component. TypeScript writes JSX as calls of this. */
-export function jsx(tag: string | ((props: Props) => Html | null), props: Props): Html | null {
-  if (typeof tag === 'function') return tag(props);
-  const { children, ...attributes } = props;
-  const start = `<${tag}${Object.entries(attributes).map(attribute).join('')}>`;
+export function jsx(
+  tag: string | ((props: Props) => Html | null),
+  props: Readonly<Record<string, unknown>> | null,
+  ...children: readonly Child[]
+): Html | null {
+  if (typeof tag === 'function') return tag({ ...props, children });
+  const start = `<${tag}${Object.entries(props ?? {})
+    .map(attribute)
+    .join('')}>`;
   return new Html(VOID.has(tag) ? start : `${start}${htmlOf(children)}</${tag}>`);
 }
-
-/** What is called for several children, and by tools that build for development: one name makes the worker smaller. */
-export { jsx as jsxDEV, jsx as jsxs };
 
 /** `<>…</>` */
 export function Fragment({ children }: { readonly children?: Child }): Html {
@@ -60,17 +62,19 @@ export function Fragment({ children }: { readonly children?: Child }): Html {
 }
 
 /** What TypeScript allows in JSX: the elements of HTML that Hono's types know, and those of SVG that the pages use. */
-export declare namespace JSX {
-  type Element = Html | null;
-  interface IntrinsicElements extends Hono.IntrinsicElements {
-    svg: Props;
-    use: Props;
-    g: Props;
-    line: Props;
-    rect: Props;
-    text: Props;
-  }
-  interface ElementChildrenAttribute {
-    children: Child;
+export declare namespace jsx {
+  namespace JSX {
+    type Element = Html | null;
+    interface IntrinsicElements extends Hono.IntrinsicElements {
+      svg: Props;
+      use: Props;
+      g: Props;
+      line: Props;
+      rect: Props;
+      text: Props;
+    }
+    interface ElementChildrenAttribute {
+      children: Child;
+    }
   }
 }

@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest';
-import { Fragment, jsx } from '../../src/http/pages/jsx-runtime.ts';
+import { Fragment, jsx } from '../../src/http/pages/jsx.ts';
 
 const textOf = (...parameters: Parameters<typeof jsx>) => String(jsx(...parameters));
 
@@ -14,10 +14,10 @@ describe('jsx()', () => {
     ['null', null, ''],
     ['nothing', undefined, ''],
     ['a list of lists', ['a', ['<', [1]], null, false], 'a&#60;1'],
-    ['an element', jsx('b', { children: '<' }), '<b>&#60;</b>'],
-    ['elements in a list', [jsx('b', {}), '&'], '<b></b>&#38;'],
+    ['an element', jsx('b', null, '<'), '<b>&#60;</b>'],
+    ['elements in a list', [jsx('b', null), '&'], '<b></b>&#38;'],
   ] as const)('writes %s between tags', ([, children, html], { expect }) => {
-    expect(textOf('p', { children })).toBe(`<p>${html}</p>`);
+    expect(textOf('p', null, children)).toBe(`<p>${html}</p>`);
   });
 
   test.for([
@@ -49,16 +49,22 @@ describe('jsx()', () => {
 
   test('takes no object for HTML that is not made by an element', ({ expect }) => {
     const forged = { toString: () => '<script>' };
-    expect(() => textOf('p', { children: forged as never })).toThrow(TypeError);
+    expect(() => textOf('p', null, forged as never)).toThrow(TypeError);
     expect(textOf('p', { a: forged })).toBe('<p a="&#60;script&#62;"></p>');
   });
 
   test('calls a component with its properties and children, and ends no void element', ({ expect }) => {
     const Box = ({ name, children }: Record<string, unknown>) =>
-      jsx('div', { class: String(name), children: children as string });
-    expect(textOf(Box, { name: 'x', children: '<' })).toBe('<div class="x">&#60;</div>');
+      jsx('div', { class: String(name) }, children as string);
+    expect(textOf(Box, { name: 'x' }, '<')).toBe('<div class="x">&#60;</div>');
     expect(textOf('input', { name: 'q' })).toBe('<input name="q">');
-    expect(String(Fragment({ children: ['a', jsx('br', {})] }))).toBe('a<br>');
-    expect(textOf('p', { children: jsx(() => null, {}) })).toBe('<p></p>');
+    expect(String(jsx(Fragment, null, 'a', jsx('br', null)))).toBe('a<br>');
+    expect(
+      textOf(
+        'p',
+        null,
+        jsx(() => null, null),
+      ),
+    ).toBe('<p></p>');
   });
 });
