@@ -90,12 +90,11 @@ describe('the rooms of src', () => {
       expect(allowed, imported).toContain(roomOf(imported));
   });
 
-  test('only http imports Hono and client-zip, only stored types and http import valibot, and no other package is imported', ({
+  test('only http imports Hono, only stored types and http import valibot, and no other package is imported', ({
     expect,
   }) => {
     const places: Record<string, readonly string[]> = {
       hono: ['http/'],
-      'client-zip': ['http/'],
       valibot: ['recording.ts', 'storage/', 'http/'],
     };
     for (const { name, text } of sources)

@@ -7,6 +7,7 @@ import type { Recordings } from '../storage/recordings.ts';
 import type { Trail } from '../storage/trail.ts';
 import { exportIndex, type IndexLine } from './export-index.ts';
 import type { ListFailure } from './list-recordings.ts';
+import type { ZipEntry } from './zip.ts';
 
 /** The recordings and the audio of one ZIP: its checksums take CPU time, of which a request has 30 seconds. */
 export const MAX_EXPORTED = 1_000;
@@ -30,13 +31,6 @@ export interface ExportServices {
   readonly catalog: Catalog;
   readonly recordings: Recordings;
   readonly trail: Trail;
-}
-
-/** A file of the ZIP. */
-export interface ZipEntry {
-  readonly name: string;
-  readonly lastModified: Date;
-  readonly input: ReadableStream<Uint8Array> | string;
 }
 
 /** Finds the recordings of the next ZIP: one that is larger than a ZIP may be has one of its own. */
@@ -119,7 +113,7 @@ async function* audioEntries(
     const audioName = `${name}${numberOf(found.row, at)}.${file.format}`;
     const input = await recordings.readRange(file, undefined);
     lines.push({ found, file, name: input && audioName });
-    if (input !== undefined) yield { name: audioName, lastModified, input };
+    if (input !== undefined) yield { name: audioName, lastModified, input, bytes: file.bytes };
   }
   return lines;
 }

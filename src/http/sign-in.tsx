@@ -5,7 +5,7 @@ import { problem } from './api/problem.ts';
 import { identityOfSecret, isUntold, refuseEarly } from './identity.ts';
 import { htmlOf } from './pages/html.ts';
 import { jsx } from './pages/jsx.ts';
-import { Document, Icon } from './pages/layout.tsx';
+import { Icon, Layout } from './pages/layout.tsx';
 import { loadWords, words } from './pages/words.ts';
 import { pathIn } from './path-in.ts';
 import { readForm } from './read-form.ts';
@@ -58,47 +58,45 @@ async function show(c: Context<AppEnv>, props: SignInProps, status: number): Pro
 function SignInPage({ to, problem }: SignInProps) {
   const text = words.signIn;
   return (
-    <Document title={text.title}>
-      <main id="main" class="sign-in-page">
-        <h1>{words.name}</h1>
-        <form class="stack" method="post" action="/sign-in">
-          <input type="hidden" name="to" value={to} />
-          <input
-            class="vh"
-            type="text"
-            name="username"
-            value="vault"
-            autocomplete="username"
-            tabindex={-1}
-            aria-label={words.account}
-          />
-          <label for="token">{text.token}</label>
-          <input
-            id="token"
-            name="token"
-            type="password"
-            autocomplete="current-password"
-            required
-            spellcheck={false}
-            aria-describedby="token-help"
-          />
-          {problem !== undefined && (
-            <p class="error" role="alert">
-              <Icon name="dead" />
-              <span>{text[problem]}</span>
-            </p>
-          )}
-          <p class="small" id="token-help">
-            {text.help}
+    <Layout title={text.title} kind="sign-in-page">
+      <h1>{words.name}</h1>
+      <form class="stack" method="post" action="/sign-in">
+        <input type="hidden" name="to" value={to} />
+        <input
+          class="vh"
+          type="text"
+          name="username"
+          value="vault"
+          autocomplete="username"
+          tabindex={-1}
+          aria-label={words.account}
+        />
+        <label for="token">{text.token}</label>
+        <input
+          id="token"
+          name="token"
+          type="password"
+          autocomplete="current-password"
+          required
+          spellcheck={false}
+          aria-describedby="token-help"
+        />
+        {problem !== undefined && (
+          <p class="error" role="alert">
+            <Icon name="dead" />
+            <span>{text[problem]}</span>
           </p>
-          <p class="actions">
-            <button class="btn primary" type="submit">
-              {text.submit}
-            </button>
-          </p>
-        </form>
-      </main>
-    </Document>
+        )}
+        <p class="small" id="token-help">
+          {text.help}
+        </p>
+        <p class="actions">
+          <button class="btn primary" type="submit">
+            {text.submit}
+          </button>
+        </p>
+      </form>
+    </Layout>
   );
 }
 

@@ -1,7 +1,7 @@
-import { makeZip } from 'client-zip';
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
-import { planExport, type ZipEntry, zipEntries } from '../../catalog/export.ts';
+import { planExport, zipEntries } from '../../catalog/export.ts';
+import { makeZip, type ZipEntry } from '../../catalog/zip.ts';
 import { describeError } from '../../shared/log.ts';
 import type { FoundRow } from '../../storage/catalog.ts';
 import { allow } from '../identity.ts';
@@ -55,7 +55,9 @@ export function zipOf(
     'X-Content-Type-Options': 'nosniff',
   };
   // Hono answers HEAD by the route of GET; a ZIP that is begun is in the trail.
-  return new Response(c.req.method === 'HEAD' ? null : makeZip(entriesOf(c, rows, more)), { headers });
+  return new Response(c.req.method === 'HEAD' ? null : makeZip(entriesOf(c, rows, more), c.env.withTimeout), {
+    headers,
+  });
 }
 
 /** The status is sent by then: where an entry fails the ZIP breaks off, which every reader of ZIP archives sees. */

@@ -30,17 +30,15 @@ export interface AttentionProps {
 export function AttentionPage(props: AttentionProps) {
   const { view, dead, pending, isCut, done } = props;
   return (
-    <Layout title={words.nav.attention} view={view} tab="attention">
-      <main id="main" class="attention-page">
-        <h1>{words.nav.attention}</h1>
-        <p class="lead">
-          {dead.length + pending.length === 0 ? words.attention.nothing : words.attention.lead}
-        </p>
-        {done !== undefined && <p class="notice">{done}</p>}
-        {isCut && <p class="notice">{words.attention.cut}</p>}
-        <Causes {...props} title={words.attention.dead} all={dead} />
-        <Causes {...props} title={words.attention.pending} all={pending} />
-      </main>
+    <Layout title={words.nav.attention} view={view} tab="attention" kind="attention-page">
+      <h1>{words.nav.attention}</h1>
+      <p class="lead">
+        {dead.length + pending.length === 0 ? words.attention.nothing : words.attention.lead}
+      </p>
+      {done !== undefined && <p class="notice">{done}</p>}
+      {isCut && <p class="notice">{words.attention.cut}</p>}
+      <Causes {...props} title={words.attention.dead} all={dead} />
+      <Causes {...props} title={words.attention.pending} all={pending} />
     </Layout>
   );
 }

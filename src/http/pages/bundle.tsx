@@ -1,4 +1,4 @@
-import type { ZipEntry } from '../../catalog/export.ts';
+import type { ZipEntry } from '../../catalog/zip.ts';
 import type { Manifest } from '../../recording.ts';
 import { parseTimeMs } from '../../shared/time.ts';
 import { STORE_MS } from '../../storage/objects.ts';

@@ -34,7 +34,7 @@ pages.onError(async (error, c) => {
     { outcome: 'words_unread' },
     c.env,
   );
-  return areLoaded ? htmlOf(<FailedPage view={undefined} code="internal_error" />, 500) : withoutWords;
+  return areLoaded ? htmlOf(<FailedPage code="internal_error" />, 500) : withoutWords;
 });
 
 pages.route('/recordings', recordingPages);

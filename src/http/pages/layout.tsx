@@ -1,7 +1,7 @@
 import type { Identity } from '../identity.ts';
 import type { Clock } from './format.ts';
 import { count } from './format.ts';
-import { type Child, jsx } from './jsx.ts';
+import { type Child, Fragment, jsx } from './jsx.ts';
 import { fill, lookUp, words } from './words.ts';
 
 /** Who looks, when and where: what each page needs. */
@@ -28,15 +28,46 @@ function tabsOf({ right, sources }: Identity) {
 
 interface LayoutProps {
   readonly title: string;
-  readonly view: View;
+  /** Without one there is no bar. */
+  readonly view?: View | undefined;
   readonly tab?: Tab;
+  /** Which page it is, for its styles. */
+  readonly kind?: string;
   readonly children?: Child;
 }
 
-/** A page with its bar. */
-export function Layout({ title, view, tab, children }: LayoutProps) {
+/** The frame of every page. */
+export function Layout({ title, view, tab, kind, children }: LayoutProps) {
   return (
-    <Document title={title}>
+    <html lang={words.language}>
+      <head>
+        <meta charset="utf-8" />
+        <title>{`${title} · ${words.name}`}</title>
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
+        <link rel="stylesheet" href="/assets/page.css" />
+        <script type="module" src="/assets/page.js" />
+        {['player', 'tools', 'words', 'strings'].map((name) => (
+          <link rel="modulepreload" href={`/assets/${name}.js`} />
+        ))}
+      </head>
+      <body>
+        {view && <Bar view={view} tab={tab} />}
+        <main id="main" class={kind}>
+          {children}
+        </main>
+        <div class="vh" role="status" id="said" />
+      </body>
+    </html>
+  );
+}
+
+function Bar({ view, tab }: { readonly view: View; readonly tab: Tab | undefined }) {
+  const { timeZone, nowMs, zoneName } = view.clock;
+  return (
+    <>
       <a class="skip" href="#main">
         {words.skip}
       </a>
@@ -57,41 +88,14 @@ export function Layout({ title, view, tab, children }: LayoutProps) {
           </ul>
         </nav>
         <a class="zone" href="/time-zone">
-          {fill(words.timesIn, {
-            place: placeOf(view.clock.timeZone),
-            name: view.clock.zoneName(view.clock.nowMs),
-          })}
+          {fill(words.timesIn, { place: placeOf(timeZone), name: zoneName(nowMs) })}
         </a>
         <button class="btn quiet help" type="button" popovertarget="keys">
           {words.keys} <kbd>?</kbd>
         </button>
         <AccountMenu view={view} />
       </header>
-      {children}
-      <div class="vh" role="status" id="said" />
-    </Document>
-  );
-}
-
-/** The frame of every page, also of one without a bar. */
-export function Document({ title, children }: { readonly title: string; readonly children?: Child }) {
-  return (
-    <html lang={words.language}>
-      <head>
-        <meta charset="utf-8" />
-        <title>{`${title} · ${words.name}`}</title>
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta name="robots" content="noindex" />
-        <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
-        <link rel="stylesheet" href="/assets/page.css" />
-        <script type="module" src="/assets/page.js" />
-        {['player', 'tools', 'words', 'strings'].map((name) => (
-          <link rel="modulepreload" href={`/assets/${name}.js`} />
-        ))}
-      </head>
-      <body>{children}</body>
-    </html>
+    </>
   );
 }
 
@@ -171,10 +175,10 @@ export function Time({
 }
 
 /** What failed, in the place of a page. */
-export function FailedPage({ view, code }: { readonly view: View | undefined; readonly code: string }) {
+export function FailedPage({ view, code }: { readonly view?: View | undefined; readonly code: string }) {
   const { title, text } = lookUp(words.failed, code) ?? words.failed.other;
-  const main = (
-    <main id="main">
+  return (
+    <Layout title={title} view={view}>
       <div class="nothing">
         <h1>{title}</h1>
         <p>{text}</p>
@@ -183,12 +187,6 @@ export function FailedPage({ view, code }: { readonly view: View | undefined; re
         </p>
         {code === 'no_page' && <a href="/">{words.nav.recordings}</a>}
       </div>
-    </main>
-  );
-  if (view === undefined) return <Document title={title}>{main}</Document>;
-  return (
-    <Layout title={title} view={view}>
-      {main}
     </Layout>
   );
 }

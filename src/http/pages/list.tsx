@@ -23,21 +23,19 @@ export interface FoundList {
 
 export function ListPage({ view, filters, providers, found }: ListProps) {
   return (
-    <Layout title={words.list.title} view={view} tab="recordings">
-      <main id="main" class="list-page">
-        <h1 class="vh">{words.list.title}</h1>
-        <FilterBar filters={filters} clock={view.clock} providers={providers} />
-        {'invalid' in found ? (
-          <Nothing filters={filters}>{fill(words.list.invalid, { allowed: found.invalid })}</Nothing>
-        ) : found.recordings.length === 0 && found.cursor === undefined ? (
-          <Nothing filters={filters}>{fill(words.list.noneHelp, { filters: inWords(filters) })}</Nothing>
-        ) : (
-          <div class="list-body">
-            <Table view={view} filters={filters} found={found} />
-          </div>
-        )}
-        <DockTemplate />
-      </main>
+    <Layout title={words.list.title} view={view} tab="recordings" kind="list-page">
+      <h1 class="vh">{words.list.title}</h1>
+      <FilterBar filters={filters} clock={view.clock} providers={providers} />
+      {'invalid' in found ? (
+        <Nothing filters={filters}>{fill(words.list.invalid, { allowed: found.invalid })}</Nothing>
+      ) : found.recordings.length === 0 && found.cursor === undefined ? (
+        <Nothing filters={filters}>{fill(words.list.noneHelp, { filters: inWords(filters) })}</Nothing>
+      ) : (
+        <div class="list-body">
+          <Table view={view} filters={filters} found={found} />
+        </div>
+      )}
+      <DockTemplate />
     </Layout>
   );
 }

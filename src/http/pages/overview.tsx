@@ -31,48 +31,46 @@ export function OverviewPage({ view, period, stats, totals, oldestPendingMs, cod
   const buckets = bucketsOf(stats.days, period, clock.nowMs);
   const recordings = sum(stats.days, (day) => day.recordings);
   return (
-    <Layout title={words.nav.overview} view={view} tab="overview">
-      <main id="main" class="overview-page">
-        <div class="page-head">
-          <h1>{words.nav.overview}</h1>
-          <form class="inline" action="/overview">
-            <label for="days">{words.overview.period}</label>{' '}
-            <select id="days" name="days">
-              {PERIODS.map((days) => (
-                <option value={days} selected={days === period}>
-                  {periodOf(days)}
-                </option>
-              ))}
-            </select>{' '}
-            <button class="btn" type="submit">
-              {words.list.show}
-            </button>
-          </form>
+    <Layout title={words.nav.overview} view={view} tab="overview" kind="overview-page">
+      <div class="page-head">
+        <h1>{words.nav.overview}</h1>
+        <form class="inline" action="/overview">
+          <label for="days">{words.overview.period}</label>{' '}
+          <select id="days" name="days">
+            {PERIODS.map((days) => (
+              <option value={days} selected={days === period}>
+                {periodOf(days)}
+              </option>
+            ))}
+          </select>{' '}
+          <button class="btn" type="submit">
+            {words.list.show}
+          </button>
+        </form>
+      </div>
+      <dl class="totals">
+        <Fact name={words.overview.allTime}>{count(totals.recordings)}</Fact>
+        <Fact name={words.overview.stored}>{size(totals.bytes)}</Fact>
+        <Fact name={periodOf(period)}>{count(recordings)}</Fact>
+        <Fact name={words.overview.oldestPending}>
+          {oldestPendingMs === undefined ? (
+            words.overview.none
+          ) : (
+            <a href="/attention#pending">{span(clock.nowMs - oldestPendingMs)}</a>
+          )}
+        </Fact>
+        <Fact name={words.overview.deadLetters}>
+          {view.dead === 0 ? '0' : <a href="/attention#dead">{count(view.dead)}</a>}
+        </Fact>
+      </dl>
+      {recordings === 0 ? (
+        <p class="says">{words.overview.nothing}</p>
+      ) : (
+        <div class="figures">
+          <Figures buckets={buckets} days={stats.days} unit={words.overview.units[bucketDays(period)]} />
         </div>
-        <dl class="totals">
-          <Fact name={words.overview.allTime}>{count(totals.recordings)}</Fact>
-          <Fact name={words.overview.stored}>{size(totals.bytes)}</Fact>
-          <Fact name={periodOf(period)}>{count(recordings)}</Fact>
-          <Fact name={words.overview.oldestPending}>
-            {oldestPendingMs === undefined ? (
-              words.overview.none
-            ) : (
-              <a href="/attention#pending">{span(clock.nowMs - oldestPendingMs)}</a>
-            )}
-          </Fact>
-          <Fact name={words.overview.deadLetters}>
-            {view.dead === 0 ? '0' : <a href="/attention#dead">{count(view.dead)}</a>}
-          </Fact>
-        </dl>
-        {recordings === 0 ? (
-          <p class="says">{words.overview.nothing}</p>
-        ) : (
-          <div class="figures">
-            <Figures buckets={buckets} days={stats.days} unit={words.overview.units[bucketDays(period)]} />
-          </div>
-        )}
-        <Failures stats={stats} codes={codes} />
-      </main>
+      )}
+      <Failures stats={stats} codes={codes} />
     </Layout>
   );
 }

@@ -60,7 +60,7 @@ export async function failed(c: Context<AppEnv>, code: string, status: number): 
 /** For a browser that asks for what is nowhere. */
 export async function noSuchPage(c: Context<AppEnv>): Promise<Response> {
   await loadWords(c.env);
-  return htmlOf(<FailedPage view={undefined} code="no_page" />, 404);
+  return htmlOf(<FailedPage code="no_page" />, 404);
 }
 
 const MAX_COUNTED = 1_000;

@@ -93,13 +93,11 @@ recordingPages.post('/:source/:recordingId/erase', forPeople('manage'), async (c
   const { title, text, pending, back } = words.erased;
   return htmlOf(
     <Layout title={title} view={view} tab="recordings">
-      <main id="main">
-        <div class="nothing">
-          <h1>{title}</h1>
-          <p>{answer.status === 202 ? pending : text}</p>
-          <a href="/">{back}</a>
-        </div>
-      </main>
+      <div class="nothing">
+        <h1>{title}</h1>
+        <p>{answer.status === 202 ? pending : text}</p>
+        <a href="/">{back}</a>
+      </div>
     </Layout>,
   );
 });

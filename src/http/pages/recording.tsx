@@ -17,43 +17,41 @@ export function RecordingPage(props: RecordingProps) {
   const title = `${view.clock.day(ms)}, ${view.clock.minute(ms)}`;
   return (
     <Layout title={title} view={view} tab="recordings">
-      <main id="main">
-        <p class="crumb">
-          <a href="/">← {words.recording.back}</a>
-        </p>
-        <article class="rec">
-          <Head {...props} />
-          {done !== undefined && <p class="notice">{done}</p>}
-          {props.made !== undefined && <MadeLink {...props.made} clock={view.clock} />}
-          <Held one={one} clock={view.clock} />
-          {one.state === 'archived' && one.files.length > 0 && (
-            <Player
-              files={one.files}
-              seconds={one.durationSeconds ?? 0}
-              channels={one.channels ?? 1}
-              startSeconds={props.startSeconds}
-            />
-          )}
-          <div class="rec-body">
-            <div class="side">
-              <Facts {...props} />
-            </div>
-            <div class="first">
-              {one.state === 'archived' && <Talk channels={one.channels ?? 1} />}
-              {one.state === 'archived' && <Files one={one} manifest={props.manifest} clock={view.clock} />}
-              {one.state === 'archived' && (
-                <Proof one={one} timeZone={view.clock.timeZone} knownKeys={props.knownKeys} />
-              )}
-              <Attempts {...props} />
-            </div>
-            <div class="second">
-              {one.state === 'archived' && view.identity.right === 'manage' && <Shares {...props} />}
-              <Trail {...props} />
-              {view.identity.right === 'manage' && <Erase one={one} />}
-            </div>
+      <p class="crumb">
+        <a href="/">← {words.recording.back}</a>
+      </p>
+      <article class="rec">
+        <Head {...props} />
+        {done !== undefined && <p class="notice">{done}</p>}
+        {props.made !== undefined && <MadeLink {...props.made} clock={view.clock} />}
+        <Held one={one} clock={view.clock} />
+        {one.state === 'archived' && one.files.length > 0 && (
+          <Player
+            files={one.files}
+            seconds={one.durationSeconds ?? 0}
+            channels={one.channels ?? 1}
+            startSeconds={props.startSeconds}
+          />
+        )}
+        <div class="rec-body">
+          <div class="side">
+            <Facts {...props} />
           </div>
-        </article>
-      </main>
+          <div class="first">
+            {one.state === 'archived' && <Talk channels={one.channels ?? 1} />}
+            {one.state === 'archived' && <Files one={one} manifest={props.manifest} clock={view.clock} />}
+            {one.state === 'archived' && (
+              <Proof one={one} timeZone={view.clock.timeZone} knownKeys={props.knownKeys} />
+            )}
+            <Attempts {...props} />
+          </div>
+          <div class="second">
+            {one.state === 'archived' && view.identity.right === 'manage' && <Shares {...props} />}
+            <Trail {...props} />
+            {view.identity.right === 'manage' && <Erase one={one} />}
+          </div>
+        </div>
+      </article>
     </Layout>
   );
 }

@@ -15,14 +15,12 @@ interface PageProps {
 
 function Page({ view, title, children }: PageProps) {
   return (
-    <Layout title={title} view={view} tab="recordings">
-      <main id="main" class="selection-page">
-        <p class="crumb">
-          <a href="/">← {words.recording.back}</a>
-        </p>
-        <h1>{title}</h1>
-        {children}
-      </main>
+    <Layout title={title} view={view} tab="recordings" kind="selection-page">
+      <p class="crumb">
+        <a href="/">← {words.recording.back}</a>
+      </p>
+      <h1>{title}</h1>
+      {children}
     </Layout>
   );
 }

@@ -39,62 +39,57 @@ interface SetUpProps {
 export function SetUpPage({ view, sources, base }: SetUpProps) {
   const { provider, command, state, address, where } = words.setUp.columns;
   return (
-    <Layout title={words.setUp.title} view={view} tab="recordings">
-      <main id="main" class="empty-page">
-        <h1>{words.setUp.title}</h1>
-        <p class="lead">{words.setUp.lead}</p>
-        <ol class="steps">
-          <li>
-            <h2>{words.setUp.secrets}</h2>
-            <table class="plain fold settings">
-              <TableHead columns={[provider, command, state]} />
-              <tbody>
-                {sources.map((source) => (
-                  <tr>
-                    <th scope="row">{source.id}</th>
-                    <td class="full">
-                      <Copied
-                        value={`npx wrangler secret put ${secretOf(source)}`}
-                        what={command.toLowerCase()}
-                      />
-                    </td>
-                    <td>
-                      <SourceState state={source.state} />
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </li>
-          <li>
-            <h2>{words.setUp.addresses}</h2>
-            <table class="plain fold settings">
-              <TableHead columns={[provider, address, where]} />
-              <tbody>
-                {sources.map((source) => (
-                  <tr>
-                    <th scope="row">{source.id}</th>
-                    <td class="full">
-                      <Copied value={webhookOf(base, source)} what={address.toLowerCase()} />
-                    </td>
-                    <td class="full">{source.provider.webhookPlace}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </li>
-          <li>
-            <h2>{words.setUp.call}</h2>
-            <p class="copyable">
-              <Copied
-                value={`npm run send -- ${firstOf(sources)} --to ${base}`}
-                what={command.toLowerCase()}
-              />
-            </p>
-            <p class="small">{words.setUp.arrives}</p>
-          </li>
-        </ol>
-      </main>
+    <Layout title={words.setUp.title} view={view} tab="recordings" kind="empty-page">
+      <h1>{words.setUp.title}</h1>
+      <p class="lead">{words.setUp.lead}</p>
+      <ol class="steps">
+        <li>
+          <h2>{words.setUp.secrets}</h2>
+          <table class="plain fold settings">
+            <TableHead columns={[provider, command, state]} />
+            <tbody>
+              {sources.map((source) => (
+                <tr>
+                  <th scope="row">{source.id}</th>
+                  <td class="full">
+                    <Copied
+                      value={`npx wrangler secret put ${secretOf(source)}`}
+                      what={command.toLowerCase()}
+                    />
+                  </td>
+                  <td>
+                    <SourceState state={source.state} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </li>
+        <li>
+          <h2>{words.setUp.addresses}</h2>
+          <table class="plain fold settings">
+            <TableHead columns={[provider, address, where]} />
+            <tbody>
+              {sources.map((source) => (
+                <tr>
+                  <th scope="row">{source.id}</th>
+                  <td class="full">
+                    <Copied value={webhookOf(base, source)} what={address.toLowerCase()} />
+                  </td>
+                  <td class="full">{source.provider.webhookPlace}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </li>
+        <li>
+          <h2>{words.setUp.call}</h2>
+          <p class="copyable">
+            <Copied value={`npm run send -- ${firstOf(sources)} --to ${base}`} what={command.toLowerCase()} />
+          </p>
+          <p class="small">{words.setUp.arrives}</p>
+        </li>
+      </ol>
     </Layout>
   );
 }
@@ -111,11 +106,9 @@ function firstOf(sources: readonly Source[]): string {
 /** What an empty vault shows to others. */
 export function EmptyPage({ view }: { readonly view: View }) {
   return (
-    <Layout title={words.setUp.title} view={view} tab="recordings">
-      <main id="main" class="empty-page">
-        <h1>{words.setUp.title}</h1>
-        <p class="lead">{words.setUp.forOthers}</p>
-      </main>
+    <Layout title={words.setUp.title} view={view} tab="recordings" kind="empty-page">
+      <h1>{words.setUp.title}</h1>
+      <p class="lead">{words.setUp.forOthers}</p>
     </Layout>
   );
 }

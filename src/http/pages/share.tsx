@@ -2,7 +2,7 @@ import { parseTimeMs } from '../../shared/time.ts';
 import { type Clock, duration, phone, span } from './format.ts';
 import { htmlOf } from './html.ts';
 import { jsx } from './jsx.ts';
-import { Document, FailedPage, Time } from './layout.tsx';
+import { FailedPage, Layout, Time } from './layout.tsx';
 import { Player } from './player.tsx';
 import { Copied } from './recording-parts.tsx';
 import { fill, words } from './words.ts';
@@ -26,14 +26,12 @@ export function sharedPage(shared: Shared, clock: Clock): Response {
 
 /** What is left of a link that has expired, was revoked, or never was one; or a store fails. */
 export function ended(status: number): Response {
-  if (status === 503) return htmlOf(<FailedPage view={undefined} code="catalog_unavailable" />, status);
+  if (status === 503) return htmlOf(<FailedPage code="catalog_unavailable" />, status);
   return htmlOf(
-    <Document title={words.sharedPage.ended}>
-      <main id="main" class="share-page">
-        <h1>{words.sharedPage.ended}</h1>
-        <p class="lead">{words.sharedPage.endedHelp}</p>
-      </main>
-    </Document>,
+    <Layout title={words.sharedPage.ended} kind="share-page">
+      <h1>{words.sharedPage.ended}</h1>
+      <p class="lead">{words.sharedPage.endedHelp}</p>
+    </Layout>,
     status,
   );
 }
@@ -42,39 +40,36 @@ function SharedPage({ shared, clock }: { readonly shared: Shared; readonly clock
   const { at, durationSeconds = 0, channels = 1, from, to, expiresAt, download, files } = shared;
   const [ms, endMs] = [parseTimeMs(at) ?? 0, parseTimeMs(expiresAt) ?? 0];
   return (
-    <Document title={words.sharedPage.title}>
-      <main id="main" class="share-page">
-        <h1>{words.sharedPage.heading}</h1>
-        <p class="rec-sub">
-          <Time ms={ms} clock={clock}>
-            {clock.wholeDay(ms)}, {clock.minute(ms)}
-          </Time>{' '}
-          {clock.zoneName(ms)} · {duration(durationSeconds)}
-          {(from ?? to) !== undefined &&
-            ` · ${phone(from ?? words.list.withheld)} → ${phone(to ?? words.list.withheld)}`}
-        </p>
-        <p class="notice">
-          <span>
-            {words.sharedPage.until} <Time ms={endMs} clock={clock} /> {clock.zoneName(endMs)},{' '}
-            {fill(words.sharedPage.fromNow, { span: span(endMs - clock.nowMs) })}
-          </span>
-        </p>
-        <Player files={files} seconds={durationSeconds} channels={channels} />
-        <section class="sec">
-          {files.map(({ format, sha256, path }) => (
-            <p>
-              SHA-256 ({format.toUpperCase()}) <Copied value={sha256} what="SHA-256" />{' '}
-              {download && (
-                <a class="btn" href={`${path}&download=true`} download>
-                  {fill(words.recording.download, { format: format.toUpperCase() })}
-                </a>
-              )}
-            </p>
-          ))}
-        </section>
-        <p class="small foot">{words.sharedPage.recorded}</p>
-        <div class="vh" role="status" id="said" />
-      </main>
-    </Document>
+    <Layout title={words.sharedPage.title} kind="share-page">
+      <h1>{words.sharedPage.heading}</h1>
+      <p class="rec-sub">
+        <Time ms={ms} clock={clock}>
+          {clock.wholeDay(ms)}, {clock.minute(ms)}
+        </Time>{' '}
+        {clock.zoneName(ms)} · {duration(durationSeconds)}
+        {(from ?? to) !== undefined &&
+          ` · ${phone(from ?? words.list.withheld)} → ${phone(to ?? words.list.withheld)}`}
+      </p>
+      <p class="notice">
+        <span>
+          {words.sharedPage.until} <Time ms={endMs} clock={clock} /> {clock.zoneName(endMs)},{' '}
+          {fill(words.sharedPage.fromNow, { span: span(endMs - clock.nowMs) })}
+        </span>
+      </p>
+      <Player files={files} seconds={durationSeconds} channels={channels} />
+      <section class="sec">
+        {files.map(({ format, sha256, path }) => (
+          <p>
+            SHA-256 ({format.toUpperCase()}) <Copied value={sha256} what="SHA-256" />{' '}
+            {download && (
+              <a class="btn" href={`${path}&download=true`} download>
+                {fill(words.recording.download, { format: format.toUpperCase() })}
+              </a>
+            )}
+          </p>
+        ))}
+      </section>
+      <p class="small foot">{words.sharedPage.recorded}</p>
+    </Layout>
   );
 }

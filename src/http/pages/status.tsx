@@ -35,48 +35,46 @@ export function StatusPage(props: StatusProps) {
   const { view, config, activity, hasCatalog } = props;
   const { clock } = view;
   return (
-    <Layout title={words.nav.status} view={view} tab="status">
-      <main id="main" class="status-page">
-        <h1>{words.nav.status}</h1>
-        <article class="rec">
-          <Section id="settings" title={words.status.settings}>
-            <Problems problems={config.problems} warnings={config.warnings} />
-          </Section>
-          <Section id="sources" title={words.status.sources}>
-            <Sources {...props} />
-          </Section>
-          <Section id="runs" title={words.status.runs}>
-            <dl class="facts">
-              <Fact name={words.status.cron}>
-                {hasCatalog ? <Cron activity={activity} clock={clock} /> : words.status.noCatalog}
-              </Fact>
-              <Fact name={words.status.reindex}>
-                {props.reindex === undefined ? (
-                  words.status.unreadable
-                ) : (
-                  <Reindex run={props.reindex.run} clock={clock} />
-                )}
-              </Fact>
-              <Fact name={words.status.retention}>
-                <Retention {...props} />
-              </Fact>
-            </dl>
-          </Section>
-          <Section id="doors" title={words.status.doors}>
-            <dl class="facts">
-              <Fact name={words.status.token}>
-                {config.vaultToken === undefined ? words.status.notSet : words.status.set}
-              </Fact>
-              <Fact name={words.status.access}>
-                {config.access === undefined ? words.status.notSet : words.status.set}
-              </Fact>
-              <Fact name={words.status.addresses}>
-                {config.trailIp ? words.status.kept : words.status.notKept}
-              </Fact>
-            </dl>
-          </Section>
-        </article>
-      </main>
+    <Layout title={words.nav.status} view={view} tab="status" kind="status-page">
+      <h1>{words.nav.status}</h1>
+      <article class="rec">
+        <Section id="settings" title={words.status.settings}>
+          <Problems problems={config.problems} warnings={config.warnings} />
+        </Section>
+        <Section id="sources" title={words.status.sources}>
+          <Sources {...props} />
+        </Section>
+        <Section id="runs" title={words.status.runs}>
+          <dl class="facts">
+            <Fact name={words.status.cron}>
+              {hasCatalog ? <Cron activity={activity} clock={clock} /> : words.status.noCatalog}
+            </Fact>
+            <Fact name={words.status.reindex}>
+              {props.reindex === undefined ? (
+                words.status.unreadable
+              ) : (
+                <Reindex run={props.reindex.run} clock={clock} />
+              )}
+            </Fact>
+            <Fact name={words.status.retention}>
+              <Retention {...props} />
+            </Fact>
+          </dl>
+        </Section>
+        <Section id="doors" title={words.status.doors}>
+          <dl class="facts">
+            <Fact name={words.status.token}>
+              {config.vaultToken === undefined ? words.status.notSet : words.status.set}
+            </Fact>
+            <Fact name={words.status.access}>
+              {config.access === undefined ? words.status.notSet : words.status.set}
+            </Fact>
+            <Fact name={words.status.addresses}>
+              {config.trailIp ? words.status.kept : words.status.notKept}
+            </Fact>
+          </dl>
+        </Section>
+      </article>
     </Layout>
   );
 }

@@ -40,25 +40,23 @@ timeZonePages.get('/time-zone', forPeople('read'), async (c) => {
   const names = Intl.supportedValuesOf('timeZone').map((zone) => lookUp(RENAMED, zone) ?? zone);
   const zones = new Set([view.clock.timeZone, 'UTC', ...names.sort()]);
   return htmlOf(
-    <Layout title={title} view={view}>
-      <main id="main" class="form-page">
-        <h1>{title}</h1>
-        <p class="lead">{what}</p>
-        <form class="stack" method="post" action="/time-zone">
-          <input type="hidden" name="to" value={viewBefore(c)} />
-          <label for="tz">{all}</label>
-          <select id="tz" name="tz">
-            {[...zones].map((zone) => (
-              <option selected={zone === view.clock.timeZone}>{zone}</option>
-            ))}
-          </select>
-          <p class="actions">
-            <button class="btn primary" type="submit">
-              {set}
-            </button>
-          </p>
-        </form>
-      </main>
+    <Layout title={title} view={view} kind="form-page">
+      <h1>{title}</h1>
+      <p class="lead">{what}</p>
+      <form class="stack" method="post" action="/time-zone">
+        <input type="hidden" name="to" value={viewBefore(c)} />
+        <label for="tz">{all}</label>
+        <select id="tz" name="tz">
+          {[...zones].map((zone) => (
+            <option selected={zone === view.clock.timeZone}>{zone}</option>
+          ))}
+        </select>
+        <p class="actions">
+          <button class="btn primary" type="submit">
+            {set}
+          </button>
+        </p>
+      </form>
     </Layout>,
   );
 });
