@@ -33,7 +33,6 @@ const MAC_BYTES = 32;
  */
 export const plivo: Provider = {
   id: 'plivo',
-  webhookPlace: 'callback_url of the Record API, with #rc=5&rp=all at its end',
   settings: {
     secret: 'PLIVO_AUTH_TOKEN',
     secretProblem: () => undefined, // Any string is a valid token.

@@ -82,8 +82,6 @@ export type Parsed =
 export interface Provider {
   /** Kebab-case; names the URL, the keys in the bucket and the fixtures. */
   readonly id: string;
-  /** Where the webhook's address is entered, in words for the owner. */
-  readonly webhookPlace: string;
   readonly settings: {
     /** The name of the secret that holds the values, and the check of one value. */
     readonly secret: string;

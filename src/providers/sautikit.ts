@@ -30,7 +30,6 @@ const MAC_HEX_LENGTH = 64;
  */
 export const sautikit: Provider = {
   id: 'sautikit',
-  webhookPlace: 'The number’s routing, field events_url',
   settings: {
     secret: 'SAUTIKIT_WEBHOOK_SECRET',
     secretProblem: () => undefined, // Any string is a valid secret: it is used with its prefix, and not decoded.

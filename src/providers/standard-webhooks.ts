@@ -43,7 +43,6 @@ const MAX_FILES = 8;
  */
 export const standardWebhooks: Provider = {
   id: 'standard-webhooks',
-  webhookPlace: 'The script of your PBX',
   settings: { secret: 'STANDARD_WEBHOOKS_SECRET', secretProblem, secretWarning },
   signatureHeaders: [ID, TIMESTAMP, SIGNATURE],
   readSignature,

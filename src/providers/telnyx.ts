@@ -36,7 +36,6 @@ const errorTypes = ['call.recording.error', 'recording_error'];
  */
 export const telnyx: Provider = {
   id: 'telnyx',
-  webhookPlace: 'Portal, your Voice API application, webhook URL, API version 2',
   settings: { secret: 'TELNYX_PUBLIC_KEY', secretProblem: ed25519KeyProblem },
   signatureHeaders: [TIMESTAMP, SIGNATURE],
   readSignature,

@@ -32,7 +32,6 @@ const MAC_BYTES = 20;
  */
 export const twilio: Provider = {
   id: 'twilio',
-  webhookPlace: 'recordingStatusCallback, with #rc=5&rp=all at its end',
   settings: {
     secret: 'TWILIO_AUTH_TOKEN',
     secretProblem: () => undefined, // Any string is a valid token.

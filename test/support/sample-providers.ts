@@ -26,7 +26,6 @@ const noProblem = () => undefined;
 /** Signed by a JWT that holds the body's hash; sends by mistake what is not signed; an API that a JWT signs in. */
 export const jwtProvider: Provider = {
   id: 'sample-jwt',
-  webhookPlace: 'A page of this provider',
   settings: {
     secret: 'JWT_SECRET',
     secretProblem: noProblem,
@@ -81,7 +80,6 @@ export const jwtProvider: Provider = {
 /** Asks for an answer under the secret; several recordings in an event; an API that a fetched token signs in. */
 export const tokenProvider: Provider = {
   id: 'sample-token',
-  webhookPlace: 'A page of this provider',
   settings: { secret: 'TOKEN_SECRET', secretProblem: noProblem },
   signatureHeaders: ['x-zm-request-timestamp', 'x-zm-signature'],
   readSignature({ headers }, secrets) {
@@ -160,7 +158,6 @@ async function hmacHex(text: string, secret: string): Promise<string> {
 /** Carries a password in a header and a token in the body, and signs nothing. */
 export const sharedSecretProvider: Provider = {
   id: 'sample-shared',
-  webhookPlace: 'A page of this provider',
   settings: { secret: 'SHARED_SECRET', secretProblem: noProblem },
   signatureHeaders: ['authorization'],
   sharedSecret: {

@@ -1,4 +1,5 @@
 import { describe, test } from 'vitest';
+import { providers } from '../../src/providers/index.ts';
 import words from '../../src/public/assets/words.json' with { type: 'json' };
 import { permanentFailures } from '../../src/shared/errors.ts';
 
@@ -13,5 +14,9 @@ describe('the strings of the pages', () => {
 
   test('advise on no code that there is not', ({ expect }) => {
     expect(Object.keys(permanentFailures)).toEqual(expect.arrayContaining(Object.keys(words.advice)));
+  });
+
+  test('say of each provider where the address of its webhook is entered', ({ expect }) => {
+    expect(Object.keys(words.setUp.places).sort()).toEqual(providers.map(({ id }) => id).sort());
   });
 });

@@ -78,11 +78,12 @@ export function Figure({ id, title, says, buckets, columns, drawn = twoOf(column
 /** A chart has two shades. */
 function twoOf([first, ...others]: readonly Column[]): Column[] {
   if (first === undefined) return [];
-  if (others.length < 2) return [first, ...others];
-  return [
-    first,
-    { name: words.overview.others, of: (day) => others.reduce((total, { of }) => total + of(day), 0) },
-  ];
+  return others.length < 2 ? [first, ...others] : [first, together(words.overview.others, others)];
+}
+
+/** Several columns as one. */
+export function together(name: string, columns: readonly Column[]): Column {
+  return { name, of: (day) => columns.reduce((total, { of }) => total + of(day), 0) };
 }
 
 /** The height of a plot, in CSS pixels. */

@@ -1,6 +1,6 @@
 import type { DayStats, Stats, Totals } from '../../storage/catalog.ts';
-import { type Bucket, type Column, Figure, percent, sum } from './chart.tsx';
-import { count, size, span } from './format.ts';
+import { type Bucket, type Column, Figure, percent, sum, together } from './chart.tsx';
+import { count, size } from './format.ts';
 import { Fragment, jsx } from './jsx.ts';
 import { Layout, type View } from './layout.tsx';
 import { Fact, TableHead } from './recording-parts.tsx';
@@ -56,7 +56,7 @@ export function OverviewPage({ view, period, stats, totals, oldestPendingMs, cod
           {oldestPendingMs === undefined ? (
             words.overview.none
           ) : (
-            <a href="/attention#pending">{span(clock.nowMs - oldestPendingMs)}</a>
+            <a href="/attention#pending">{clock.span(oldestPendingMs)}</a>
           )}
         </Fact>
         <Fact name={words.overview.deadLetters}>
@@ -150,14 +150,6 @@ function Figures({ buckets, days, unit }: FiguresProps) {
 /** How long it took from the event to the archive, in two bars and five columns. */
 function Delay({ buckets, days }: Omit<FiguresProps, 'unit'>) {
   const { within, later } = words.overview;
-  const soon: Column = {
-    name: fill(within, { span: '15 s' }),
-    of: (day) => day.within_5s + day.within_15s,
-  };
-  const notSoon: Column = {
-    name: later,
-    of: (day) => day.within_1min + day.within_10min + day.later,
-  };
   const delays: readonly Column[] = [
     { name: fill(within, { span: '5 s' }), of: (day) => day.within_5s },
     { name: fill(within, { span: '15 s' }), of: (day) => day.within_15s },
@@ -165,6 +157,7 @@ function Delay({ buckets, days }: Omit<FiguresProps, 'unit'>) {
     { name: fill(within, { span: '10 min' }), of: (day) => day.within_10min },
     { name: later, of: (day) => day.later },
   ];
+  const soon = together(fill(within, { span: '15 s' }), delays.slice(0, 2));
   const all = sum(days, (day) => day.recordings);
   const share = (of: Column['of']) => `${((100 * sum(days, of)) / all).toFixed(1)} %`;
   return (
@@ -173,10 +166,10 @@ function Delay({ buckets, days }: Omit<FiguresProps, 'unit'>) {
       title={words.overview.delay}
       says={fill(words.overview.delaySay, {
         quick: share(soon.of),
-        slow: share((day) => day.within_10min + day.later),
+        slow: share(together(later, delays.slice(3)).of),
       })}
       buckets={buckets}
-      drawn={[soon, notSoon]}
+      drawn={[soon, together(later, delays.slice(2))]}
       columns={delays}
       write={count}
     />

@@ -8,9 +8,6 @@ const PLAYABLE = ['wav', 'mp3', 'ogg', 'm4a', 'flac', 'webm'];
 
 const SPEEDS = [0.75, 1, 1.25, 1.5, 2, 2.5, 3];
 
-/** Seconds between the marks of the axis: some ten of them. */
-const STEPS = [1, 5, 15, 30, 60, 300, 600, 1800, 3600];
-
 export interface PlayerFile {
   readonly format: string;
   readonly path: string;
@@ -40,7 +37,13 @@ export function Player({ files, seconds, channels, startSeconds }: PlayerProps) 
   const lanes = channels === 2 ? [1, 2] : [1];
   const at = startSeconds !== undefined && startSeconds > 0 && startSeconds < seconds ? startSeconds : 0;
   return (
-    <section class="player" aria-label={words.player.label} data-seconds={seconds} data-lanes={lanes.length}>
+    <section
+      class="player"
+      aria-label={words.player.label}
+      data-seconds={seconds}
+      data-at={at}
+      data-lanes={lanes.length}
+    >
       <div class="lanes">
         {lanes.length === 2 && (
           <div class="lane-names" aria-hidden="true">
@@ -50,8 +53,8 @@ export function Player({ files, seconds, channels, startSeconds }: PlayerProps) 
           </div>
         )}
         <div class="lane-body">
-          <Wave file={file} seconds={seconds} at={at} isDual={lanes.length === 2} />
-          <Axis seconds={seconds} />
+          <Wave file={file} />
+          <svg class="axis" aria-hidden="true" />
         </div>
       </div>
       <div class="controls">
@@ -64,36 +67,11 @@ export function Player({ files, seconds, channels, startSeconds }: PlayerProps) 
   );
 }
 
-interface WaveProps {
-  readonly file?: PlayerFile;
-  readonly seconds: number;
-  readonly at: number;
-  readonly isDual: boolean;
-}
-
-function Wave({ file, seconds, at, isDual }: WaveProps) {
-  const isDrawn = file === undefined || waveOf(file) !== undefined;
+/** The module draws in it. */
+function Wave({ file }: { readonly file?: PlayerFile }) {
   return (
     <div class="wave" data-wave={file && waveOf(file)}>
-      <svg class="wave-svg" aria-hidden="true">
-        <rect class="ab" width="0" height="100%" />
-        {isDual && <line class="lane-line" x1="0" x2="100%" y1="50%" y2="50%" />}
-        <g class="lanes-drawn" />
-        <line class="head" x1="0" x2="0" y1="0" y2="100%" />
-      </svg>
-      <p class="wave-note" hidden={isDrawn}>
-        {isDrawn ? words.loading : words.player.noWaveform}
-      </p>
-      <input
-        class="seek"
-        type="range"
-        min="0"
-        max={seconds}
-        step="0.1"
-        value={at}
-        aria-label={words.player.position}
-        aria-valuetext={`${duration(at)} / ${duration(seconds)}`}
-      />
+      <svg class="wave-svg" aria-hidden="true" />
     </div>
   );
 }
@@ -110,7 +88,7 @@ export function DockTemplate() {
             <br />
             <span class="dim" />
           </p>
-          <Wave seconds={0} at={0} isDual />
+          <Wave />
           <Tools id="dock-" at={0} isDual hasMoment>
             <button class="btn quiet close-dock" type="button" aria-label={words.close}>
               <Icon name="close" />
@@ -124,24 +102,6 @@ export function DockTemplate() {
 
 export function waveOf({ path, format }: PlayerFile): string | undefined {
   return format === 'wav' ? path.replace('/audio/', '/waveform/') : undefined;
-}
-
-function Axis({ seconds }: { readonly seconds: number }) {
-  const step = STEPS.find((one) => seconds / one <= 10) ?? 7200;
-  const marks = Array.from({ length: Math.ceil(seconds / step) }, (_, at) => at * step);
-  const place = (mark: number) => `${((mark / seconds) * 100).toFixed(2)}%`;
-  return (
-    <svg class="axis" aria-hidden="true">
-      {marks.map((mark, at) => (
-        <g class={at % 2 === 1 ? 'odd' : undefined}>
-          <line x1={place(mark)} x2={place(mark)} y1="0" y2="4" />
-          <text x={place(mark)} y="15" text-anchor={at === 0 ? undefined : 'middle'}>
-            {duration(mark)}
-          </text>
-        </g>
-      ))}
-    </svg>
-  );
 }
 
 function Transport({ at, seconds }: { readonly at: number; readonly seconds: number }) {

@@ -3,7 +3,7 @@ import type { Source } from '../../sources.ts';
 import { jsx } from './jsx.ts';
 import { Icon, Layout, type View } from './layout.tsx';
 import { Copied, TableHead } from './recording-parts.tsx';
-import { words } from './words.ts';
+import { lookUp, words } from './words.ts';
 
 /** The public address of the worker, without a slash at its end. */
 export function baseOf({ publicUrl }: Config, url: string): string {
@@ -76,7 +76,7 @@ export function SetUpPage({ view, sources, base }: SetUpProps) {
                   <td class="full">
                     <Copied value={webhookOf(base, source)} what={address.toLowerCase()} />
                   </td>
-                  <td class="full">{source.provider.webhookPlace}</td>
+                  <td class="full">{lookUp(words.setUp.places, source.provider.id)}</td>
                 </tr>
               ))}
             </tbody>

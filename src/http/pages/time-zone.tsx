@@ -15,16 +15,6 @@ export const timeZonePages = new Hono<AppEnv>();
 
 const ZONE_SECONDS = 365 * 86_400;
 
-/** Zones that V8 has by the name of long ago. */
-const RENAMED = {
-  'America/Godthab': 'America/Nuuk',
-  'Asia/Calcutta': 'Asia/Kolkata',
-  'Asia/Katmandu': 'Asia/Kathmandu',
-  'Asia/Rangoon': 'Asia/Yangon',
-  'Asia/Saigon': 'Asia/Ho_Chi_Minh',
-  'Europe/Kiev': 'Europe/Kyiv',
-};
-
 /** The view that led here: one of this vault, and none that only a form opens. */
 function viewBefore(c: Context<AppEnv>): string {
   const from = URL.parse(c.req.header('Referer') ?? '');
@@ -37,7 +27,7 @@ function viewBefore(c: Context<AppEnv>): string {
 timeZonePages.get('/time-zone', forPeople('read'), async (c) => {
   const view = await viewOf(c);
   const { title, what, all, set } = words.zone;
-  const names = Intl.supportedValuesOf('timeZone').map((zone) => lookUp(RENAMED, zone) ?? zone);
+  const names = Intl.supportedValuesOf('timeZone').map((zone) => lookUp(words.zone.renamed, zone) ?? zone);
   const zones = new Set([view.clock.timeZone, 'UTC', ...names.sort()]);
   return htmlOf(
     <Layout title={title} view={view} kind="form-page">

@@ -71,7 +71,7 @@ function dockRow(link, from) {
   const row = link.closest('tr');
   Object.assign(section.dataset, { seconds: link.dataset.seconds, lanes: link.dataset.lanes });
   if (link.dataset.wave) $('.wave', section).dataset.wave = link.dataset.wave;
-  if (link.dataset.lanes !== '2') for (const one of $$('.seg, .lane-line', section)) one.remove();
+  if (link.dataset.lanes !== '2') $('.seg', section).remove();
   section.append(make('audio', { preload: 'none', src: link.dataset.audio }));
   const name = $('.playing a', section);
   name.href = link.href;

@@ -1,6 +1,6 @@
 // The player of a recording: position, playhead, clock and audio are one value.
 
-import { $, $$, clock, copy, say } from './tools.js';
+import { $, $$, clock, copy, make, say } from './tools.js';
 import { words } from './words.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -118,14 +118,51 @@ function showTalk(article, lanes, seconds) {
   from.dataset.go = longest.from;
 }
 
-function set(node, values) {
-  for (const [name, value] of Object.entries(values)) node.setAttribute(name, value);
+function shape(name, attributes, ...children) {
+  const node = document.createElementNS(SVG, name);
+  for (const [attribute, value] of Object.entries(attributes)) node.setAttribute(attribute, value);
+  node.append(...children);
+  return node;
+}
+
+/** Makes what the module moves and fills in the waveform; the slider above it is what one hears and types on. */
+function furnish(player) {
+  const wave = $('.wave', player);
+  const svg = $('.wave-svg', wave);
+  const middle = shape('line', { class: 'lane-line', x1: 0, x2: '100%', y1: '50%', y2: '50%' });
+  svg.replaceChildren(
+    shape('rect', { class: 'ab', width: 0, height: '100%' }),
+    ...(player.dataset.lanes === '2' ? [middle] : []),
+    shape('g', { class: 'lanes-drawn' }),
+    shape('line', { class: 'head', x1: 0, x2: 0, y1: 0, y2: '100%' }),
+  );
+  const isAwaited = wave.dataset.wave !== undefined || player.classList.contains('is-dock');
+  const note = make('p', { class: 'wave-note' }, isAwaited ? words.loading : words.noWaveform);
+  note.hidden = isAwaited;
+  const slider = { class: 'seek', type: 'range', min: 0, max: 0, step: 0.1, 'aria-label': words.position };
+  wave.replaceChildren(svg, note, make('input', slider));
+}
+
+/** Seconds between the marks of the axis: some ten of them. */
+const STEPS = [1, 5, 15, 30, 60, 300, 600, 1800, 3600, 7200];
+
+function drawAxis(axis, seconds) {
+  const step = STEPS.find((one) => seconds / one <= 10) ?? STEPS.at(-1);
+  const marks = Array.from({ length: Math.ceil(seconds / step) }, (_, at) => {
+    const x = `${((at * step * 100) / seconds).toFixed(2)}%`;
+    const tick = shape('line', { x1: x, x2: x, y1: 0, y2: 4 });
+    const label = shape('text', { x, y: 15, 'text-anchor': at === 0 ? 'start' : 'middle' }, clock(at * step));
+    return shape('g', at % 2 === 1 ? { class: 'odd' } : {}, tick, label);
+  });
+  axis.replaceChildren(...marks);
 }
 
 /** Makes the player of a section work. `onChange` is called when it plays or pauses. */
 export function startPlayer(player, onChange = () => undefined) {
+  furnish(player);
   const audio = $('audio', player);
   const wave = $('.wave', player);
+  const axis = $('.axis', player);
   const seek = $('.seek', player);
   const button = $('.play-main', player);
   /** Of the audio; before it is loaded that of the event, unless the waveform is of another length. */
@@ -135,7 +172,7 @@ export function startPlayer(player, onChange = () => undefined) {
     const drawn = (lanes[0]?.length ?? 0) / 10;
     return drawn > 0 && Math.abs(drawn - said) > 1 ? drawn : said;
   }
-  let wanted = Number(seek.value);
+  let wanted = Number(player.dataset.at ?? 0);
   let lanes = [];
   let isDecoding = false;
   let speech = [];
@@ -147,7 +184,10 @@ export function startPlayer(player, onChange = () => undefined) {
     const at = audio.readyState > 0 ? audio.currentTime : wanted;
     const whole = seconds();
     const share = whole > 0 ? Math.min(1, at / whole) : 0;
-    if (Number(seek.max) !== whole && whole > 0) seek.max = String(whole);
+    if (Number(seek.max) !== whole && whole > 0) {
+      seek.max = String(whole);
+      if (axis) drawAxis(axis, whole);
+    }
     seek.value = String(at);
     seek.setAttribute('aria-valuetext', `${clock(at)} ${words.of} ${clock(whole)}`);
     for (const now of $$('.now', player)) now.textContent = clock(at);
@@ -200,8 +240,6 @@ export function startPlayer(player, onChange = () => undefined) {
 
   function draw(peaks) {
     lanes = peaks;
-    // Marks of a length that the audio has not would lead astray.
-    if (seconds() !== Number(player.dataset.seconds)) $('.axis', player)?.replaceChildren();
     speech = speechOf(peaks);
     $('.wave-note', wave).hidden = true;
     const group = $('.lanes-drawn', wave);
@@ -218,32 +256,26 @@ export function startPlayer(player, onChange = () => undefined) {
   }
 
   function laneOf(columns, at, of) {
-    const svg = document.createElementNS(SVG, 'svg');
-    set(svg, {
-      viewBox: `0 0 ${columns.length} 100`,
-      preserveAspectRatio: 'none',
-      width: '100%',
-      height: `${100 / of}%`,
-      y: `${(100 / of) * at}%`,
-    });
     const half = columns.map((peak) => Math.max(0.6, peak * 46));
     const d = `M0 50${half.map((one, x) => `V${(50 - one).toFixed(1)}H${x + 1}`).join('')}V50${half
       .toReversed()
       .map((one, x) => `V${(50 + one).toFixed(1)}H${columns.length - x - 1}`)
       .join('')}Z`;
-    const clip = document.createElementNS(SVG, 'clipPath');
-    const rect = document.createElementNS(SVG, 'rect');
     const id = `played-${++clips}`;
-    set(clip, { id });
-    set(rect, { class: 'clip', width: 0, height: 100, 'data-columns': columns.length });
-    clip.append(rect);
-    const paths = ['peak', 'peak-played'].map((name) => {
-      const path = document.createElementNS(SVG, 'path');
-      set(path, { class: name, d, ...(name === 'peak-played' && { 'clip-path': `url(#${id})` }) });
-      return path;
-    });
-    svg.append(clip, ...paths);
-    return svg;
+    const rect = shape('rect', { class: 'clip', width: 0, height: 100, 'data-columns': columns.length });
+    return shape(
+      'svg',
+      {
+        viewBox: `0 0 ${columns.length} 100`,
+        preserveAspectRatio: 'none',
+        width: '100%',
+        height: `${100 / of}%`,
+        y: `${(100 / of) * at}%`,
+      },
+      shape('clipPath', { id }, rect),
+      shape('path', { class: 'peak', d }),
+      shape('path', { class: 'peak-played', d, 'clip-path': `url(#${id})` }),
+    );
   }
 
   async function load() {
