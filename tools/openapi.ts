@@ -320,8 +320,22 @@ const rights = {
 };
 
 function schemaOf(schema: v.GenericSchema): object {
-  const { $schema: _, ...rest } = toJsonSchema(schema, { errorMode: 'ignore', typeMode: 'input' });
+  const { $schema: _, ...rest } = toJsonSchema(schema, {
+    errorMode: 'ignore',
+    typeMode: 'input',
+    overrideAction: ({ valibotAction, jsonSchema }) =>
+      jsonSchema.type === 'number' && 'message' in valibotAction
+        ? { ...jsonSchema, ...limitsIn(String(valibotAction.message)) }
+        : undefined,
+  });
   return rest;
+}
+
+/** The limits of a whole number, as `1 to 3,660`. */
+function limitsIn(allowed: string) {
+  const [, least, most] = /([\d,]+) to ([\d,]+)$/.exec(allowed) ?? [];
+  const numberOf = (text = '') => Number(text.replaceAll(',', ''));
+  return { type: 'integer' as const, minimum: numberOf(least), maximum: numberOf(most) };
 }
 
 function parametersOf(path: string, { query }: Route): object[] {

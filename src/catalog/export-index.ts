@@ -8,52 +8,33 @@ export interface IndexLine {
   readonly name: string | undefined;
 }
 
-const COLUMNS = [
-  'file',
-  'state',
-  'bytes',
-  'sha256',
-  'source',
-  'recordingId',
-  'callId',
-  'at',
-  'durationSeconds',
-  'channels',
-  'from',
-  'to',
-  'numbersFrom',
-  'hold',
-  'warning',
-  'archivedAt',
-  'key',
-];
+/** The columns by their names. */
+const COLUMNS: Readonly<Record<string, (line: IndexLine) => string | number | undefined>> = {
+  file: ({ name }) => name,
+  state: ({ name }) => (name === undefined ? 'missing' : 'exported'),
+  bytes: ({ file }) => file.bytes,
+  sha256: ({ file }) => file.sha256,
+  source: ({ found }) => found.row.source,
+  recordingId: ({ found }) => found.row.recordingId,
+  callId: ({ found }) => found.row.callId,
+  at: ({ found }) => new Date(found.row.atMs).toISOString(),
+  durationSeconds: ({ found }) => found.row.durationSeconds,
+  channels: ({ found }) => found.row.channels,
+  from: ({ found }) => found.row.from,
+  to: ({ found }) => found.row.to,
+  numbersFrom: ({ found: { row } }) =>
+    row.numbersFromApi ? 'api' : (row.from ?? row.to) === undefined ? undefined : 'event',
+  hold: ({ found }) => found.hold?.reason,
+  warning: ({ found }) => found.row.warning,
+  archivedAt: ({ found }) => found.row.archivedAt,
+  key: ({ file }) => file.key,
+};
 
 /** A table of the files for a spreadsheet: UTF-8 with its mark, which Excel needs. @see https://www.rfc-editor.org/rfc/rfc4180 */
 export function exportIndex(lines: readonly IndexLine[]): string {
-  const table = [COLUMNS, ...lines.map(cellsOf)];
+  const cellsOf = (line: IndexLine) => Object.values(COLUMNS).map((of) => of(line));
+  const table = [Object.keys(COLUMNS), ...lines.map(cellsOf)];
   return `\uFEFF${table.map((cells) => `${cells.map(csvCell).join(',')}\r\n`).join('')}`;
-}
-
-function cellsOf({ found: { row, hold }, file, name }: IndexLine): (string | number | undefined)[] {
-  return [
-    name,
-    name === undefined ? 'missing' : 'exported',
-    file.bytes,
-    file.sha256,
-    row.source,
-    row.recordingId,
-    row.callId,
-    new Date(row.atMs).toISOString(),
-    row.durationSeconds,
-    row.channels,
-    row.from,
-    row.to,
-    row.numbersFromApi ? 'api' : (row.from ?? row.to) === undefined ? undefined : 'event',
-    hold?.reason,
-    row.warning,
-    row.archivedAt,
-    file.key,
-  ];
 }
 
 /**

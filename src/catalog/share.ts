@@ -3,6 +3,7 @@ import { recordingName } from '../storage/keys.ts';
 import type { Recordings } from '../storage/recordings.ts';
 import type { Share, Shares } from '../storage/shares.ts';
 import type { Tombstones } from '../storage/tombstones.ts';
+import type { Trail } from '../storage/trail.ts';
 import { isErased } from './hold.ts';
 
 export interface ShareServices {
@@ -26,4 +27,19 @@ export async function makeShare(
   if (!isHeld && !isErasing) return 'made';
   await shares.remove(share.id);
   return isHeld ? 'on_hold' : 'erasing';
+}
+
+/** A share, and in how many half hours it was heard. */
+export interface ListedShare extends Share {
+  readonly opened: number;
+}
+
+/** All shares of a recording. */
+export async function listShares(
+  manifestKey: string,
+  { shares, trail }: { readonly shares: Shares; readonly trail: Trail },
+): Promise<ListedShare[]> {
+  const all = await shares.listOf(manifestKey);
+  const opened = await trail.countBy(manifestKey);
+  return all.map((share) => ({ ...share, opened: opened.get(`share:${share.id}`) ?? 0 }));
 }

@@ -26,10 +26,6 @@ const VERSION_64 = 45;
 /** CRC and sizes follow the bytes; the name is UTF-8. */
 const FLAGS = 0x0808;
 
-/** Made on Unix, and a file that its owner may write and all may read. */
-const MADE_BY = (3 << 8) | VERSION_64;
-const MODE = 0o100644 * 2 ** 16;
-
 /**
  * Makes a ZIP without compression while it is read, of any length: ZIP64 where it must be. An entry that fails breaks it
  * off, as does a read that stalls.
@@ -108,8 +104,8 @@ function lineOf({ name, lastModified }: ZipEntry, { is64, crc, bytes, offset }: 
     long.length === 0 ? pack('') : pack(`HH${'Q'.repeat(long.length)}`, 1, long.length * 8, ...long);
   const size = is64 ? FULL_32 : bytes;
   const version = long.length === 0 ? VERSION : VERSION_64;
-  const start = [0x02014b50, MADE_BY, version, FLAGS, 0, dosTime(lastModified), crc, size, size];
-  const rest = [nameBytes.length, extra.length, 0, 0, 0, MODE, Math.min(offset, FULL_32)];
+  const start = [0x02014b50, VERSION_64, version, FLAGS, 0, dosTime(lastModified), crc, size, size];
+  const rest = [nameBytes.length, extra.length, 0, 0, 0, 0, Math.min(offset, FULL_32)];
   return concat(pack('IHHHHIIIIHHHHHII', ...start, ...rest), nameBytes, extra);
 }
 
@@ -130,7 +126,7 @@ function endOf(directory: readonly Uint8Array[], offset: number): Uint8Array {
   if (count < FULL_16 && offset + bytes < FULL_32) return end;
   const { length } = directory;
   return concat(
-    pack('IQHHIIQQQQ', 0x06064b50, 44, MADE_BY, VERSION_64, 0, 0, length, length, bytes, offset),
+    pack('IQHHIIQQQQ', 0x06064b50, 44, VERSION_64, VERSION_64, 0, 0, length, length, bytes, offset),
     pack('IIQI', 0x07064b50, 0, offset + bytes, 1),
     end,
   );

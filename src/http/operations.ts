@@ -3,9 +3,8 @@ import { type Audit, planAudits, startAudits } from '../recover/audit.ts';
 import { startReindex } from '../recover/reindex.ts';
 import { replay } from '../recover/replay.ts';
 import { isObjectKey } from '../storage/keys.ts';
-import { readParameters } from './api/list-query.ts';
 import { problem } from './api/problem.ts';
-import { readBody } from './api/read-body.ts';
+import { readBody, readQuery } from './api/read-request.ts';
 import { objectQuerySchema, objectsQuerySchema, pageQuerySchema, replayBodySchema } from './api/schemas.ts';
 import { operatorOnly } from './identity.ts';
 import type { AppEnv } from './services.ts';
@@ -17,34 +16,34 @@ operations.use(operatorOnly);
 
 /** `GET /api/dead-letters?cursor=`: the key, code and time of each. */
 operations.get('/dead-letters', async (c) => {
-  const query = readParameters(pageQuerySchema, new URL(c.req.url).searchParams);
-  if (!query.ok) return problem('invalid_parameter', query.error);
-  const { deadLetters, ...page } = await c.env.deadLetters.list(query.value.cursor);
+  const query = readQuery(c, pageQuerySchema);
+  if (query instanceof Response) return query;
+  const { deadLetters, ...page } = await c.env.deadLetters.list(query.cursor);
   return c.json({ deadLetters: deadLetters.map(({ facts: _, ...letter }) => letter), ...page });
 });
 
 /** `POST /api/dead-letters/replay` with `{"key":"dead/…"}`: moves the letter back into the inbox. */
 operations.post('/dead-letters/replay', async (c) => {
   const body = await readBody(c, replayBodySchema);
-  if (!body.ok) return problem('invalid_body', body.error);
-  const { key } = body.value;
+  if (body instanceof Response) return body;
+  const { key } = body;
   const outcome = isObjectKey(key) ? await replay(key, c.env) : 'not_found';
   return outcome === 'replayed' ? c.json({ outcome }, 202) : problem(outcome);
 });
 
 /** `GET /api/objects?prefix=&cursor=`: the objects of the bucket, page by page. */
 operations.get('/objects', async (c) => {
-  const query = readParameters(objectsQuerySchema, new URL(c.req.url).searchParams);
-  if (!query.ok) return problem('invalid_parameter', query.error);
-  const { prefix = '', cursor } = query.value;
+  const query = readQuery(c, objectsQuerySchema);
+  if (query instanceof Response) return query;
+  const { prefix = '', cursor } = query;
   return c.json(await c.env.recordings.list(prefix, cursor));
 });
 
 /** `GET /api/object?key=`: one object as it is. */
 operations.get('/object', async (c) => {
-  const query = readParameters(objectQuerySchema, new URL(c.req.url).searchParams);
-  if (!query.ok) return problem('invalid_parameter', query.error);
-  const { key } = query.value;
+  const query = readQuery(c, objectQuerySchema);
+  if (query instanceof Response) return query;
+  const { key } = query;
   const object = isObjectKey(key) ? await c.env.recordings.readObject(key) : null;
   if (object === null) return problem('not_found');
   const headers = new Headers({ ETag: object.httpEtag, 'Content-Length': String(object.size) });

@@ -1,15 +1,14 @@
 import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
-import { drawWaveform } from '../catalog/draw-waveform.ts';
 import { findArchived } from '../catalog/find-recording.ts';
 import { sha256Hex, utf8 } from '../shared/bytes.ts';
 import { parseTimeMs } from '../shared/time.ts';
 import type { FoundRow } from '../storage/catalog.ts';
 import { placeOf } from '../storage/catalog-row.ts';
 import type { Share } from '../storage/shares.ts';
-import { findFile, serveAudio } from './api/audio.ts';
-import { readParameters } from './api/list-query.ts';
+import { findFile, serveAudio, serveWaveform } from './api/audio.ts';
 import { problem } from './api/problem.ts';
+import { readQuery } from './api/read-request.ts';
 import { outsideQuerySchema } from './api/schemas.ts';
 import { clockOf } from './pages/people.tsx';
 import { ended, sharedPage } from './pages/share.tsx';
@@ -54,26 +53,16 @@ outside.get('/', async (c) => {
   return isForPerson ? sharedPage(told, clockOf(c)) : c.json(told);
 });
 
-/** `GET` or `HEAD /s/audio/:format?t=…`: the audio of the share's recording. */
-outside.get('/audio/:format', async (c) => {
+/** `GET` or `HEAD /s/audio/:format?t=…`: the audio of the share's recording; `/s/waveform/:format` its waveform. */
+outside.get('/:part{audio|waveform}/:format', async (c) => {
   const shared = await findShared(c);
   if (shared instanceof Response) return shared;
   const { share, found } = shared;
+  const { part, format } = c.req.param();
   if (c.req.query('download') === 'true' && !share.download) return problem('forbidden');
-  const file = findFile(found.row, c.req.param('format'), undefined);
-  return file === undefined ? problem('not_found') : serveAudio(c, found, file);
-});
-
-/** `GET /s/waveform/:format?t=…`: its waveform. */
-outside.get('/waveform/:format', async (c) => {
-  const shared = await findShared(c);
-  if (shared instanceof Response) return shared;
-  const file = findFile(shared.found.row, c.req.param('format'), undefined);
+  const file = findFile(found.row, format, undefined);
   if (file === undefined) return problem('not_found');
-  const drawn = await drawWaveform(file, c.env);
-  if (!drawn.ok) return problem(drawn.error);
-  const headers = { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'private, no-store' };
-  return new Response(drawn.value, { headers });
+  return part === 'audio' ? serveAudio(c, found, file) : serveWaveform(c, file);
 });
 
 outside.all('*', () => problem('not_found'));
@@ -85,9 +74,9 @@ outside.all('*', () => problem('not_found'));
 async function findShared(
   c: Context<AppEnv>,
 ): Promise<{ readonly share: Share; readonly found: FoundRow } | Response> {
-  const parameters = readParameters(outsideQuerySchema, new URL(c.req.url).searchParams);
-  if (!parameters.ok) return problem('invalid_parameter', parameters.error);
-  const share = await openedBy(parameters.value.t, c);
+  const parameters = readQuery(c, outsideQuerySchema);
+  if (parameters instanceof Response) return parameters;
+  const share = await openedBy(parameters.t, c);
   if (share === undefined) return problem('not_found');
   const { source, recordingKey, callKey } = placeOf(share.manifestKey);
   const name = { source, recordingId: recordingKey, call: callKey };

@@ -58,7 +58,7 @@ export async function continueReindex(services: RecoverServices): Promise<void> 
 
 /** Writes the rows of one page of manifests. */
 async function indexPage(run: ReindexRun, { catalog, recordings }: RecoverServices): Promise<ReindexRun> {
-  const after = run.after.phase === 'manifests' ? run.after.key : '';
+  const after = run.after.key;
   let page = await recordings.listRows(after);
   let fixed = await catalog.put(page.rows);
   // A manifest may change between list and write: the last one to write its row has seen the last change.
@@ -75,15 +75,16 @@ async function indexPage(run: ReindexRun, { catalog, recordings }: RecoverServic
     ...run,
     listed: run.listed + rows.length,
     fixed: run.fixed + fixed,
-    after: isLast ? { phase: 'rows', id: Number.MIN_SAFE_INTEGER } : { phase: 'manifests', key: lastKey },
+    after: isLast
+      ? { phase: 'rows', key: String(Number.MIN_SAFE_INTEGER) }
+      : { phase: 'manifests', key: lastKey },
   };
 }
 
 /** Removes the rows without a manifest among the next ones. */
 async function sweepRows(run: ReindexRun, services: RecoverServices): Promise<ReindexRun> {
   const { catalog, recordings } = services;
-  const after = run.after.phase === 'rows' ? run.after.id : 0;
-  const rows = await catalog.listKeys(after, MAX_ROWS);
+  const rows = await catalog.listKeys(Number(run.after.key), MAX_ROWS);
   const waiting = rows.values();
   const ghosts: string[] = [];
   const work = async () => {
@@ -96,7 +97,7 @@ async function sweepRows(run: ReindexRun, services: RecoverServices): Promise<Re
   const last = rows.length < MAX_ROWS ? undefined : rows.at(-1);
   const removed = run.removed + ghosts.length;
   if (last === undefined) return { ...run, removed, after: { phase: 'holds', key: '' } };
-  return { ...run, removed, after: { phase: 'rows', id: last.id } };
+  return { ...run, removed, after: { phase: 'rows', key: String(last.id) } };
 }
 
 /** After the names of all recordings. */
@@ -105,7 +106,7 @@ const END = '~';
 /** Writes the flags of one page of holds, and removes those without a hold. */
 async function indexHolds(run: ReindexRun, services: RecoverServices): Promise<ReindexRun> {
   const { catalog, holds, now } = services;
-  const after = run.after.phase === 'holds' ? run.after.key : '';
+  const after = run.after.key;
   const { items, lastKey } = await holds.list(after);
   const before = new Set(await catalog.holds.list(after, lastKey ?? END));
   await catalog.holds.put(items);

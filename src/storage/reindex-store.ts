@@ -9,11 +9,11 @@ const reindexRun = v.object({
   movedAt: v.string(),
   endedAt: v.optional(v.string()),
   /** First the manifests are listed, then the rows are checked for a manifest, then the holds are listed. */
-  after: v.union([
-    v.object({ phase: v.literal('manifests'), key: v.string() }),
-    v.object({ phase: v.literal('rows'), id: v.number() }),
-    v.object({ phase: v.literal('holds'), key: v.string() }),
-  ]),
+  after: v.object({
+    phase: v.picklist(['manifests', 'rows', 'holds']),
+    /** Of a row its id. */
+    key: v.string(),
+  }),
   /** The manifests so far. */
   listed: v.number(),
   /** The rows that were missing or differed. */

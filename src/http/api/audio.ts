@@ -1,4 +1,5 @@
 import type { Context } from 'hono';
+import { drawWaveform } from '../../catalog/draw-waveform.ts';
 import type { FoundRow } from '../../storage/catalog.ts';
 import type { CatalogRow } from '../../storage/catalog-row.ts';
 import type { AppEnv } from '../services.ts';
@@ -44,6 +45,14 @@ export async function serveAudio(c: Context<AppEnv>, found: FoundRow, file: Audi
   const line = { action: isDownload ? 'downloaded' : 'listened', detail: file.format } as const;
   if (!(await writeTrail(c, found.manifestKey, line))) return problem('trail_unavailable');
   return serveRange(c, { file, headers, range });
+}
+
+/** Answers with the waveform of a file, as BBC audiowaveform's `.dat`. */
+export async function serveWaveform(c: Context<AppEnv>, file: AudioFile): Promise<Response> {
+  const drawn = await drawWaveform(file, c.env);
+  if (!drawn.ok) return problem(drawn.error);
+  const headers = { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'private, no-store' };
+  return new Response(drawn.value, { headers });
 }
 
 async function serveRange(

@@ -1,5 +1,5 @@
+import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
-import { drawWaveform } from '../../catalog/draw-waveform.ts';
 import { filterOf, findEntry, findRecording } from '../../catalog/find-recording.ts';
 import { releaseHold, setHold } from '../../catalog/hold.ts';
 import { listRecordings } from '../../catalog/list-recordings.ts';
@@ -10,11 +10,11 @@ import type { FoundRow } from '../../storage/catalog.ts';
 import { isObjectKey, recordingName } from '../../storage/keys.ts';
 import { allow } from '../identity.ts';
 import type { AppEnv } from '../services.ts';
-import { findFile, serveAudio } from './audio.ts';
+import { findFile, serveAudio, serveWaveform } from './audio.ts';
 import { describe } from './describe.ts';
-import { readListQuery } from './list-query.ts';
+import { type QuerySchema, readListQuery } from './list-query.ts';
 import { problem } from './problem.ts';
-import { readBody } from './read-body.ts';
+import { readBody } from './read-request.ts';
 import {
   audioQuerySchema,
   entryQuerySchema,
@@ -65,31 +65,28 @@ recordings.get('/:source/:recordingId/manifest', async (c) => {
   });
 });
 
-/** `GET` or `HEAD …/audio/:format`: the bytes, whole or in part; `?sha256=` tells files of one format apart. */
+/** `GET` or `HEAD …/audio/:format`: the bytes, whole or in part. */
 recordings.get('/:source/:recordingId/audio/:format', async (c) => {
-  const { format } = c.req.param();
-  const sha256 = c.req.query('sha256');
-  const isMeant = ({ row }: FoundRow) => findFile(row, format, sha256) !== undefined;
-  const found = await findVisible(c, audioQuerySchema, sha256 === undefined ? undefined : isMeant);
-  if (found instanceof Response) return found;
-  const file = findFile(found.row, format, sha256);
-  return file === undefined ? problem('not_found') : serveAudio(c, found, file);
+  const named = await audioIn(c, audioQuerySchema);
+  return named instanceof Response ? named : serveAudio(c, named.found, named.file);
 });
 
-/** `GET …/waveform/:format`: the waveform of a file, as BBC audiowaveform's `.dat`. */
+/** `GET …/waveform/:format`: the waveform of a file. */
 recordings.get('/:source/:recordingId/waveform/:format', async (c) => {
-  const { format } = c.req.param();
+  const named = await audioIn(c, waveformQuerySchema);
+  return named instanceof Response ? named : serveWaveform(c, named.file);
+});
+
+/** The file that a request names; `?sha256=` tells files of one format apart. Else the answer. */
+async function audioIn(c: Context<AppEnv>, schema: QuerySchema) {
+  const { format = '' } = c.req.param();
   const sha256 = c.req.query('sha256');
   const isMeant = ({ row }: FoundRow) => findFile(row, format, sha256) !== undefined;
-  const found = await findVisible(c, waveformQuerySchema, sha256 === undefined ? undefined : isMeant);
+  const found = await findVisible(c, schema, sha256 === undefined ? undefined : isMeant);
   if (found instanceof Response) return found;
   const file = findFile(found.row, format, sha256);
-  if (file === undefined) return problem('not_found');
-  const drawn = await drawWaveform(file, c.env);
-  if (!drawn.ok) return problem(drawn.error);
-  const headers = { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'private, no-store' };
-  return new Response(drawn.value, { headers });
-});
+  return file === undefined ? problem('not_found') : { found, file };
+}
 
 /** `GET …/trail`: who did what with it, the oldest first; also once it was erased. */
 recordings.get('/:source/:recordingId/trail', async (c) => {
@@ -127,8 +124,8 @@ recordings.post('/:source/:recordingId/hold', allow('manage'), async (c) => {
   const found = await findVisible(c, recordingQuerySchema);
   if (found instanceof Response) return found;
   const body = await readBody(c, holdBodySchema);
-  if (!body.ok) return problem('invalid_body', body.error);
-  const { reason } = body.value;
+  if (body instanceof Response) return body;
+  const { reason } = body;
   if (!(await writeTrail(c, found.manifestKey, { action: 'held', detail: reason })))
     return problem('trail_unavailable');
   const { id, name } = c.var.identity;
@@ -155,9 +152,9 @@ recordings.delete('/:source/:recordingId', allow('manage'), async (c) => {
   const name = nameIn(c, entryQuerySchema);
   if (name instanceof Response) return name;
   const body = await readBody(c, eraseBodySchema);
-  if (!body.ok) return problem('invalid_body', body.error);
+  if (body instanceof Response) return body;
   const { id: by, name: byName } = c.var.identity;
-  const eraser = { by, byName, onlyFiles: body.value.files };
+  const eraser = { by, byName, onlyFiles: body.files };
   // The very entry: by its id another event's recording may be found.
   const entry = name.entry === undefined ? undefined : await findEntry(name, c.env);
   const found = name.entry === undefined ? await findRecording(name, c.env) : ok(entry);

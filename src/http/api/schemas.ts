@@ -15,6 +15,12 @@ export const idParameter = v.optional(
 
 const trueParameter = v.optional(v.literal('true', 'true'));
 
+/** The description of the API has the limits from the message. */
+const wholeNumber = (least: number, most: number, allowed: string) => {
+  const isWithin = (value: number) => Number.isInteger(value) && value >= least && value <= most;
+  return v.optional(v.pipe(v.number(allowed), v.check(isWithin, allowed)));
+};
+
 export const DAY = /^\d{4}-\d\d-\d\d$/;
 const TIME = 'a day, 2026-06-27, or an instant, 2026-06-27T10:06:00Z';
 const time = v.optional(v.pipe(v.string(), v.check(isTime, TIME)));
@@ -122,18 +128,8 @@ export const holdBodySchema = v.strictObject({
   ),
 });
 
-const MAX_SHARE_SECONDS = 365 * 86_400;
-const SHARE_SECONDS = 'seconds, 60 to 31,536,000';
-
 export const shareBodySchema = v.strictObject({
-  expiresInSeconds: v.optional(
-    v.pipe(
-      v.number(SHARE_SECONDS),
-      v.integer(SHARE_SECONDS),
-      v.minValue(60, SHARE_SECONDS),
-      v.maxValue(MAX_SHARE_SECONDS, SHARE_SECONDS),
-    ),
-  ),
+  expiresInSeconds: wholeNumber(60, 365 * 86_400, 'seconds, 60 to 31,536,000'),
   numbers: v.optional(v.boolean('true or false')),
   download: v.optional(v.boolean('true or false')),
 });
@@ -146,8 +142,6 @@ export const outsideQuerySchema = v.strictObject({
 
 export const replayBodySchema = v.strictObject({ key: v.string('the key of a dead letter') });
 
-const MAX_DAYS = 3_660;
-
 export const newTokenBodySchema = v.strictObject({
   name: v.pipe(v.string(), v.regex(/^[^\p{Cc}\p{Cf}]{1,100}$/u, '1 to 100 characters')),
   right: v.optional(v.picklist(['read', 'manage'], 'read or manage')),
@@ -158,12 +152,5 @@ export const newTokenBodySchema = v.strictObject({
       v.maxLength(100, 'at most 100 sources'),
     ),
   ),
-  expiresInDays: v.optional(
-    v.pipe(
-      v.number('1 to 3,660'),
-      v.integer('1 to 3,660'),
-      v.minValue(1, '1 to 3,660'),
-      v.maxValue(MAX_DAYS, '1 to 3,660'),
-    ),
-  ),
+  expiresInDays: wholeNumber(1, 3_660, '1 to 3,660'),
 });

@@ -1,11 +1,11 @@
 import { Hono } from 'hono/tiny';
-import { makeShare } from '../../catalog/share.ts';
-import { sha256Hex, utf8 } from '../../shared/bytes.ts';
+import { listShares, makeShare } from '../../catalog/share.ts';
 import type { Share } from '../../storage/shares.ts';
 import { allow } from '../identity.ts';
 import type { AppEnv } from '../services.ts';
+import { newSecret } from './new-secret.ts';
 import { problem } from './problem.ts';
-import { readBody } from './read-body.ts';
+import { readBody } from './read-request.ts';
 import { recordingQuerySchema, shareBodySchema } from './schemas.ts';
 import { findVisible } from './visible.ts';
 import { writeTrail } from './write-trail.ts';
@@ -20,11 +20,10 @@ shares.post('/:source/:recordingId/shares', allow('manage'), async (c) => {
   const found = await findVisible(c, recordingQuerySchema);
   if (found instanceof Response) return found;
   const body = await readBody(c, shareBodySchema);
-  if (!body.ok) return problem('invalid_body', body.error);
-  const { expiresInSeconds = DEFAULT_SECONDS, numbers = false, download = false } = body.value;
+  if (body instanceof Response) return body;
+  const { expiresInSeconds = DEFAULT_SECONDS, numbers = false, download = false } = body;
   const { newToken, now, config } = c.env;
-  const hex = () => newToken().replaceAll('-', '');
-  const [id, secret] = [hex().slice(0, 12), hex() + hex()];
+  const { id, secret, secretSha256 } = await newSecret(newToken);
   const createdMs = now();
   const share: Share = {
     version: 1,
@@ -35,7 +34,7 @@ shares.post('/:source/:recordingId/shares', allow('manage'), async (c) => {
     by: c.var.identity.name ?? c.var.identity.id,
     createdAt: new Date(createdMs).toISOString(),
     expiresAt: new Date(createdMs + expiresInSeconds * 1000).toISOString(),
-    secretSha256: await sha256Hex(utf8(secret)),
+    secretSha256,
   };
   if (!(await writeTrail(c, found.manifestKey, { action: 'shared', detail: id })))
     return problem('trail_unavailable');
@@ -49,11 +48,8 @@ shares.post('/:source/:recordingId/shares', allow('manage'), async (c) => {
 shares.get('/:source/:recordingId/shares', allow('manage'), async (c) => {
   const found = await findVisible(c, recordingQuerySchema);
   if (found instanceof Response) return found;
-  const all = await c.env.shares.listOf(found.manifestKey);
-  const opened = await c.env.trail.countBy(found.manifestKey);
-  return c.json({
-    shares: all.map((share) => ({ ...told(share), opened: opened.get(`share:${share.id}`) ?? 0 })),
-  });
+  const all = await listShares(found.manifestKey, c.env);
+  return c.json({ shares: all.map(({ opened, ...share }) => ({ ...told(share), opened })) });
 });
 
 /** `DELETE …/shares/:id`: revokes a link, everywhere within 30 seconds. */

@@ -1,8 +1,8 @@
 import { Hono } from 'hono/tiny';
 import { allow } from '../identity.ts';
 import type { AppEnv } from '../services.ts';
-import { readParameters } from './list-query.ts';
 import { problem } from './problem.ts';
+import { readQuery } from './read-request.ts';
 import { statsQuerySchema } from './schemas.ts';
 
 const DAY_MS = 86_400_000;
@@ -13,11 +13,11 @@ const MAX_DAYS = 400;
 export const stats = new Hono<AppEnv>();
 
 stats.get('/', allow('read'), async (c) => {
-  const read = readParameters(statsQuerySchema, new URL(c.req.url).searchParams);
-  if (!read.ok) return problem('invalid_parameter', read.error);
+  const read = readQuery(c, statsQuerySchema);
+  if (read instanceof Response) return read;
   const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
-  const to = read.value.to ?? dayOf(c.env.now());
-  const from = read.value.from ?? dayOf(Date.parse(to) - (DEFAULT_DAYS - 1) * DAY_MS);
+  const to = read.to ?? dayOf(c.env.now());
+  const from = read.from ?? dayOf(Date.parse(to) - (DEFAULT_DAYS - 1) * DAY_MS);
   if (Date.parse(to) - Date.parse(from) >= MAX_DAYS * DAY_MS)
     return problem('invalid_parameter', { parameter: 'from', allowed: `at most ${MAX_DAYS} days` });
   const found = await c.env.catalog.stats({ from, to, sources: c.var.identity.sources });

@@ -1,10 +1,10 @@
 import { Hono } from 'hono/tiny';
-import { sha256Hex, utf8 } from '../../shared/bytes.ts';
 import type { Token } from '../../storage/tokens.ts';
 import { operatorOnly } from '../identity.ts';
 import type { AppEnv } from '../services.ts';
+import { newSecret } from './new-secret.ts';
 import { problem } from './problem.ts';
-import { readBody } from './read-body.ts';
+import { readBody } from './read-request.ts';
 import { newTokenBodySchema } from './schemas.ts';
 
 /** Further tokens: `/api/tokens`. */
@@ -15,12 +15,10 @@ tokens.use(operatorOnly);
 /** `POST /api/tokens`: makes a token. The answer alone has it; the bucket holds a hash. */
 tokens.post('/', async (c) => {
   const body = await readBody(c, newTokenBodySchema);
-  if (!body.ok) return problem('invalid_body', body.error);
-  const { name, right = 'read', sources, expiresInDays } = body.value;
-  const { newToken, now } = c.env;
-  const hex = () => newToken().replaceAll('-', '');
-  const [id, secret] = [hex().slice(0, 12), hex() + hex()];
-  const createdMs = now();
+  if (body instanceof Response) return body;
+  const { name, right = 'read', sources, expiresInDays } = body;
+  const { id, secret, secretSha256 } = await newSecret(c.env.newToken);
+  const createdMs = c.env.now();
   const expiresAt = expiresInDays && new Date(createdMs + expiresInDays * 86_400_000).toISOString();
   const token: Token = {
     version: 1,
@@ -30,7 +28,7 @@ tokens.post('/', async (c) => {
     sources,
     createdAt: new Date(createdMs).toISOString(),
     ...(expiresAt && { expiresAt }),
-    secretSha256: await sha256Hex(utf8(secret)),
+    secretSha256,
   };
   if (!(await c.env.tokens.create(token))) throw new Error('Two tokens have the same id');
   return c.json({ ...told(token), token: `cvt_${id}_${secret}` }, 201);

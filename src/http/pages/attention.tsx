@@ -1,9 +1,8 @@
 import type { Config } from '../../config.ts';
 import type { InboxEntry } from '../../recording.ts';
-import { parseTimeMs } from '../../shared/time.ts';
 import { type AllowedOrigins, linkProblem } from '../../transfer/url-policy.ts';
 import type { Described } from '../api/describe.ts';
-import { type Clock, duration, span } from './format.ts';
+import { type Clock, duration } from './format.ts';
 import { Fragment, jsx } from './jsx.ts';
 import { Icon, Layout, Time, type View } from './layout.tsx';
 import { AttemptTable } from './recording-history.tsx';
@@ -142,9 +141,8 @@ function settingsOf({
   });
 }
 
-/** What was said of a link that its origin forbids: no setting allows one with a password, or what is no URL. */
-const BY_ORIGIN =
-  /^The (?:origin is not in DOWNLOAD_ORIGINS|link is not https|link names a port|host is not a public name): (\S+)$/;
+/** The origin of a link that was refused: no setting allows one with a password, or what is no URL. */
+const BY_ORIGIN = /^The (?!link carries).+: (\S+)$/;
 
 function isAllowed(origin: string, origins: AllowedOrigins): boolean {
   const url = URL.parse(origin);
@@ -173,7 +171,6 @@ interface EntryProps {
 }
 
 function Entry({ one, view: { clock, identity }, attempts }: EntryProps) {
-  const ms = parseTimeMs(one.at);
   return (
     <li class="entry">
       <p class="entry-who">
@@ -186,9 +183,9 @@ function Entry({ one, view: { clock, identity }, attempts }: EntryProps) {
         )}
         <br />
         <span class="dim">
-          {ms !== undefined && (
-            <Time ms={ms} clock={clock}>
-              {clock.day(ms)} {clock.minute(ms)}
+          {one.at !== undefined && (
+            <Time at={one.at} clock={clock}>
+              {clock.day(one.at)} {clock.minute(one.at)}
             </Time>
           )}
           {one.durationSeconds !== undefined && `, ${duration(one.durationSeconds)}`}, {one.source}
@@ -220,24 +217,20 @@ function Entry({ one, view: { clock, identity }, attempts }: EntryProps) {
 }
 
 function Next({ one, clock }: { readonly one: Unfinished; readonly clock: Clock }) {
-  if (one.state === 'dead') {
-    const deadMs = parseTimeMs(one.deadAt);
+  if (one.state === 'dead')
     return (
       <>
         {one.detail}{' '}
-        {deadMs !== undefined && (
-          <span class="dim">{fill(words.attention.gaveUp, { span: span(clock.nowMs - deadMs) })}</span>
+        {one.deadAt !== undefined && (
+          <span class="dim">{fill(words.attention.gaveUp, { span: clock.span(one.deadAt) })}</span>
         )}
       </>
     );
-  }
-  const dueMs = parseTimeMs(one.dueAt);
-  const isLater = dueMs !== undefined && dueMs > clock.nowMs;
-  if (!isLater) return <b>{words.attention.running}</b>;
+  if (!clock.isLater(one.dueAt)) return <b>{words.attention.running}</b>;
   return (
     <>
-      <b>{fill(words.attention.next, { span: span(dueMs - clock.nowMs) })}</b>{' '}
-      <span class="dim">{fill(words.attention.at, { time: clock.second(dueMs) })}</span>
+      <b>{fill(words.attention.next, { span: clock.span(one.dueAt) })}</b>{' '}
+      <span class="dim">{fill(words.attention.at, { time: clock.second(one.dueAt) })}</span>
     </>
   );
 }

@@ -1,10 +1,9 @@
 import type { ZipEntry } from '../../catalog/zip.ts';
 import type { Manifest } from '../../recording.ts';
-import { parseTimeMs } from '../../shared/time.ts';
 import { STORE_MS } from '../../storage/objects.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import type { Described } from '../api/describe.ts';
-import { count, duration } from './format.ts';
+import { count, duration, utc } from './format.ts';
 import { jsx } from './jsx.ts';
 import type { View } from './layout.tsx';
 import { MAX_LINES, personOf } from './recording-history.tsx';
@@ -60,16 +59,15 @@ function Report({ one, manifest, trail, view: { clock, identity }, style }: Repo
     zone: clock.zoneName(clock.nowMs),
     who: personOf({ who: identity.id, name: identity.name }),
   });
-  const ms = parseTimeMs(one.at) ?? 0;
   const { facts } = words.recording;
   const { withheld } = words.list;
   const summary = {
     [words.bundle.call]: (one.from ?? one.to) && `${one.from ?? withheld} → ${one.to ?? withheld}`,
-    [words.list.columns.start]: `${clock.wholeDay(ms)}, ${clock.second(ms)} ${clock.zoneName(ms)}`,
-    [facts.utc]: new Date(ms).toISOString().replace('T', ' ').slice(0, 19),
+    [words.list.columns.start]: clock.long(one.at),
+    [facts.utc]: utc(one.at),
     [words.list.duration]: one.durationSeconds && duration(one.durationSeconds),
     [facts.source]: one.source,
-    [facts.archived]: clock.exact(parseTimeMs(files[0]?.archivedAt) ?? 0),
+    [facts.archived]: clock.exact(files[0]?.archivedAt),
   };
   return (
     <html lang={words.language}>
@@ -99,7 +97,7 @@ function Report({ one, manifest, trail, view: { clock, identity }, style }: Repo
         <table>
           {trail.map((line) => (
             <tr>
-              <th>{clock.exact(parseTimeMs(line.at) ?? 0)}</th>
+              <th>{clock.exact(line.at)}</th>
               <td>
                 {personOf(line)}: {words.recording.trail.actions[line.action]} {line.detail}
               </td>

@@ -75,34 +75,24 @@ export function FilterBar({ filters, clock, providers }: BarProps) {
 
 function Chips({ filters, clock, providers }: BarProps) {
   const { from, to, min, max, state, provider, format, hold } = filters;
-  const days = [
-    from && `${words.list.from.toLowerCase()} ${from}`,
-    to && `${words.list.to.toLowerCase()} ${to}`,
-  ];
-  const seconds = [min && `≥ ${min}`, max && `≤ ${max}`];
-  const more = [format.toUpperCase(), hold && words.list.onHold];
-  const values = (all: readonly string[]) => all.filter(Boolean).join(' ');
+  const said = inWords(filters);
   return (
     <div class="chips" id="chips" popover="auto">
       <h2 class="only-sheet">{words.list.filters}</h2>
-      <Chip name={words.list.day} value={values(days)} without={hrefOf(filters, { from: '', to: '' })}>
+      <Chip name={words.list.day} value={said.days} without={hrefOf(filters, { from: '', to: '' })}>
         <div class="pair">
           <Field id="from" label={words.list.from} type="date" value={from} />
           <Field id="to" label={words.list.to} type="date" value={to} />
         </div>
         <p class="small">{fill(words.list.daysIn, { place: placeOf(clock.timeZone) })}</p>
       </Chip>
-      <Chip
-        name={words.list.duration}
-        value={values(seconds)}
-        without={hrefOf(filters, { min: '', max: '' })}
-      >
+      <Chip name={words.list.duration} value={said.durations} without={hrefOf(filters, { min: '', max: '' })}>
         <div class="pair">
           <Field id="min" label={words.list.atLeast} placeholder="0:30" value={min} />
           <Field id="max" label={words.list.atMost} placeholder="5:00" value={max} />
         </div>
       </Chip>
-      <Chip name={words.list.state} value={stateOf(state)} without={hrefOf(filters, { state: '' })}>
+      <Chip name={words.list.state} value={said.state} without={hrefOf(filters, { state: '' })}>
         <Options
           name="state"
           legend={words.list.state}
@@ -118,7 +108,7 @@ function Chips({ filters, clock, providers }: BarProps) {
           options={providers.map((one) => [one, one])}
         />
       </Chip>
-      <Chip name={words.list.more} value={values(more)} without={hrefOf(filters, { format: '', hold: '' })}>
+      <Chip name={words.list.more} value={said.more} without={hrefOf(filters, { format: '', hold: '' })}>
         <Options name="format" legend={words.list.format} value={format} options={formats} />
         <fieldset class="options">
           <legend class="vh">{words.list.hold}</legend>
@@ -136,8 +126,17 @@ const formats = [
   ['mp3', 'MP3'],
 ] as const;
 
-export function stateOf(state: string): string {
-  return lookUp(words.list.states, state) ?? '';
+/** What is set, by chip; empty strings where nothing is. */
+export function inWords({ from, to, min, max, state, provider, format, hold }: Filters) {
+  const values = (...all: readonly string[]) => all.filter(Boolean).join(' ');
+  const { list } = words;
+  return {
+    days: values(from && `${list.from.toLowerCase()} ${from}`, to && `${list.to.toLowerCase()} ${to}`),
+    durations: values(min && `≥ ${min}`, max && `≤ ${max}`),
+    state: lookUp(list.states, state) ?? '',
+    provider,
+    more: values(format.toUpperCase(), hold && list.onHold),
+  };
 }
 
 const WEEK_MS = 6 * 86_400_000;

@@ -1,23 +1,33 @@
 /** How a page writes times, numbers, lengths and sizes: 24 hours, the month in letters, units of 1,000. */
 
+import { parseTimeMs } from '../../shared/time.ts';
 import { words } from './words.ts';
 
 const NBSP = '\u00a0';
 
+/** An instant in ms since 1970, or as ISO 8601. */
+export type Instant = number | string | undefined;
+
+export function msOf(at: Instant): number {
+  return typeof at === 'number' ? at : (parseTimeMs(at) ?? 0);
+}
+
 /** Writes times in the zone of the reader. Formats are made once: that of a zone costs some 30 µs. */
 export function createClock(timeZone: string, nowMs: number) {
-  const format = (options: Intl.DateTimeFormatOptions) =>
-    new Intl.DateTimeFormat(words.language, { timeZone, ...options });
-  const day = format({ weekday: 'short', day: 'numeric', month: 'short' });
-  const dayOfYear = format({ day: 'numeric', month: 'short', year: 'numeric' });
-  const minute = format({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-  const second = format({ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
-  const whole = format({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
-  const year = format({ year: 'numeric' });
+  const writer = (options: Intl.DateTimeFormatOptions) => {
+    const format = new Intl.DateTimeFormat(words.language, { timeZone, ...options });
+    return (at: Instant) => format.format(msOf(at));
+  };
+  const day = writer({ weekday: 'short', day: 'numeric', month: 'short' });
+  const dayOfYear = writer({ day: 'numeric', month: 'short', year: 'numeric' });
+  const minute = writer({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const second = writer({ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+  const whole = writer({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
+  const year = writer({ year: 'numeric' });
   const plain = (text: string) => text.replaceAll(',', '');
-  const zoneName = (ms: number) =>
+  const zoneName = (at: Instant) =>
     new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'short' })
-      .formatToParts(ms)
+      .formatToParts(msOf(at))
       .find(({ type }) => type === 'timeZoneName')?.value ?? timeZone;
 
   return {
@@ -26,21 +36,31 @@ export function createClock(timeZone: string, nowMs: number) {
     /** `EST`, or `GMT+1` where the zone has no short name in English. */
     zoneName,
     /** `Tue 24 Nov`, or `24 Nov 2025` of another year. */
-    day: (ms: number) => plain((year.format(ms) === year.format(nowMs) ? day : dayOfYear).format(ms)),
+    day: (at: Instant) => plain(year(at) === year(nowMs) ? day(at) : dayOfYear(at)),
     /** `08:39` */
-    minute: (ms: number) => minute.format(ms),
+    minute,
     /** `08:39:22` */
-    second: (ms: number) => second.format(ms),
+    second,
     /** `24 Nov 2026, 08:39:22` */
-    exact: (ms: number) => `${dayOfYear.format(ms)}, ${second.format(ms)}`,
+    exact: (at: Instant) => `${dayOfYear(at)}, ${second(at)}`,
     /** `Tuesday 24 November 2026` */
-    wholeDay: (ms: number) => plain(whole.format(ms)),
+    wholeDay: (at: Instant) => plain(whole(at)),
+    /** `Tuesday 24 November 2026, 08:39:22 CET` */
+    long: (at: Instant) => `${plain(whole(at))}, ${second(at)} ${zoneName(at)}`,
+    isLater: (at: Instant) => msOf(at) > nowMs,
+    /** How long until an instant, or since. */
+    span: (at: Instant) => span(nowMs - msOf(at)),
     /** `2026-11-24`, for a form. */
     isoDay: (ms: number) => new Intl.DateTimeFormat('en-CA', { timeZone }).format(ms),
   };
 }
 
 export type Clock = ReturnType<typeof createClock>;
+
+/** `2026-11-24 07:39:22`, in UTC. */
+export function utc(at: Instant): string {
+  return new Date(msOf(at)).toISOString().replace('T', ' ').slice(0, 19);
+}
 
 /** `4:55`, `1:04:37` */
 export function duration(seconds: number): string {

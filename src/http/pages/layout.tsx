@@ -1,6 +1,5 @@
 import type { Identity } from '../identity.ts';
-import type { Clock } from './format.ts';
-import { count } from './format.ts';
+import { type Clock, count, type Instant, msOf } from './format.ts';
 import { type Child, Fragment, jsx } from './jsx.ts';
 import { fill, lookUp, words } from './words.ts';
 
@@ -156,20 +155,18 @@ export function Icon({ name }: { readonly name: string }) {
   );
 }
 
-/** An instant in the reader's zone; the exact one is in the title. */
-export function Time({
-  ms,
-  clock,
-  children,
-}: {
-  readonly ms: number;
+interface TimeProps {
+  readonly at: Instant;
   readonly clock: Clock;
   readonly children?: Child;
-}) {
-  const iso = new Date(ms).toISOString().replace('.000Z', 'Z');
+}
+
+/** An instant in the reader's zone; the exact one is in the title. */
+export function Time({ at, clock, children }: TimeProps) {
+  const iso = new Date(msOf(at)).toISOString().replace('.000Z', 'Z');
   return (
-    <time datetime={iso} title={`${clock.wholeDay(ms)}, ${clock.second(ms)} ${clock.zoneName(ms)} · ${iso}`}>
-      {children ?? clock.exact(ms)}
+    <time datetime={iso} title={`${clock.long(at)} · ${iso}`}>
+      {children ?? clock.exact(at)}
     </time>
   );
 }

@@ -1,6 +1,5 @@
-import { parseTimeMs } from '../../shared/time.ts';
 import type { Described } from '../api/describe.ts';
-import { FilterBar, type Filters, hrefOf, stateOf } from './filters.tsx';
+import { FilterBar, type Filters, hrefOf, inWords } from './filters.tsx';
 import { type Child, Fragment, jsx } from './jsx.ts';
 import { Icon, Layout, type View } from './layout.tsx';
 import { DockTemplate } from './player.tsx';
@@ -29,7 +28,7 @@ export function ListPage({ view, filters, providers, found }: ListProps) {
       {'invalid' in found ? (
         <Nothing filters={filters}>{fill(words.list.invalid, { allowed: found.invalid })}</Nothing>
       ) : found.recordings.length === 0 && found.cursor === undefined ? (
-        <Nothing filters={filters}>{fill(words.list.noneHelp, { filters: inWords(filters) })}</Nothing>
+        <Nothing filters={filters}>{fill(words.list.noneHelp, { filters: askedOf(filters) })}</Nothing>
       ) : (
         <div class="list-body">
           <Table view={view} filters={filters} found={found} />
@@ -50,18 +49,8 @@ function Nothing({ filters, children }: { readonly filters: Filters; readonly ch
   );
 }
 
-function inWords({ q, from, to, min, max, state, provider, format, hold }: Filters): string {
-  const parts = [
-    q && `“${q}”`,
-    from && `${words.list.from.toLowerCase()} ${from}`,
-    to && `${words.list.to.toLowerCase()} ${to}`,
-    min && `${words.list.atLeast.toLowerCase()} ${min}`,
-    max && `${words.list.atMost.toLowerCase()} ${max}`,
-    stateOf(state),
-    provider,
-    format.toUpperCase(),
-    hold && words.list.onHold.toLowerCase(),
-  ];
+function askedOf(filters: Filters): string {
+  const parts = [filters.q && `“${filters.q}”`, ...Object.values(inWords(filters))];
   return parts.filter(Boolean).join(', ') || words.list.any.toLowerCase();
 }
 
@@ -74,7 +63,7 @@ interface TableProps {
 function Table({ view, filters, found }: TableProps) {
   const { columns } = words.list;
   const isNewest = filters.order !== 'oldest';
-  const days = found.recordings.map(({ at }) => view.clock.day(parseTimeMs(at) ?? 0));
+  const days = found.recordings.map(({ at }) => view.clock.day(at));
   return (
     <form class="list" method="post" action="/selection">
       <table class="recordings by-day">

@@ -34,12 +34,8 @@ function codeOf(status: number): string {
 function comeBack(): Response {
   return htmlOf(
     <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta http-equiv="refresh" content="0" />
-        <title>callvault</title>
-      </head>
-      <body />
+      <meta http-equiv="refresh" content="0" />
+      <title>callvault</title>
     </html>,
   );
 }

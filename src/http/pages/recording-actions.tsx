@@ -9,14 +9,7 @@ export function Dialogs({ one }: { readonly one: DescribedRow }) {
   const isHeld = one.hold !== undefined;
   return (
     <>
-      <Dialog
-        id="share"
-        label={words.recording.share}
-        title={shareDialog.title}
-        text={shareDialog.text}
-        action={pageOf(one, '/share')}
-        submit={shareDialog.submit}
-      >
+      <Dialog id="share" one={one} label={words.recording.share} said={shareDialog}>
         <label for="share-for">{shareDialog.validFor}</label>
         <select id="share-for" name="expiresInSeconds">
           {Object.entries(shareDialog.spans).map(([value, label]) => (
@@ -35,23 +28,9 @@ export function Dialogs({ one }: { readonly one: DescribedRow }) {
         </div>
       </Dialog>
       {isHeld ? (
-        <Dialog
-          id="release"
-          label={words.recording.release}
-          title={releaseDialog.title}
-          text={releaseDialog.text}
-          action={pageOf(one, '/release')}
-          submit={releaseDialog.submit}
-        />
+        <Dialog id="release" one={one} label={words.recording.release} said={releaseDialog} />
       ) : (
-        <Dialog
-          id="hold"
-          label={words.recording.hold}
-          title={holdDialog.title}
-          text={holdDialog.text}
-          action={pageOf(one, '/hold')}
-          submit={holdDialog.submit}
-        >
+        <Dialog id="hold" one={one} label={words.recording.hold} said={holdDialog}>
           <label for="reason">{holdDialog.reason}</label>
           <input id="reason" name="reason" required maxlength={500} autocomplete="off" />
         </Dialog>
@@ -61,30 +40,29 @@ export function Dialogs({ one }: { readonly one: DescribedRow }) {
 }
 
 interface DialogProps {
+  /** What is done: also the end of the form's address. */
   readonly id: string;
+  readonly one: DescribedRow;
   readonly label: string;
-  readonly title: string;
-  readonly text: string;
-  readonly action: string;
-  readonly submit: string;
+  readonly said: { readonly title: string; readonly text: string; readonly submit: string };
   readonly children?: Child;
 }
 
 /** A form that floats: opened by its button, also without scripts. */
-function Dialog({ id, label, title, text: about, action, submit, children }: DialogProps) {
+function Dialog({ id, one, label, said, children }: DialogProps) {
   return (
     <>
       <button class="btn" type="button" popovertarget={id}>
         {label}
       </button>
       <div id={id} class="dialog" role="dialog" popover="auto" aria-labelledby={`${id}-title`}>
-        <h2 id={`${id}-title`}>{title}</h2>
-        <p class="small">{about}</p>
-        <form class="stack" method="post" action={action}>
+        <h2 id={`${id}-title`}>{said.title}</h2>
+        <p class="small">{said.text}</p>
+        <form class="stack" method="post" action={pageOf(one, `/${id}`)}>
           {children}
           <p class="actions">
             <button class="btn primary" type="submit">
-              {submit}
+              {said.submit}
             </button>{' '}
             <button class="btn" type="button" popovertarget={id} popovertargetaction="hide">
               {words.recording.cancel}

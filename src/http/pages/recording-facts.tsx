@@ -1,16 +1,22 @@
 import type { Manifest } from '../../recording.ts';
-import { parseTimeMs } from '../../shared/time.ts';
 import type { Described, DescribedRow } from '../api/describe.ts';
-import { type Clock, count, size, span } from './format.ts';
+import { type Clock, count, size, span, utc } from './format.ts';
 import { Fragment, jsx } from './jsx.ts';
 import { Time } from './layout.tsx';
-import { Copied, Fact, pageOf, type RecordingProps, Section, TableHead } from './recording-parts.tsx';
+import {
+  Copied,
+  Download,
+  Fact,
+  pageOf,
+  type RecordingProps,
+  Section,
+  TableHead,
+} from './recording-parts.tsx';
 import { inWords, State } from './row.tsx';
 import { fill, lookUp, words } from './words.ts';
 
 export function Facts({ one, manifest, entry, view: { clock } }: RecordingProps) {
   const { facts } = words.recording;
-  const ms = parseTimeMs(one.at) ?? 0;
   const event = manifest ?? entry?.event;
   const { clientState } = event ?? {};
   const ids = [
@@ -24,7 +30,7 @@ export function Facts({ one, manifest, entry, view: { clock } }: RecordingProps)
         <Fact name={facts.state}>
           <State name={one.state} label={words.list.states[one.state]} why={whyOf(one, clock)} />
         </Fact>
-        <Fact name={facts.utc}>{new Date(ms).toISOString().replace('T', ' ').slice(0, 19)}</Fact>
+        <Fact name={facts.utc}>{utc(one.at)}</Fact>
         <Fact name={facts.source}>{one.source}</Fact>
         {one.state === 'archived' && one.numbersFromApi && (
           <Fact name={facts.numbers}>{fill(facts.fromApi, { source: one.source })}</Fact>
@@ -55,10 +61,8 @@ export function Facts({ one, manifest, entry, view: { clock } }: RecordingProps)
 
 function whyOf(one: Described, clock: Clock): string {
   if (one.state === 'archived') return '';
-  const dueMs = one.state === 'pending' ? parseTimeMs(one.dueAt) : undefined;
-  const isLater = dueMs !== undefined && dueMs > clock.nowMs;
-  return isLater
-    ? fill(words.list.nextAttempt, { span: span(dueMs - clock.nowMs) })
+  return one.state === 'pending' && clock.isLater(one.dueAt)
+    ? fill(words.list.nextAttempt, { span: clock.span(one.dueAt) })
     : inWords(one.code ?? '');
 }
 
@@ -70,17 +74,16 @@ interface MomentsProps {
 
 function Moments({ one, delivery, clock }: MomentsProps) {
   const { facts } = words.recording;
-  const receivedMs = parseTimeMs(delivery?.receivedAt);
   return (
     <>
-      {receivedMs !== undefined && (
+      {delivery !== undefined && (
         <Fact name={facts.received}>
-          <Time ms={receivedMs} clock={clock} />
+          <Time at={delivery.receivedAt} clock={clock} />
         </Fact>
       )}
       {one.state === 'archived' && (
         <Fact name={facts.archived}>
-          <Time ms={parseTimeMs(one.archivedAt) ?? 0} clock={clock} />{' '}
+          <Time at={one.archivedAt} clock={clock} />{' '}
           <span class="dim">{fill(facts.after, { span: span(one.archiveSeconds * 1000) })}</span>
         </Fact>
       )}
@@ -122,18 +125,12 @@ export function Files({ one, manifest, clock }: FilesProps) {
                   <Copied value={file.sha256} what={fill(files.checksum, { format })} />
                 </td>
                 <td data-l={files.archived}>
-                  {stored !== undefined && <Time ms={parseTimeMs(stored.archivedAt) ?? 0} clock={clock} />}
+                  {stored !== undefined && <Time at={stored.archivedAt} clock={clock} />}
                   <br />
                   <span class="dim small">{checksOf(stored?.checks)}</span>
                 </td>
                 <td class="end">
-                  <a
-                    class="btn"
-                    href={`${file.path}${file.path.includes('?') ? '&' : '?'}download=true`}
-                    download
-                  >
-                    {files.download}
-                  </a>
+                  <Download path={file.path} label={files.download} />
                 </td>
               </tr>
             );

@@ -1,5 +1,4 @@
 import type { InboxEntry } from '../../recording.ts';
-import { parseTimeMs } from '../../shared/time.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import { type Clock, count } from './format.ts';
 import { Fragment, jsx } from './jsx.ts';
@@ -53,7 +52,7 @@ export function AttemptTable({ attempts, clock }: AttemptTableProps) {
           <tr>
             <td class="num no">{attempt.number}</td>
             <td class="ts">
-              <Time ms={parseTimeMs(attempt.at) ?? 0} clock={clock} />
+              <Time at={attempt.at} clock={clock} />
             </td>
             <td class="full">
               {attempt.failures.map(({ code, detail = '' }) => (
@@ -92,13 +91,13 @@ export function Shares({ one, shares, view: { clock } }: RecordingProps) {
                 <code>{share.id}</code>
               </td>
               <td class="ts" data-l={words_.created}>
-                <Time ms={parseTimeMs(share.createdAt) ?? 0} clock={clock} />
+                <Time at={share.createdAt} clock={clock} />
               </td>
               <td class="by" data-l={words_.by}>
                 {share.by === 'owner' ? words.recording.trail.owner : share.by}
               </td>
               <td class="full" data-l={words_.until}>
-                <Time ms={parseTimeMs(share.expiresAt) ?? 0} clock={clock} />
+                <Time at={share.expiresAt} clock={clock} />
               </td>
               <td class="num" data-l={words_.opened}>
                 {count(share.opened)}
@@ -132,7 +131,7 @@ export function Trail({ one, trail, view: { clock } }: RecordingProps) {
             {trail.map((line) => (
               <tr>
                 <td class="ts">
-                  <Time ms={parseTimeMs(line.at) ?? 0} clock={clock} />
+                  <Time at={line.at} clock={clock} />
                 </td>
                 <td class="by">{personOf(line)}</td>
                 <td class="full">

@@ -1,18 +1,10 @@
+import type { ListedShare } from '../../catalog/share.ts';
 import type { DeadLetter, InboxEntry, Manifest } from '../../recording.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
 import type { Described } from '../api/describe.ts';
 import { type Child, Fragment, jsx } from './jsx.ts';
 import { Icon, type View } from './layout.tsx';
 import { fill, lookUp, words } from './words.ts';
-
-/** A link to the recording, as the API lists it. */
-export interface ListedShare {
-  readonly id: string;
-  readonly by: string;
-  readonly createdAt: string;
-  readonly expiresAt: string;
-  readonly opened: number;
-}
 
 export interface RecordingProps {
   readonly view: View;
@@ -107,5 +99,14 @@ export function Copied({ value, what }: { readonly value: string; readonly what:
         <Icon name="copy" />
       </button>
     </>
+  );
+}
+
+/** Saves a file, which a browser would play otherwise. */
+export function Download({ path, label }: { readonly path: string; readonly label: string }) {
+  return (
+    <a class="btn" href={`${path}${path.includes('?') ? '&' : '?'}download=true`} download>
+      {label}
+    </a>
   );
 }

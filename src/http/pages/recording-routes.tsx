@@ -2,6 +2,7 @@ import type { Context } from 'hono';
 import { Hono } from 'hono/tiny';
 import { findRecording } from '../../catalog/find-recording.ts';
 import type { Listed } from '../../catalog/list-recordings.ts';
+import { type ListedShare, listShares } from '../../catalog/share.ts';
 import type { Manifest } from '../../recording.ts';
 import { keyPart } from '../../storage/keys.ts';
 import type { TrailEntry } from '../../storage/trail.ts';
@@ -21,7 +22,7 @@ import { failed, forPeople, viewOf } from './people.tsx';
 import { RecordingPage } from './recording.tsx';
 import { confirmationsOf } from './recording-actions.tsx';
 import { MAX_LINES } from './recording-history.tsx';
-import type { ListedShare, RecordingProps } from './recording-parts.tsx';
+import type { RecordingProps } from './recording-parts.tsx';
 import { lookUp, words } from './words.ts';
 
 /** One recording, and what a person does with it: `/recordings/:source/:recordingId`. */
@@ -202,9 +203,7 @@ async function trailOf(
   return lines.sort((one, other) => (one.at < other.at ? 1 : -1)).slice(0, MAX_LINES);
 }
 
-async function sharesOf(found: Listed, c: Context<AppEnv>): Promise<ListedShare[]> {
-  if (found.state !== 'archived' || c.var.identity.right !== 'manage') return [];
-  const all = await c.env.shares.listOf(found.manifestKey);
-  const opened = await c.env.trail.countBy(found.manifestKey);
-  return all.map((share) => ({ ...share, opened: opened.get(`share:${share.id}`) ?? 0 }));
+async function sharesOf(found: Listed, { env, var: { identity } }: Context<AppEnv>): Promise<ListedShare[]> {
+  if (found.state !== 'archived' || identity.right !== 'manage') return [];
+  return listShares(found.manifestKey, env);
 }

@@ -1,4 +1,3 @@
-import { parseTimeMs } from '../../shared/time.ts';
 import type { Described, DescribedRow } from '../api/describe.ts';
 import { type Clock, duration, size } from './format.ts';
 import { jsx } from './jsx.ts';
@@ -7,14 +6,13 @@ import { Player } from './player.tsx';
 import { Dialogs, Erase } from './recording-actions.tsx';
 import { Facts, Files } from './recording-facts.tsx';
 import { Attempts, Shares, Trail } from './recording-history.tsx';
-import { pageOf, type RecordingProps, Section, TableHead } from './recording-parts.tsx';
+import { Download, pageOf, type RecordingProps, Section, TableHead } from './recording-parts.tsx';
 import { inChannels, Who } from './row.tsx';
 import { fill, words } from './words.ts';
 
 export function RecordingPage(props: RecordingProps) {
   const { view, one, done } = props;
-  const ms = parseTimeMs(one.at) ?? 0;
-  const title = `${view.clock.day(ms)}, ${view.clock.minute(ms)}`;
+  const title = `${view.clock.day(one.at)}, ${view.clock.minute(one.at)}`;
   return (
     <Layout title={title} view={view} tab="recordings">
       <p class="crumb">
@@ -57,8 +55,7 @@ export function RecordingPage(props: RecordingProps) {
 }
 
 function Head({ view: { clock, identity }, one }: RecordingProps) {
-  const ms = parseTimeMs(one.at) ?? 0;
-  const seconds = one.durationSeconds;
+  const { at, durationSeconds } = one;
   return (
     <header class="rec-head">
       <div class="rec-title">
@@ -66,11 +63,11 @@ function Head({ view: { clock, identity }, one }: RecordingProps) {
           <Who one={one} />
         </h1>
         <p class="rec-sub">
-          <Time ms={ms} clock={clock}>
-            {clock.wholeDay(ms)}, {clock.second(ms)}
+          <Time at={at} clock={clock}>
+            {clock.wholeDay(at)}, {clock.second(at)}
           </Time>{' '}
-          {clock.zoneName(ms)}
-          {seconds !== undefined && ` · ${duration(seconds)}`}
+          {clock.zoneName(at)}
+          {durationSeconds !== undefined && ` · ${duration(durationSeconds)}`}
           {` · ${one.source}`}
           {one.state === 'archived' && one.channels !== undefined && `, ${inChannels(one.channels)}`}
         </p>
@@ -87,11 +84,8 @@ function Head({ view: { clock, identity }, one }: RecordingProps) {
 function Downloads({ one }: { readonly one: DescribedRow }) {
   const [file] = one.files;
   if (file === undefined) return null;
-  return (
-    <a class="btn" href={`${file.path}${file.path.includes('?') ? '&' : '?'}download=true`} download>
-      {fill(words.recording.download, { format: file.format.toUpperCase() })}
-    </a>
-  );
+  const label = fill(words.recording.download, { format: file.format.toUpperCase() });
+  return <Download path={file.path} label={label} />;
 }
 
 /** Who speaks how long: filled in by the module, from the waveform. */
@@ -195,7 +189,7 @@ function MadeLink({ url, expiresAt, clock }: MadeLinkProps) {
         <button class="btn primary" type="button" data-copy={url}>
           {copy}
         </button>
-        <span class="dim">{fill(madeUntil, { time: clock.exact(parseTimeMs(expiresAt) ?? 0) })}</span>
+        <span class="dim">{fill(madeUntil, { time: clock.exact(expiresAt) })}</span>
       </p>
     </div>
   );
@@ -209,7 +203,7 @@ function Held({ one, clock }: { readonly one: Described; readonly clock: Clock }
       <Icon name="hold" />
       <span>
         <b>{words.list.onHold}</b>
-        {fill(words.recording.heldBy, { day: clock.day(parseTimeMs(at) ?? 0), by })}
+        {fill(words.recording.heldBy, { day: clock.day(at), by })}
         {reason}
       </span>
     </p>

@@ -1,6 +1,5 @@
-import { parseTimeMs } from '../../shared/time.ts';
 import type { Described, DescribedRow } from '../api/describe.ts';
-import { type Clock, count, duration, phone, shortId, size, span } from './format.ts';
+import { type Clock, count, duration, phone, shortId, size } from './format.ts';
 import { Fragment, jsx } from './jsx.ts';
 import { Icon, Time } from './layout.tsx';
 import { playableOf, waveOf } from './player.tsx';
@@ -15,10 +14,9 @@ interface RowProps {
 }
 
 export function Row({ one, clock, isNewDay, match }: RowProps) {
-  const ms = parseTimeMs(one.at) ?? 0;
   const { durationSeconds, provider } = one;
   const path = one.path?.replace('/api', '');
-  const who = `${clock.minute(ms)}, ${one.from ?? words.list.unknown} ${words.list.toward} ${one.to ?? words.list.unknown}`;
+  const who = `${clock.minute(one.at)}, ${one.from ?? words.list.unknown} ${words.list.toward} ${one.to ?? words.list.unknown}`;
   return (
     <tr class={isNewDay ? 'new-day' : undefined}>
       <td class="c-pick">
@@ -33,8 +31,8 @@ export function Row({ one, clock, isNewDay, match }: RowProps) {
       </td>
       <td class="c-play">{one.state === 'archived' && <Play one={one} who={who} />}</td>
       <td class="c-start">
-        <Time ms={ms} clock={clock}>
-          <span class={isNewDay ? 'd' : 'd same'}>{clock.day(ms)}</span> {clock.minute(ms)}
+        <Time at={one.at} clock={clock}>
+          <span class={isNewDay ? 'd' : 'd same'}>{clock.day(one.at)}</span> {clock.minute(one.at)}
         </Time>
       </td>
       <td class="c-who">
@@ -55,7 +53,7 @@ export function Row({ one, clock, isNewDay, match }: RowProps) {
         {one.state === 'archived' ? <Size files={one.files} /> : <span class="dim">–</span>}
       </td>
       <td class="c-flags">
-        <Flag one={one} nowMs={clock.nowMs} />
+        <Flag one={one} clock={clock} />
       </td>
     </tr>
   );
@@ -136,7 +134,7 @@ function Size({ files }: { readonly files: readonly { readonly format: string; r
   );
 }
 
-function Flag({ one, nowMs }: { readonly one: Described; readonly nowMs: number }) {
+function Flag({ one, clock }: { readonly one: Described; readonly clock: Clock }) {
   if (one.state === 'archived')
     return (
       <>
@@ -146,11 +144,9 @@ function Flag({ one, nowMs }: { readonly one: Described; readonly nowMs: number 
     );
   if (one.state === 'dead')
     return <State name="dead" label={words.list.dead} why={inWords(one.code ?? '')} />;
-  const dueMs = parseTimeMs(one.dueAt);
-  const why =
-    dueMs === undefined || dueMs <= nowMs
-      ? words.list.dueNow
-      : fill(words.list.nextAttempt, { span: span(dueMs - nowMs) });
+  const why = clock.isLater(one.dueAt)
+    ? fill(words.list.nextAttempt, { span: clock.span(one.dueAt) })
+    : words.list.dueNow;
   return <State name="pending" label={words.list.pending} why={why} />;
 }
 

@@ -145,7 +145,7 @@ function Chosen({ view, all }: Omit<SelectionProps, 'wanted'>) {
       {all.map((one) => (
         <li>
           <a href={one.path.replace('/api', '')}>
-            {view.clock.day(Date.parse(one.at))} {view.clock.minute(Date.parse(one.at))} <Who one={one} />
+            {view.clock.day(one.at)} {view.clock.minute(one.at)} <Who one={one} />
           </a>
         </li>
       ))}

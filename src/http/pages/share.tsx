@@ -1,10 +1,9 @@
-import { parseTimeMs } from '../../shared/time.ts';
-import { type Clock, duration, phone, span } from './format.ts';
+import { type Clock, duration, phone } from './format.ts';
 import { htmlOf } from './html.ts';
 import { jsx } from './jsx.ts';
 import { FailedPage, Layout, Time } from './layout.tsx';
 import { Player } from './player.tsx';
-import { Copied } from './recording-parts.tsx';
+import { Copied, Download } from './recording-parts.tsx';
 import { fill, words } from './words.ts';
 
 /** What a share tells an outsider. */
@@ -38,22 +37,21 @@ export function ended(status: number): Response {
 
 function SharedPage({ shared, clock }: { readonly shared: Shared; readonly clock: Clock }) {
   const { at, durationSeconds = 0, channels = 1, from, to, expiresAt, download, files } = shared;
-  const [ms, endMs] = [parseTimeMs(at) ?? 0, parseTimeMs(expiresAt) ?? 0];
   return (
     <Layout title={words.sharedPage.title} kind="share-page">
       <h1>{words.sharedPage.heading}</h1>
       <p class="rec-sub">
-        <Time ms={ms} clock={clock}>
-          {clock.wholeDay(ms)}, {clock.minute(ms)}
+        <Time at={at} clock={clock}>
+          {clock.wholeDay(at)}, {clock.minute(at)}
         </Time>{' '}
-        {clock.zoneName(ms)} · {duration(durationSeconds)}
+        {clock.zoneName(at)} · {duration(durationSeconds)}
         {(from ?? to) !== undefined &&
           ` · ${phone(from ?? words.list.withheld)} → ${phone(to ?? words.list.withheld)}`}
       </p>
       <p class="notice">
         <span>
-          {words.sharedPage.until} <Time ms={endMs} clock={clock} /> {clock.zoneName(endMs)},{' '}
-          {fill(words.sharedPage.fromNow, { span: span(endMs - clock.nowMs) })}
+          {words.sharedPage.until} <Time at={expiresAt} clock={clock} /> {clock.zoneName(expiresAt)},{' '}
+          {fill(words.sharedPage.fromNow, { span: clock.span(expiresAt) })}
         </span>
       </p>
       <Player files={files} seconds={durationSeconds} channels={channels} />
@@ -62,9 +60,10 @@ function SharedPage({ shared, clock }: { readonly shared: Shared; readonly clock
           <p>
             SHA-256 ({format.toUpperCase()}) <Copied value={sha256} what="SHA-256" />{' '}
             {download && (
-              <a class="btn" href={`${path}&download=true`} download>
-                {fill(words.recording.download, { format: format.toUpperCase() })}
-              </a>
+              <Download
+                path={path}
+                label={fill(words.recording.download, { format: format.toUpperCase() })}
+              />
             )}
           </p>
         ))}

@@ -1,12 +1,11 @@
 import { rulesOf } from '../../recover/retention.ts';
-import { parseTimeMs } from '../../shared/time.ts';
 import type { Source } from '../../sources.ts';
 import type { AuditState } from '../../storage/audit-store.ts';
 import type { Activity } from '../../storage/catalog.ts';
 import type { ReindexRun } from '../../storage/reindex-store.ts';
 import type { KnownRules } from '../../storage/retention-store.ts';
 import type { Services } from '../services.ts';
-import { type Clock, span } from './format.ts';
+import type { Clock } from './format.ts';
 import { Fragment, jsx } from './jsx.ts';
 import { Icon, Layout, Time, type View } from './layout.tsx';
 import { Copied, Fact, Section, TableHead } from './recording-parts.tsx';
@@ -146,31 +145,28 @@ function apiOf({ id }: Source, { apis }: StatusProps['config']): string {
 }
 
 function Instant({ at, clock }: { readonly at: string | undefined; readonly clock: Clock }) {
-  const ms = parseTimeMs(at);
-  return ms === undefined ? <span class="dim">{words.status.notYet}</span> : <Time ms={ms} clock={clock} />;
+  return at === undefined ? <span class="dim">{words.status.notYet}</span> : <Time at={at} clock={clock} />;
 }
 
 function Cron({ activity, clock }: { readonly activity: Activity | undefined; readonly clock: Clock }) {
   if (activity === undefined) return <>{words.status.unreadable}</>;
   const { cronMs } = activity;
   if (cronMs === undefined) return <span class="dim">{words.status.notYet}</span>;
-  const ago = clock.nowMs - cronMs;
   return (
     <>
-      <Time ms={cronMs} clock={clock} />{' '}
-      <span class="dim">{fill(words.status.ago, { span: span(ago) })}</span>
-      {ago > STOPPED_MS && <b>. {words.status.stopped}</b>}
+      <Time at={cronMs} clock={clock} />{' '}
+      <span class="dim">{fill(words.status.ago, { span: clock.span(cronMs) })}</span>
+      {clock.nowMs - cronMs > STOPPED_MS && <b>. {words.status.stopped}</b>}
     </>
   );
 }
 
 function Reindex({ run, clock }: { readonly run: ReindexRun | undefined; readonly clock: Clock }) {
   if (run === undefined) return <span class="dim">{words.status.notYet}</span>;
-  const ms = parseTimeMs(run.startedAt) ?? 0;
   const { listed, fixed, removed } = run;
   return (
     <>
-      <Time ms={ms} clock={clock} />
+      <Time at={run.startedAt} clock={clock} />
       {': '}
       {fill(words.status.rebuilt, { listed, changed: fixed + removed })}{' '}
       {run.endedAt === undefined && words.status.underWay}
@@ -192,7 +188,7 @@ function Retention({ config, rules, view: { clock } }: StatusProps) {
             {known?.days === days ? (
               <>
                 {fill(words.status.announced, { affected: known.count })}{' '}
-                <Time ms={parseTimeMs(known.since) ?? 0} clock={clock} />
+                <Time at={known.since} clock={clock} />
               </>
             ) : (
               words.status.notAnnounced
