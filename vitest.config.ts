@@ -37,6 +37,7 @@ export default defineConfig({
       {
         // The worker makes this module.
         resolve: { alias: [{ find: /^\.\/strings\.js$/, replacement: stringsModule }] },
+        oxc,
         test: {
           name: 'node',
           ...together,

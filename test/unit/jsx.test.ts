@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest';
-import { Fragment, jsx } from '../../src/http/pages/jsx.ts';
+import { type Child, Fragment, jsx } from '../../src/http/pages/jsx.ts';
 
 const textOf = (...parameters: Parameters<typeof jsx>) => String(jsx(...parameters));
 
@@ -57,6 +57,12 @@ describe('jsx()', () => {
     const Box = ({ name, children }: Record<string, unknown>) =>
       jsx('div', { class: String(name) }, children as string);
     expect(textOf(Box, { name: 'x' }, '<')).toBe('<div class="x">&#60;</div>');
+    const Own = ({ children }: { readonly children?: Child }) => jsx('b', null, children ?? 'none');
+    expect([textOf(Own, null), textOf(Own, null, 'one'), textOf(Own, null, '')]).toEqual([
+      '<b>none</b>',
+      '<b>one</b>',
+      '<b></b>',
+    ]);
     expect(textOf('input', { name: 'q' })).toBe('<input name="q">');
     expect(String(jsx(Fragment, null, 'a', jsx('br', null)))).toBe('a<br>');
     expect(

@@ -49,7 +49,8 @@ export function jsx(
   props: Readonly<Record<string, unknown>> | null,
   ...children: readonly Child[]
 ): Html | null {
-  if (typeof tag === 'function') return tag({ ...props, children });
+  // One without children has none, which is not the same as an empty list of them.
+  if (typeof tag === 'function') return tag({ ...props, ...(children.length > 0 && { children }) });
   const start = `<${tag}${Object.entries(props ?? {})
     .map(attribute)
     .join('')}>`;
