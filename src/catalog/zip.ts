@@ -26,6 +26,12 @@ const VERSION_64 = 45;
 /** CRC and sizes follow the bytes; the name is UTF-8. */
 const FLAGS = 0x0808;
 
+interface ZipOptions {
+  readonly withTimeout: WithTimeout;
+  /** Called where the ZIP breaks off: with the error, or without one where its reader has left. */
+  readonly onBreak: (error?: unknown) => void;
+}
+
 /**
  * Makes a ZIP without compression while it is read, of any length: ZIP64 where it must be. An entry that fails breaks it
  * off, as does a read that stalls.
@@ -34,16 +40,22 @@ const FLAGS = 0x0808;
  */
 export function makeZip(
   entries: AsyncIterable<ZipEntry>,
-  withTimeout: WithTimeout,
+  { withTimeout, onBreak }: ZipOptions,
 ): ReadableStream<Uint8Array> {
   const blocks = zipBlocks(entries, withTimeout);
   const source: UnderlyingSource<Uint8Array> = {
     async pull(controller) {
-      const { done, value } = await blocks.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
+      try {
+        const { done, value } = await blocks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
+        onBreak(error);
+        throw error;
+      }
     },
     async cancel() {
+      onBreak();
       await blocks.return(undefined);
     },
   };
@@ -59,13 +71,18 @@ async function* zipBlocks(
   for await (const entry of entries) {
     const is64 = (entry.bytes ?? 0) >= FULL_32;
     const header = headerOf(entry, is64);
-    yield header;
+    const input = readerOf(entry.input, withTimeout);
     let crc = 0;
     let bytes = 0;
-    for await (const block of blocksOf(entry.input, withTimeout)) {
-      crc = crc32(block, crc);
-      bytes += block.length;
-      yield block;
+    try {
+      yield header;
+      for (let block = await input.next(); block !== undefined; block = await input.next()) {
+        crc = crc32(block, crc);
+        bytes += block.length;
+        yield block;
+      }
+    } finally {
+      input.cancel();
     }
     if (bytes >= FULL_32 && !is64) throw new Error('An entry is longer than was said of it');
     const sums = pack(is64 ? 'IIQQ' : 'IIII', 0x08074b50, crc, bytes, bytes);
@@ -75,6 +92,30 @@ async function* zipBlocks(
   }
   yield* directory;
   yield endOf(directory, offset);
+}
+
+interface EntryReader {
+  next(): Promise<Uint8Array | undefined>;
+  cancel(): void;
+}
+
+function readerOf(input: ZipEntry['input'], withTimeout: WithTimeout): EntryReader {
+  if (typeof input === 'string') {
+    const blocks = input === '' ? [] : [utf8(input)];
+    return { next: async () => blocks.shift(), cancel: () => undefined };
+  }
+  const reader = input.getReader({ mode: 'byob' });
+  return {
+    async next() {
+      const read = reader.readAtLeast(READ_BYTES, new Uint8Array(READ_BYTES));
+      const { value } = await withTimeout(STORE_MS, read);
+      return value === undefined || value.length === 0 ? undefined : value;
+    },
+    /** It is not waited for: a stream that stalls may not end either. */
+    cancel() {
+      reader.cancel().catch(() => undefined); // One that has failed has nothing left to cancel.
+    },
+  };
 }
 
 /** What stands before the bytes of an entry. */
@@ -130,21 +171,6 @@ function endOf(directory: readonly Uint8Array[], offset: number): Uint8Array {
     pack('IIQI', 0x07064b50, 0, offset + bytes, 1),
     end,
   );
-}
-
-async function* blocksOf(input: ZipEntry['input'], withTimeout: WithTimeout): AsyncGenerator<Uint8Array> {
-  if (typeof input === 'string') return yield utf8(input);
-  const reader = input.getReader({ mode: 'byob' });
-  try {
-    for (;;) {
-      const read = reader.readAtLeast(READ_BYTES, new Uint8Array(READ_BYTES));
-      const { value } = await withTimeout(STORE_MS, read);
-      if (value === undefined || value.length === 0) return;
-      yield value;
-    }
-  } finally {
-    await reader.cancel().catch(() => undefined); // A stream that has failed has nothing left to cancel.
-  }
 }
 
 /** In steps of two seconds, and in UTC: a ZIP has no zone. */

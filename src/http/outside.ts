@@ -59,7 +59,8 @@ outside.get('/:part{audio|waveform}/:format', async (c) => {
   if (shared instanceof Response) return shared;
   const { share, found } = shared;
   const { part, format } = c.req.param();
-  if (c.req.query('download') === 'true' && !share.download) return problem('forbidden');
+  const isDownload = part === 'audio' && c.req.query('download') === 'true';
+  if (isDownload && !share.download) return problem('forbidden');
   const file = findFile(found.row, format, undefined);
   if (file === undefined) return problem('not_found');
   return part === 'audio' ? serveAudio(c, found, file) : serveWaveform(c, file);

@@ -7,6 +7,9 @@ import { withTimeout } from '../../src/shared/with-timeout.ts';
 
 configure({ useWebWorkers: false });
 
+const breaks: unknown[] = [];
+const options = { withTimeout, onBreak: (error?: unknown) => breaks.push(error) };
+
 const lastModified = new Date('2026-06-27T10:06:31Z');
 
 /** A stream as R2 gives it: Node's has no `readAtLeast`. */
@@ -25,7 +28,7 @@ async function* each(entries: readonly ZipEntry[]): AsyncGenerator<ZipEntry> {
 
 async function blocksOf(entries: readonly ZipEntry[], limit = withTimeout): Promise<Uint8Array[]> {
   const blocks: Uint8Array[] = [];
-  for await (const block of makeZip(each(entries), limit)) blocks.push(block);
+  for await (const block of makeZip(each(entries), { ...options, withTimeout: limit })) blocks.push(block);
   return blocks;
 }
 
@@ -134,6 +137,7 @@ describe('makeZip()', () => {
     const input = streamOf(Array.from({ length: 16 }, () => block));
     const zip = blocksOf([{ name: 'long.wav', lastModified, input, bytes: 1000 }]);
     await expect(zip).rejects.toThrow('An entry is longer than was said of it');
+    expect(breaks.splice(0)).toHaveLength(1);
   });
 
   test('has more entries than a number of 16 bits counts', async ({ expect }) => {
@@ -158,21 +162,26 @@ describe('makeZip()', () => {
         seen.push('ended');
       }
     }
-    const zip = makeZip(entries(), withTimeout);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(seen).toEqual([]);
-    const reader = zip.getReader();
-    await reader.read();
-    expect((await reader.read()).value).toBe(block);
-    expect(seen).toEqual(['begun']);
-    await reader.cancel();
-    expect(seen).toEqual(['begun', 'cancelled', 'ended']);
+    // Right behind the header, and behind a block.
+    for (const blocks of [0, 1]) {
+      const zip = makeZip(entries(), options);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(seen.splice(0)).toEqual([]);
+      const reader = zip.getReader();
+      await reader.read();
+      for (let at = 0; at < blocks; at++) expect((await reader.read()).value).toBe(block);
+      expect(seen.splice(0)).toEqual(['begun']);
+      await reader.cancel();
+      expect(seen.splice(0)).toEqual(['cancelled', 'ended']);
+      expect(breaks.splice(0)).toEqual([undefined]);
+    }
   });
 
-  test('breaks off where a read stalls', async ({ expect }) => {
-    const stalled = { readAtLeast: () => new Promise(() => {}), cancel: async () => {} };
+  test('breaks off where a read stalls, also if the stream does not end', async ({ expect }) => {
+    const stalled = { readAtLeast: () => new Promise(() => {}), cancel: () => new Promise(() => {}) };
     const input = { getReader: () => stalled } as never;
     const zip = blocksOf([{ name: 'a.wav', lastModified, input }], (_, work) => withTimeout(20, work));
     await expect(zip).rejects.toThrow('Nothing moved');
+    expect(breaks.splice(0)).toMatchObject([{ name: 'TimeoutError' }]);
   });
 });

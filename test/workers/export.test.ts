@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers';
 import { BlobReader, BlobWriter, configure, ZipReader } from '@zip.js/zip.js';
-import { beforeEach, describe, test } from 'vitest';
+import { afterEach, beforeEach, describe, test, vi } from 'vitest';
 import { MAX_EXPORTED, MAX_EXPORTED_BYTES, planExport, zipEntries } from '../../src/catalog/export.ts';
 import { csvCell } from '../../src/catalog/export-index.ts';
 import { setHold } from '../../src/catalog/hold.ts';
@@ -20,6 +20,8 @@ beforeEach(async () => {
   for (const key of await keysOf()) await env.RECORDINGS.delete(key);
   for (const table of ['recordings', 'holds']) await rowsOf(`DELETE FROM ${table}`);
 });
+
+afterEach(() => void vi.restoreAllMocks());
 
 function ask(path: string, bearer = token, init: RequestInit = {}): Promise<Response> {
   const headers = { authorization: `Bearer ${bearer}` };
@@ -333,6 +335,35 @@ describe('planExport()', () => {
 
     expect(next).toMatch(/^\/api\/export\?source=telnyx&order=oldest&cursor=\d+$/);
     expect(await (await ask(`${next}&dryRun=true`)).json()).toMatchObject({ recordings: 1 });
+  });
+
+  test('says in the log where its ZIP breaks off: a store fails, or the client leaves', async ({
+    expect,
+  }) => {
+    await archived('cut');
+    const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+    const lines = () => log.mock.calls.map(([line]) => JSON.parse(String(line)));
+    async function get(key: string, options: R2GetOptions) {
+      const object = await env.RECORDINGS.get(key, options);
+      const body = new ReadableStream({ type: 'bytes', pull: () => Promise.reject(new Error('R2 broke')) });
+      return object !== null && key.endsWith('.wav') ? { ...object, body } : object;
+    }
+    const bucket = new Proxy(env.RECORDINGS, {
+      get: (target, name) => (name === 'get' ? get : Reflect.get(target, name).bind(target)),
+    });
+    const failing = await createVault({ VAULT_TOKEN: token, RECORDINGS: bucket });
+    const request = () =>
+      new Request('https://vault.example/api/export', { headers: { authorization: `Bearer ${token}` } });
+    const cut = await failing.send(request());
+    await expect(cut.arrayBuffer()).rejects.toThrow();
+    expect(lines()).toMatchObject([{ event: 'export', outcome: 'failed', isAlarm: true }]);
+    expect(JSON.stringify(lines())).not.toContain('R2 broke');
+
+    log.mockClear();
+    const reader = (await vault.send(request())).body?.getReader();
+    await reader?.read();
+    await reader?.cancel();
+    expect(lines()).toMatchObject([{ event: 'export', outcome: 'left' }]);
   });
 
   test('fails where the catalog does', async ({ expect }) => {

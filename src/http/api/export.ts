@@ -55,12 +55,17 @@ export function zipOf(
     'X-Content-Type-Options': 'nosniff',
   };
   // Hono answers HEAD by the route of GET; a ZIP that is begun is in the trail.
-  return new Response(c.req.method === 'HEAD' ? null : makeZip(entriesOf(c, rows, more), c.env.withTimeout), {
-    headers,
-  });
+  if (c.req.method === 'HEAD') return new Response(null, { headers });
+  const { withTimeout, log } = c.env;
+  /** The status is sent by then: a ZIP that breaks off has no end, which every reader of ZIP archives sees. */
+  const onBreak = (error?: unknown) =>
+    error === undefined
+      ? log({ event: 'export', outcome: 'left' })
+      : log({ event: 'export', outcome: 'failed', detail: describeError(error), isAlarm: true });
+  return new Response(makeZip(entriesOf(c, rows, more), { withTimeout, onBreak }), { headers });
 }
 
-/** The status is sent by then: where an entry fails the ZIP breaks off, which every reader of ZIP archives sees. */
+/** The files of a ZIP; the trail is written before what it tells of. */
 async function* entriesOf(
   c: Context<AppEnv>,
   rows: readonly FoundRow[],
@@ -72,11 +77,6 @@ async function* entriesOf(
       throw new Error('Cannot write the trail');
     written++;
   };
-  try {
-    yield* zipEntries(rows, c.env, write);
-    if (written > 0 && more !== undefined) yield* await more(); // They tell of a recording: nothing of it goes out without its line.
-  } catch (error) {
-    c.env.log({ event: 'export', outcome: 'failed', detail: describeError(error), isAlarm: true });
-    throw error;
-  }
+  yield* zipEntries(rows, c.env, write);
+  if (written > 0 && more !== undefined) yield* await more(); // They tell of a recording: nothing of it goes out without its line.
 }
