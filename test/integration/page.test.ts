@@ -153,6 +153,7 @@ async function hasNoComplaint(expect: ExpectStatic, page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
   expect(complaints).toEqual([]);
+  expect(await page.locator('time').allTextContents()).not.toContain('');
 }
 
 describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () => {
@@ -348,6 +349,7 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     if (outsider !== undefined) {
       const { violations } = await new AxeBuilder({ page: outsider }).analyze();
       expect(violations.map((violation) => violation.id)).toEqual([]);
+      expect(await outsider.locator('time').allTextContents()).not.toContain('');
       await outsider.goto(`${vault.url}/`);
       expect(new URL(outsider.url()).pathname).toBe('/sign-in');
       await outsider.context().close();
@@ -518,6 +520,30 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     await hasNoComplaint(expect, page);
   });
 
+  test('plays on the page what was heard below the list, and keeps the place of a panel', async ({
+    expect,
+  }) => {
+    const page = await signedIn('/', { viewport: { width: 400, height: 800 } });
+    const goesOn = async () => {
+      const [isPaused, at] = await heard(page, 'body');
+      expect([isPaused, at > 0.5]).toEqual([false, true]);
+    };
+    await page.locator('tr', { hasText: '4711' }).locator('.play').first().click();
+    await vi.waitFor(goesOn, { timeout: 10_000 });
+    await page.locator('.c-who a', { hasText: '4711' }).first().click();
+    await page.waitForURL(/\/recordings\//);
+    await vi.waitFor(goesOn, { timeout: 10_000 });
+    expect(await page.locator('.dock').count()).toBe(0);
+
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await page.goto(vault.url);
+    await page.locator('.c-who a', { hasText: '4711' }).first().click();
+    await page.locator('.panel .seek').fill('3');
+    await page.locator('.panel .seek').press('ArrowRight');
+    await page.locator('.full-page').click();
+    await page.waitForURL(/[?&]t=\d+$/);
+  });
+
   test('measures who speaks how long', async ({ expect }) => {
     const page = await signedIn('/recordings/standard-webhooks/dual');
     await page.locator('.peak').first().waitFor();
@@ -600,6 +626,9 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     await choose(paths);
     await offline.locator('.yes', { hasText: 'The audio is unchanged.' }).waitFor();
     expect(await offline.locator('.bad').count()).toBe(0);
+    // It says nothing of the files that prove nothing.
+    const checked = await offline.getByText(/^Checked: /).textContent();
+    expect(checked).toMatch(/^Checked: [^,]+ tape\.json, [^,]+ tape\.mp3$/);
 
     const audio = paths.find((path) => path.endsWith('.mp3')) ?? '';
     const bytes = readFileSync(audio);
@@ -621,7 +650,7 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     // What cannot be read leaves nothing of the proof before.
     writeFileSync(join(out, 'broken.json'), '{"schema":1,"files":[{}]}');
     await choose([join(out, 'broken.json'), audio]);
-    await offline.getByText('None of the chosen files is a manifest').waitFor();
+    await offline.getByText('None of the chosen files is the manifest').waitFor();
     expect(await offline.locator('.yes').count()).toBe(0);
 
     await offline.goto(pathToFileURL(join(out, 'report.html')).href);

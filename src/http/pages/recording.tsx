@@ -189,7 +189,9 @@ function MadeLink({ url, expiresAt, clock }: MadeLinkProps) {
         <button class="btn primary" type="button" data-copy={url}>
           {copy}
         </button>
-        <span class="dim">{fill(madeUntil, { time: clock.exact(expiresAt) })}</span>
+        <span class="dim">
+          {fill(madeUntil, { time: clock.exact(expiresAt), zone: clock.zoneName(expiresAt) })}
+        </span>
       </p>
     </div>
   );

@@ -129,6 +129,7 @@ async function visit(href, isNew = true) {
   for (const part of ['header.top', 'main']) $(part).replaceWith($(part, page));
   scrollTo(0, 0);
   startPage();
+  moveDock();
   openAsked();
   if (hash === '') focusOn($('main'));
   else document.getElementById(hash.slice(1))?.scrollIntoView();
@@ -149,7 +150,6 @@ async function openPanel(href, isNew = true) {
   if (!article || !list) return location.assign(href);
   if (isNew) history.pushState({ panel: true }, '', url);
   document.title = page.title;
-  const heard = docked && !docked.audio.paused ? docked : undefined;
   const before = heardInPanel();
   if (paged && !paged.audio.paused) paged.audio.pause();
   $('.panel')?.remove();
@@ -167,18 +167,18 @@ async function openPanel(href, isNew = true) {
   for (const row of $$('.recordings tbody tr'))
     row.classList.toggle('is-open', $('.c-who a', row)?.href === href);
   startPage();
-  moveDock(heard);
+  moveDock();
   dockHeard(before);
   focusOn($('.panel'));
 }
 
-/** What is heard in the dock goes on in the panel that has opened for it. */
-function moveDock(heard) {
-  if (!heard || !isSame(paged, heard.audio.src.split('#')[0])) return;
-  const { currentTime } = heard.audio;
+/** What the dock has goes on in the panel, or on the page, that has opened for it. */
+function moveDock() {
+  if (!docked || !isSame(paged, docked.audio.src.split('#')[0])) return;
+  const { currentTime, paused } = docked.audio;
   closeDock();
   paged.goUnseen(currentTime);
-  void paged.play();
+  if (!paused) void paged.play();
 }
 
 /** What is heard in a panel, its row, and where it is: it goes on below when another takes the panel's place. */
@@ -240,6 +240,14 @@ document.addEventListener('click', (event) => {
   if (row && !target.closest('input, button, label') && !String(getSelection())) $('.c-who a', row)?.click();
 });
 
+/** The parameters of a recording's page that open it at a second. */
+function momentOf(href, seconds) {
+  const { searchParams } = new URL(href);
+  searchParams.delete('done');
+  searchParams.set('t', String(Math.floor(seconds)));
+  return String(searchParams);
+}
+
 function follow(link, event) {
   if (!viewOf(link, event)) return;
   const take = (act) => {
@@ -249,6 +257,7 @@ function follow(link, event) {
   if (link.dataset.go && paged) return take(() => paged.go(Number(link.dataset.go)));
   if (link.matches('.play[data-audio]')) return take(() => playRow(link));
   if (link.matches('.close-panel')) return take(closePanel);
+  if (link.matches('.full-page') && paged) link.search = momentOf(link.href, paged.audio.currentTime);
   if (link.closest('.c-who') && wide.matches) return take(() => openPanel(link.href));
   if (docked) take(() => visit(link.href));
 }

@@ -50,6 +50,17 @@ function columnsOf(peaks) {
   });
 }
 
+/** A line that reaches each point and is level there. */
+function through(points) {
+  return points
+    .map(([x, y], at) => {
+      const [lastX, lastY] = points[at - 1] ?? [x, y];
+      const middle = (lastX + x) / 2;
+      return at === 0 ? `L${x} ${y}` : `C${middle} ${lastY} ${middle} ${y} ${x} ${y}`;
+    })
+    .join('');
+}
+
 /** The parts in which someone speaks: by channel, whether each tenth of a second is loud. */
 const LOUD = 0.04;
 
@@ -216,8 +227,8 @@ export function startPlayer(player, onChange = () => undefined) {
       audio.src = `${audio.src.split('#')[0]}#t=${wanted}`;
     }
     if (audio.error) audio.load();
-    // A second click interrupts the first, which is no failure.
-    await audio.play().catch((error) => error.name !== 'AbortError' && fail());
+    // A second click interrupts the first, and a browser may want a click of its own: neither is a failure.
+    await audio.play().catch(({ name }) => ['AbortError', 'NotAllowedError'].includes(name) || fail());
     if (!audio.error) $('.wave-note', wave).hidden = lanes.length > 0 || Boolean(wave.dataset.wave);
     if (isDecoding || lanes.length > 0 || wave.dataset.wave) return;
     isDecoding = true;
@@ -244,23 +255,21 @@ export function startPlayer(player, onChange = () => undefined) {
     $('.wave-note', wave).hidden = true;
     const group = $('.lanes-drawn', wave);
     group.replaceChildren();
-    const shown = peaks.slice(0, Number(player.dataset.lanes));
+    const shown = peaks.slice(0, 2);
     for (const [at, lane] of shown.entries()) group.append(laneOf(columnsOf(lane), at, shown.length));
     for (const one of $$('.next-speech, .skip-silence', player)) one.disabled = speech.length === 0;
-    showTalk(
-      player.closest('.rec'),
-      lanes.map((lane) => speechOf([lane])),
-      seconds(),
-    );
+    // A recording of which the event told no channels is measured as one.
+    const isDual = player.dataset.lanes === '2';
+    const spoken = isDual ? lanes.map((lane) => speechOf([lane])) : [speech];
+    showTalk(player.closest('.rec'), spoken, seconds());
     show();
   }
 
   function laneOf(columns, at, of) {
     const half = columns.map((peak) => Math.max(0.6, peak * 46));
-    const d = `M0 50${half.map((one, x) => `V${(50 - one).toFixed(1)}H${x + 1}`).join('')}V50${half
-      .toReversed()
-      .map((one, x) => `V${(50 + one).toFixed(1)}H${columns.length - x - 1}`)
-      .join('')}Z`;
+    const above = half.map((one, x) => [x + 0.5, (50 - one).toFixed(1)]);
+    const below = half.map((one, x) => [x + 0.5, (50 + one).toFixed(1)]).toReversed();
+    const d = `M0 50${through(above)}L${columns.length} 50${through(below)}Z`;
     const id = `played-${++clips}`;
     const rect = shape('rect', { class: 'clip', width: 0, height: 100, 'data-columns': columns.length });
     return shape(
@@ -325,7 +334,7 @@ export function startPlayer(player, onChange = () => undefined) {
     const region = $('.ab', wave);
     const percent = (value) => `${((value / seconds()) * 100).toFixed(2)}%`;
     region.setAttribute('x', percent(from));
-    region.setAttribute('width', percent(to - from));
+    region.setAttribute('width', loop.length === 1 ? '2' : percent(to - from));
   }
 
   let graph;
@@ -344,6 +353,7 @@ export function startPlayer(player, onChange = () => undefined) {
       };
       graph.merger.connect(context.destination);
     }
+    player.dataset.solo = channel;
     const { context, source, splitter, merger } = graph;
     void context.resume();
     source.disconnect();
