@@ -22,7 +22,9 @@ export async function check(button) {
   } finally {
     button.textContent = text.again;
     button.disabled = false;
-    button.focus();
+    button.focus({ preventScroll: true });
+    // The result stands above the button: a browser keeps in place what it has in sight.
+    $('h2', place.parentElement).scrollIntoView({ block: 'nearest' });
   }
 }
 
