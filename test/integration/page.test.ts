@@ -539,9 +539,14 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
     await page.goto(vault.url);
     await page.locator('.c-who a', { hasText: '4711' }).first().click();
     await page.locator('.panel .seek').fill('3');
-    await page.locator('.panel .seek').press('ArrowRight');
+    await page.locator('.panel').getByRole('button', { name: 'Play', exact: true }).click();
+    await vi.waitFor(async () => expect((await heard(page, '.panel'))[1]).toBeGreaterThan(1), {
+      timeout: 10_000,
+    });
     await page.locator('.full-page').click();
     await page.waitForURL(/[?&]t=\d+$/);
+    expect(await page.locator('.panel').count()).toBe(0);
+    await vi.waitFor(goesOn, { timeout: 10_000 });
   });
 
   test('measures who speaks how long', async ({ expect }) => {
@@ -595,7 +600,10 @@ describe.runIf(browser !== undefined)('in a browser', { timeout: 60_000 }, () =>
       expect.stringContaining('The SHA-256 of the WAV, computed here'),
       expect.stringContaining('which this vault has as the key of telnyx'),
       expect.stringContaining('The signed delivery is about this call.'),
+      expect.stringContaining('As in the signed delivery: caller, called number, start.'),
     ]);
+    // It counts as listening, and the page says so.
+    await page.locator('.trail td', { hasText: 'Listened' }).first().waitFor();
     await hasNoComplaint(expect, page);
 
     flipOneBit(join(folder, 'state', 'v3', 'r2', 'callvault-recordings', 'blobs'), fixture('delivery.wav'));

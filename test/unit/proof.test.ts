@@ -118,6 +118,39 @@ describe('a proof', () => {
     expect((await told(await manifestOf('telnyx', { recordingId: 'rec-1~_event-1' }))).yes).toContain(named);
   });
 
+  test.for([
+    ['telnyx', { start_time: '2026-06-27T10:06:00.000000Z' }],
+    ['standard-webhooks', { started_at: '2026-06-27T10:06:00Z' }],
+  ] as const)(
+    'of %s compares the numbers and the start with the signed ones',
+    async ([kind, start], { expect }) => {
+      const fake = kind === 'telnyx' ? fakeTelnyx : fakeStandardWebhooksV1a;
+      const { trusted, signing } = await fake.newKey();
+      const ids = { recording_id: 'rec-1', call_id: 'call-1', call_session_id: 'call-1' };
+      const payload = { ...ids, from: '+15550100', to: '+15550199', ...start };
+      const rawBody = JSON.stringify(
+        kind === 'telnyx'
+          ? { data: { event_type: 'call.recording.saved', payload } }
+          : { type: 'call.recording.ready', data: payload },
+      );
+      const headers = await fake.sign(new TextEncoder().encode(rawBody), signing, 1_750_000_000, '');
+      const delivery = { headers, rawBody, verifiedBy: { scheme: 'ed25519', publicKey: trusted } };
+      const facts = { from: '+15550100', to: '+15550199', startedAt: '2026-06-27T10:06:00.000Z' };
+      const told_ = async (more: object) => told(await manifestOf(kind, { delivery, ...facts, ...more }));
+
+      const { yes, no } = await told_({});
+      expect(yes).toContain('As in the signed delivery: caller, called number, start.');
+      expect(no.filter((title) => title.startsWith('Not as'))).toEqual([]);
+      const forged = await told_({ from: '+15550111', startedAt: '2026-05-01T00:00:00Z' });
+      expect(forged.yes).toContain('As in the signed delivery: called number.');
+      expect(forged.no).toContain('Not as in the signed delivery: caller, start.');
+      // Of another call nothing is said to be as in its delivery.
+      expect((await told_({ callId: 'another' })).yes.join()).not.toContain('As in');
+      const without = await told_({ from: undefined, to: undefined, startedAt: undefined });
+      expect([...without.yes, ...without.no].join()).not.toMatch(/as in the signed/i);
+    },
+  );
+
   test('takes each delivery with its own key, and announces nothing by one of another call', async ({
     expect,
   }) => {

@@ -240,12 +240,16 @@ document.addEventListener('click', (event) => {
   if (row && !target.closest('input, button, label') && !String(getSelection())) $('.c-who a', row)?.click();
 });
 
-/** The parameters of a recording's page that open it at a second. */
-function momentOf(href, seconds) {
-  const { searchParams } = new URL(href);
-  searchParams.delete('done');
-  searchParams.set('t', String(Math.floor(seconds)));
-  return String(searchParams);
+/** Goes to the whole page of a panel, where what is heard goes on. */
+async function visitFrom(href, panel) {
+  const url = new URL(href);
+  url.searchParams.delete('done');
+  url.searchParams.set('t', String(Math.floor(panel.audio.currentTime)));
+  const isHeard = !panel.audio.paused;
+  await visit(url.href);
+  if (!isSame(paged, panel.audio.src.split('#')[0])) return;
+  paged.goUnseen(panel.audio.currentTime);
+  if (isHeard) void paged.play();
 }
 
 function follow(link, event) {
@@ -257,7 +261,7 @@ function follow(link, event) {
   if (link.dataset.go && paged) return take(() => paged.go(Number(link.dataset.go)));
   if (link.matches('.play[data-audio]')) return take(() => playRow(link));
   if (link.matches('.close-panel')) return take(closePanel);
-  if (link.matches('.full-page') && paged) link.search = momentOf(link.href, paged.audio.currentTime);
+  if (link.matches('.full-page') && paged) return take(() => visitFrom(link.href, paged));
   if (link.closest('.c-who') && wide.matches) return take(() => openPanel(link.href));
   if (docked) take(() => visit(link.href));
 }

@@ -160,9 +160,11 @@ const STEPS = [1, 5, 15, 30, 60, 300, 600, 1800, 3600, 7200];
 function drawAxis(axis, seconds) {
   const step = STEPS.find((one) => seconds / one <= 10) ?? STEPS.at(-1);
   const marks = Array.from({ length: Math.ceil(seconds / step) }, (_, at) => {
-    const x = `${((at * step * 100) / seconds).toFixed(2)}%`;
+    const share = (at * step) / seconds;
+    const x = `${(share * 100).toFixed(2)}%`;
     const tick = shape('line', { x1: x, x2: x, y1: 0, y2: 4 });
-    const label = shape('text', { x, y: 15, 'text-anchor': at === 0 ? 'start' : 'middle' }, clock(at * step));
+    const anchor = share === 0 ? 'start' : share > 0.97 ? 'end' : 'middle';
+    const label = shape('text', { x, y: 15, 'text-anchor': anchor }, clock(at * step));
     return shape('g', at % 2 === 1 ? { class: 'odd' } : {}, tick, label);
   });
   axis.replaceChildren(...marks);
@@ -333,6 +335,7 @@ export function startPlayer(player, onChange = () => undefined) {
     const [from = 0, to = from] = loop;
     const region = $('.ab', wave);
     const percent = (value) => `${((value / seconds()) * 100).toFixed(2)}%`;
+    region.classList.toggle('is-point', loop.length === 1);
     region.setAttribute('x', percent(from));
     region.setAttribute('width', loop.length === 1 ? '2' : percent(to - from));
   }

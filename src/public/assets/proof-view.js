@@ -17,6 +17,7 @@ export async function check(button) {
   try {
     result.append(...(await findings(button.dataset, status)));
     $('.proof-intro', place)?.remove();
+    await showTrail();
   } catch (error) {
     status.textContent = `${text.broken} ${error}`;
   } finally {
@@ -26,6 +27,14 @@ export async function check(button) {
     // The result stands above the button: a browser keeps in place what it has in sight.
     $('h2', place.parentElement).scrollIntoView({ block: 'nearest' });
   }
+}
+
+/** The check counts as listening: the trail says so. */
+async function showTrail() {
+  const response = await fetch(location.href).catch(() => undefined);
+  const html = response?.ok ? await response.text().catch(() => '') : '';
+  const fresh = $('[aria-labelledby=trail]', new DOMParser().parseFromString(html, 'text/html'));
+  if (fresh) $('[aria-labelledby=trail]').replaceWith(fresh);
 }
 
 async function findings({ prove: path, zone, known }, status) {

@@ -79,7 +79,7 @@ function saidBy(body) {
 
 /**
  * The providers whose deliveries Ed25519 signs: what stands before the body in what is signed, the signatures in base64,
- * when, in seconds, and the ids in the signed event of a recording.
+ * when, in seconds, and what the signed event of a recording says of it: its ids, numbers and start.
  */
 const signing = new Map([
   [
@@ -88,8 +88,14 @@ const signing = new Map([
       start: (headers) => `${headers['telnyx-timestamp']}|`,
       signatures: (headers) => [headers['telnyx-signature-ed25519']],
       at: (headers) => headers['telnyx-timestamp'],
-      ids(said) {
-        if (said.RecordingSid) return { recordingIds: [said.RecordingSid], callIds: [said.CallSid] };
+      event(said) {
+        if (said.RecordingSid)
+          return {
+            recordingIds: [said.RecordingSid],
+            callIds: [said.CallSid],
+            from: said.From,
+            to: said.To,
+          };
         const event = said.data ?? said;
         const payload = event.payload ?? {};
         if (!/recording/.test(event.event_type)) return undefined;
@@ -106,6 +112,9 @@ const signing = new Map([
             payload.call_control_id,
             payload.conference_id,
           ],
+          from: payload.from,
+          to: payload.to,
+          startedAt: start,
         };
       },
     },
@@ -117,9 +126,10 @@ const signing = new Map([
       signatures: (headers) =>
         (headers['webhook-signature'] ?? '').split(' ').flatMap((one) => one.match(/^v1a,(.+)$/)?.[1] ?? []),
       at: (headers) => headers['webhook-timestamp'],
-      ids({ type, data }) {
+      event({ type, data }) {
         if (!/recording/.test(type)) return undefined;
-        return { recordingIds: [data?.recording_id], callIds: [data?.call_id] };
+        const { recording_id, call_id, from, to, started_at: startedAt } = data ?? {};
+        return { recordingIds: [recording_id], callIds: [call_id], from, to, startedAt };
       },
     },
   ],
@@ -222,16 +232,39 @@ async function signatureFindings({ delivery, scheme }, manifest, { formatTime, k
     const [title, says] = fill(texts, { provider, key: verifiedBy.publicKey });
     return finding('yes', [title, time ? says + fill(text.signedOn, { time }) : says]);
   };
-  const about = aboutFinding(scheme.ids(saidBy(body)), manifest);
+  const event = scheme.event(saidBy(body));
+  const about = aboutFinding(event, manifest);
+  // Those of the manifest are of the first delivery.
+  const isFirst = about.state === 'yes' && delivery === manifest.delivery;
+  const of = [about, ...(isFirst ? factFindings(event, manifest) : [])];
   if (knownKeys.includes(verifiedBy.publicKey)) {
-    return [signed(about.state === 'yes' ? text.announced : text.signedBy), about];
+    return [signed(about.state === 'yes' ? text.announced : text.signedBy), ...of];
   }
-  return [signed(text.signed), about, finding('no', fill(text.whoseKey, { provider }))];
+  return [signed(text.signed), ...of, finding('no', fill(text.whoseKey, { provider }))];
+}
+
+/** The numbers and the start that the manifest states: the same as in the signed event, or not. */
+function factFindings(event, manifest) {
+  const isSame = {
+    from: event.from === manifest.from,
+    to: event.to === manifest.to,
+    startedAt: Date.parse(event.startedAt) === Date.parse(manifest.startedAt),
+  };
+  const namesOf = (wanted) =>
+    Object.keys(isSame)
+      .filter((name) => manifest[name] !== undefined && isSame[name] === wanted)
+      .map((name) => text.factNames[name])
+      .join(', ');
+  const [same, others] = [namesOf(true), namesOf(false)];
+  return [
+    ...(same ? [finding('yes', fill(text.facts, { names: same }))] : []),
+    ...(others ? [finding('no', fill(text.otherFacts, { names: others }))] : []),
+  ];
 }
 
 /** The ids of the event itself: those that its sender chose, such as a client state, do not count. */
-function aboutFinding(ids, { recordingId, callId }) {
-  const { recordingIds = [], callIds = [] } = ids ?? {};
+function aboutFinding(event, { recordingId, callId }) {
+  const { recordingIds = [], callIds = [] } = event ?? {};
   // A call that the event does not name has the recording's id.
   const calls = callIds.some((id) => id !== undefined) ? callIds : recordingIds;
   // Where several recordings have one id, the vault adds the event's to it.
