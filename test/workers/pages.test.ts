@@ -378,7 +378,7 @@ describe('what needs a person', () => {
     const html = await (await open('/attention')).text();
     expect(html).toContain('<code>link_forbidden</code>');
     expect(html).toContain('data-copy="DOWNLOAD_ORIGINS"');
-    expect(html).toContain('Not all allowed yet');
+    expect(html).toContain('Not allowed yet');
     expect(html).not.toContain('sig=1');
 
     vault = await createVault({ VAULT_TOKEN: owner, DOWNLOAD_ORIGINS: 'https://files.example:8443' });
@@ -403,7 +403,7 @@ describe('what needs a person', () => {
         { claimedFormat: 'mp3', link: 'https://other.example:8443/a.mp3' },
       ],
     });
-    expect(await (await open('/attention')).text()).toContain('Not all allowed yet');
+    expect(await (await open('/attention')).text()).toContain('Not allowed yet');
   });
 
   test('is listed by its code, with advice, and retried at once', async ({ expect }) => {
