@@ -119,8 +119,6 @@ export const objectsQuerySchema = v.strictObject({ prefix: v.optional(v.string()
 
 export const objectQuerySchema = v.strictObject({ key: v.string('the key of an object') });
 
-export const noQuerySchema = v.strictObject({});
-
 export const holdBodySchema = v.strictObject({
   reason: v.pipe(
     v.string('1 to 500 characters'),
